@@ -1,0 +1,231 @@
+//! A session's values: one buffer of length-prefixed entries, each a JSON text that is decoded only when its key is
+//! asked for.
+//!
+//! ```text
+//! entry := key length (1 byte) | value length (4 bytes, little endian) | key (UTF-8) | value (JSON)
+//! ```
+//!
+//! Entries keep the order in which their keys were first written. Finding one of ten keys takes a few nanoseconds and
+//! no allocation, so nothing is indexed. A buffer from outside goes through [`Data::from_bytes`] first.
+
+use std::{fmt, sync::Arc};
+
+use crate::key::MAX_KEY_LEN;
+
+/// The values of a session. Immutable and cheap to clone; a change makes a new buffer.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Data(Option<Arc<[u8]>>);
+
+/// The bytes before an entry's key.
+const HEADER: usize = 5;
+
+impl Data {
+    /// Reads a buffer that [`as_bytes`](Self::as_bytes) gave out before.
+    ///
+    /// # Errors
+    /// [`InvalidData`] unless the entries fill the buffer exactly, their keys are UTF-8 and no key stands twice. The
+    /// values are not decoded here.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidData> {
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut keys = std::collections::HashSet::new();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (entry, after) = split(rest).ok_or(InvalidData(()))?;
+            let key = std::str::from_utf8(entry.key).map_err(|_| InvalidData(()))?;
+            if !keys.insert(key) {
+                return Err(InvalidData(()));
+            }
+            rest = after;
+        }
+        Ok(Self(Some(bytes.into())))
+    }
+
+    /// The whole buffer.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    /// The number of bytes in the buffer.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether there is no value at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The JSON text under `key`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&[u8]> {
+        self.find(key).map(|(_, value)| value)
+    }
+
+    /// The JSON text under `key`, and which entry it is.
+    pub(crate) fn find(&self, key: &str) -> Option<(usize, &[u8])> {
+        self.entries()
+            .enumerate()
+            .find(|(_, entry)| entry.key == key.as_bytes())
+            .map(|(at, entry)| (at, entry.value))
+    }
+
+    /// Every key with its JSON text, in the order in which the keys were first written.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.entries().map(|entry| (std::str::from_utf8(entry.key).unwrap_or_default(), entry.value))
+    }
+
+    /// The same values with `key` set to the JSON text `value`; `None` if either is too long to be written down.
+    #[must_use]
+    pub fn with(&self, key: &str, value: &[u8]) -> Option<Self> {
+        let key_len = u8::try_from(key.len()).ok()?;
+        let value_len = u32::try_from(value.len()).ok()?;
+        let mut bytes = Vec::with_capacity(self.len() + HEADER + key.len() + value.len());
+        let (before, after) = self.around(key);
+        bytes.extend_from_slice(before);
+        bytes.push(key_len);
+        bytes.extend_from_slice(&value_len.to_le_bytes());
+        bytes.extend_from_slice(key.as_bytes());
+        bytes.extend_from_slice(value);
+        bytes.extend_from_slice(after);
+        Some(Self(Some(bytes.into())))
+    }
+
+    /// The same values without `key`.
+    #[must_use]
+    pub fn without(&self, key: &str) -> Self {
+        let (before, after) = self.around(key);
+        match (before.is_empty(), after.is_empty()) {
+            (true, true) => Self::default(),
+            _ if before.len() + after.len() == self.len() => self.clone(),
+            _ => Self(Some([before, after].concat().into())),
+        }
+    }
+
+    /// What stands before and behind the entry of `key`; all and nothing where there is none.
+    fn around(&self, key: &str) -> (&[u8], &[u8]) {
+        let bytes = self.as_bytes();
+        let mut start = 0;
+        for entry in self.entries() {
+            if entry.key == key.as_bytes() {
+                return (&bytes[..start], &bytes[start + entry.len()..]);
+            }
+            start += entry.len();
+        }
+        (bytes, &[])
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let mut rest = self.as_bytes();
+        std::iter::from_fn(move || {
+            let (entry, after) = split(rest)?;
+            rest = after;
+            Some(entry)
+        })
+    }
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Data({} entries, {} bytes)", self.entries().count(), self.len())
+    }
+}
+
+struct Entry<'a> {
+    key: &'a [u8],
+    value: &'a [u8],
+}
+
+impl Entry<'_> {
+    const fn len(&self) -> usize {
+        HEADER + self.key.len() + self.value.len()
+    }
+}
+
+/// The first entry and what follows it; `None` where no whole entry stands.
+fn split(bytes: &[u8]) -> Option<(Entry<'_>, &[u8])> {
+    let ([key_len, value_len @ ..], rest) = bytes.split_first_chunk::<HEADER>()?;
+    let (key, rest) = rest.split_at_checked(usize::from(*key_len))?;
+    let (value, rest) = rest.split_at_checked(u32::from_le_bytes(*value_len) as usize)?;
+    Some((Entry { key, value }, rest))
+}
+
+/// A buffer is not a sequence of whole entries with distinct UTF-8 keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the bytes are not session data of this format")]
+pub struct InvalidData(());
+
+const _: () = assert!(MAX_KEY_LEN == u8::MAX as usize, "a key's length is written in one byte");
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        With(String, Vec<u8>),
+        Without(String),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let key = "[a-e]{0,2}";
+        prop_oneof![
+            (key, proptest::collection::vec(any::<u8>(), 0..20))
+                .prop_map(|(key, value)| Step::With(key, value)),
+            key.prop_map(Step::Without),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn data_behave_like_a_map(steps in proptest::collection::vec(step(), 0..30)) {
+            let (mut data, mut model) = (Data::default(), BTreeMap::new());
+            for step in steps {
+                match step {
+                    Step::With(key, value) => {
+                        data = data.with(&key, &value).unwrap();
+                        model.insert(key, value);
+                    }
+                    Step::Without(key) => {
+                        data = data.without(&key);
+                        model.remove(&key);
+                    }
+                }
+                let seen: BTreeMap<_, _> = data.iter().map(|(k, v)| (k.to_owned(), v.to_vec())).collect();
+                prop_assert_eq!(&seen, &model);
+                prop_assert_eq!(data.is_empty(), model.is_empty());
+                prop_assert_eq!(Data::from_bytes(data.as_bytes()).unwrap(), data.clone());
+            }
+        }
+
+        #[test]
+        fn hostile_bytes_are_refused_or_read_exactly(bytes: Vec<u8>) {
+            if let Ok(data) = Data::from_bytes(&bytes) {
+                prop_assert_eq!(data.as_bytes(), &bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_truncated_or_doubled_entry_is_refused() {
+        let data = Data::default().with("key", b"1").unwrap();
+        for end in 1..data.len() {
+            assert!(Data::from_bytes(&data.as_bytes()[..end]).is_err(), "{end}");
+        }
+        assert!(Data::from_bytes(&data.as_bytes().repeat(2)).is_err());
+    }
+
+    #[test]
+    fn debug_shows_neither_keys_nor_values() {
+        let data = Data::default().with("card", b"\"4111\"").unwrap();
+        assert_eq!(format!("{data:?}"), "Data(1 entries, 15 bytes)");
+    }
+}

@@ -1,0 +1,224 @@
+//! What can go wrong: between the engine and a store ([`StoreError`]), and between a handler and its session
+//! ([`SessionError`]).
+//!
+//! Both are opaque, cheap to clone and keep their source. Their text is for logs and never holds a secret, a token or
+//! session data; what a client may be told is [`SessionError::public_message`].
+
+use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+
+type Source = Arc<dyn Error + Send + Sync>;
+
+/// Why a store could not answer. An outage is always this, never "no session".
+#[derive(Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    kind: StoreErrorKind,
+    message: Cow<'static, str>,
+    #[source]
+    source: Option<Source>,
+}
+
+/// The kinds of [`StoreError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The store cannot be reached.
+    Unavailable,
+    /// The store did not answer before the deadline. A write may or may not have happened.
+    Timeout,
+    /// The store answers reads but takes no writes at present.
+    ReadOnly,
+    /// The store has no room for another session.
+    Full,
+    /// What the store holds is no record that this version can read. It is left as it is.
+    Corrupt,
+    /// The record is larger than the store takes.
+    TooLarge {
+        /// The size that was asked for, in bytes.
+        size: usize,
+        /// The largest size that the store takes, in bytes.
+        limit: usize,
+    },
+    /// The store cannot do this at all; its `Guarantees` say so.
+    Unsupported,
+    /// The write was sent, its reply was lost, and too much happened since to tell whether it took effect.
+    OutcomeUnknown,
+}
+
+impl StoreError {
+    /// An error of this kind; `message` says what happened and what to do, without secrets or session data.
+    pub fn new(kind: StoreErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// The same error with the error that caused it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(Source::from(source.into()));
+        self
+    }
+
+    /// What is asked for is not in the store's power.
+    pub fn unsupported(what: &'static str) -> Self {
+        Self::new(StoreErrorKind::Unsupported, format!("this session store cannot {what}"))
+    }
+
+    /// The kind, to decide by.
+    #[must_use]
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// Whether the same call may succeed a moment later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Timeout)
+    }
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreError")
+            .field("kind", &self.kind)
+            .field("message", &self.message)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a session could not be read, changed or saved.
+#[derive(Clone)]
+pub struct SessionError(Arc<Inner>);
+
+/// The parts of a [`SessionError`]; behind a pointer because it stands in the `Result` of every session call.
+#[derive(Clone)]
+struct Inner {
+    kind: SessionErrorKind,
+    message: Cow<'static, str>,
+    source: Option<Source>,
+}
+
+/// The kinds of [`SessionError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionErrorKind {
+    /// The store failed; nothing is known about the session, and nothing was cleared.
+    Store(StoreErrorKind),
+    /// Somebody else changed, rotated or ended the session meanwhile, and the two cannot be reconciled.
+    Conflict,
+    /// A cross-site request tried to change the session.
+    CrossSite,
+    /// The stored value is not of the type that was asked for.
+    Undecodable,
+    /// The value cannot be written as JSON.
+    Unencodable,
+    /// The session would grow beyond its limit.
+    TooLarge {
+        /// The size that was asked for, in bytes.
+        size: usize,
+        /// The largest size allowed, in bytes.
+        limit: usize,
+    },
+    /// More changes were logged in one request than the limit allows.
+    TooManyChanges,
+    /// A closure given to `update` or `try_update` panicked; its change was not made.
+    UpdatePanicked,
+    /// The request is over; this handle can no longer change the session.
+    Closed,
+    /// The change needs a new token, which can no longer reach the client.
+    TokenUndeliverable,
+    /// The subject has to log in again before this may happen.
+    FreshLoginRequired,
+    /// The source of randomness failed.
+    NoRandomness,
+    /// The handler asks for a session, but no session layer is installed.
+    LayerMissing,
+}
+
+impl SessionError {
+    pub(crate) fn new(kind: SessionErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Arc::new(Inner { kind, message: message.into(), source: None }))
+    }
+
+    pub(crate) fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Arc::new(Inner { source: Some(Source::from(source.into())), ..Inner::clone(&self.0) }))
+    }
+
+    /// The kind, to decide by.
+    #[must_use]
+    pub fn kind(&self) -> SessionErrorKind {
+        self.0.kind
+    }
+
+    /// The HTTP status that tells a client about this error.
+    ///
+    /// 503 for an outage, 409 for a conflict, 403 for a cross-site request, 401 where a fresh login is needed, 413 for
+    /// a session that grew too large, 500 for everything that is a defect of the application.
+    ///
+    /// ```
+    /// # async fn f(session: cloakroom::Session) -> Result<(), cloakroom::SessionError> {
+    /// if let Err(error) = session.insert("theme", "dark") {
+    ///     eprintln!("{}: {error}", error.status());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self.kind() {
+            SessionErrorKind::Store(StoreErrorKind::TooLarge { .. }) | SessionErrorKind::TooLarge { .. } => {
+                413
+            }
+            SessionErrorKind::Store(StoreErrorKind::Unsupported | StoreErrorKind::Corrupt) => 500,
+            SessionErrorKind::Store(_) | SessionErrorKind::NoRandomness => 503,
+            SessionErrorKind::Conflict => 409,
+            SessionErrorKind::CrossSite => 403,
+            SessionErrorKind::FreshLoginRequired => 401,
+            _ => 500,
+        }
+    }
+
+    /// What a client may be told: one sentence per status, with no detail that helps an attacker.
+    #[must_use]
+    pub fn public_message(&self) -> &'static str {
+        match self.status() {
+            401 => "Please log in again.",
+            403 => "This request came from another site and was refused.",
+            409 => "Your session changed in the meantime. Reload the page and try again.",
+            413 => "Your session holds too much. Remove something and try again.",
+            503 => "Sessions are unavailable at the moment. Please try again soon.",
+            _ => "Something went wrong with your session.",
+        }
+    }
+}
+
+impl Error for SessionError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionError")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<StoreError> for SessionError {
+    fn from(error: StoreError) -> Self {
+        Self::new(SessionErrorKind::Store(error.kind()), "the session store failed").with_source(error)
+    }
+}
+
+impl From<crate::random::NoRandomness> for SessionError {
+    fn from(error: crate::random::NoRandomness) -> Self {
+        Self::new(SessionErrorKind::NoRandomness, error.to_string())
+    }
+}

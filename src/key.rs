@@ -1,0 +1,107 @@
+//! The names under which a session keeps its values.
+
+use std::{fmt, marker::PhantomData};
+
+/// A name in the session together with the type of the value that stands there.
+///
+/// Declared once, a key makes every access agree on the type; a plain `&str` works wherever a key does, with the
+/// type named at the call.
+///
+/// ```
+/// use cloakroom::{Key, Session, SessionError};
+///
+/// const THEME: Key<String> = Key::new("theme");
+///
+/// fn greet(session: &Session) -> Result<(), SessionError> {
+///     let typed = session.get(THEME)?;
+///     let plain = session.get::<String>("theme")?;
+///     assert_eq!(typed, plain);
+///     Ok(())
+/// }
+/// ```
+pub struct Key<T> {
+    name: &'static str,
+    last_writer_wins: bool,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> Key<T> {
+    /// A key with this name, at most [`MAX_KEY_LEN`] bytes.
+    ///
+    /// # Panics
+    /// If the name is longer than that: when the program is compiled, for a `const` key.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        assert!(name.len() <= MAX_KEY_LEN, "a session key has at most 255 bytes");
+        Self { name, last_writer_wins: false, value: PhantomData }
+    }
+
+    /// The same key, but a blind write to it never conflicts: the last writer wins.
+    ///
+    /// Without this, a request that read the key, then overwrote it, while another request changed it in between, is
+    /// answered `409 Conflict`. Choose it for values whose loss does not matter, like the page last visited.
+    #[must_use]
+    pub const fn last_writer_wins(mut self) -> Self {
+        self.last_writer_wins = true;
+        self
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// The longest name of a value, in bytes.
+pub const MAX_KEY_LEN: usize = 255;
+
+impl<T> Clone for Key<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Key<T> {}
+
+impl<T> fmt::Debug for Key<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({:?})", self.name)
+    }
+}
+
+/// What names a value of type `T` in a session: a [`Key<T>`] or a plain `&str`.
+///
+/// Sealed: it is a convenience of the session's methods, not something to implement.
+pub trait AsKey<T>: sealed::Sealed {
+    #[doc(hidden)]
+    fn name(&self) -> &str;
+
+    #[doc(hidden)]
+    fn last_writer_wins(&self) -> bool {
+        false
+    }
+}
+
+impl<T> AsKey<T> for Key<T> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn last_writer_wins(&self) -> bool {
+        self.last_writer_wins
+    }
+}
+
+impl<T> AsKey<T> for &str {
+    fn name(&self) -> &str {
+        self
+    }
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "that is what seals it")]
+    pub trait Sealed {}
+    impl<T> Sealed for super::Key<T> {}
+    impl Sealed for &str {}
+}

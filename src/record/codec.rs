@@ -1,0 +1,281 @@
+//! The binary form of a record, for stores that keep it outside the process. Version 1.
+//!
+//! ```text
+//! version 1 | id 16 | counter u64 | writes 4 × u64 | epoch u32 | flags u8
+//! created i64 | last active i64 | idle ms i64 | deadline i64 | authenticated i64, if flagged
+//! hash of the secret 32
+//! previous: hash 32 | rotated i64 | honoured until i64, if flagged
+//! subject: u16 length, bytes, if flagged
+//! extra: u32 length, bytes    what a newer version 1 writer added; kept when the record is rewritten
+//! data: the rest
+//! ```
+//!
+//! Integers are little endian. Secrets leave the process only as hashes. What is read here may be hostile: every
+//! length is checked, unknown versions and flags are refused, and nothing is overwritten because of it.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Credentials, Data, Inner, REMEMBERED_WRITES, Record, Subject,
+    credentials::{Kept, Previous},
+    duration_millis,
+};
+use crate::{
+    id::{SessionId, WriteId},
+    secret::SecretHash,
+    time::Timestamp,
+};
+
+const VERSION: u8 = 1;
+
+const REMEMBERED: u8 = 1;
+const AUTHENTICATED: u8 = 2;
+const PREVIOUS: u8 = 4;
+const SUBJECT: u8 = 8;
+const KNOWN_FLAGS: u8 = REMEMBERED | AUTHENTICATED | PREVIOUS | SUBJECT;
+
+/// The bytes are no record of a format that this version reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidRecord {
+    /// A newer cloakroom wrote it. Upgrade this server; the record is left as it is.
+    #[error("the record is of format version {0}, which this version does not read")]
+    UnknownVersion(u8),
+    /// It is damaged.
+    #[error("the record is damaged")]
+    Damaged,
+}
+
+impl Record {
+    /// The record in bytes, its secrets hashed.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let inner = &*self.0;
+        let mut out = Vec::with_capacity(256 + self.variable_len());
+        out.push(VERSION);
+        out.extend_from_slice(inner.id.as_bytes());
+        out.extend_from_slice(&inner.version.to_le_bytes());
+        inner.writes.iter().for_each(|write| out.extend_from_slice(&write.as_u64().to_le_bytes()));
+        out.extend_from_slice(&inner.epoch.to_le_bytes());
+        out.push(flags(inner));
+        push_time(&mut out, inner.created_at);
+        push_time(&mut out, inner.last_active);
+        out.extend_from_slice(&duration_millis(inner.idle).to_le_bytes());
+        push_time(&mut out, inner.deadline);
+        inner.authenticated_at.iter().for_each(|at| push_time(&mut out, *at));
+        push_credentials(&mut out, &inner.credentials);
+        if let Some(subject) = &inner.subject {
+            // `log_in` refuses a longer subject.
+            let len = u16::try_from(subject.as_str().len()).unwrap_or(u16::MAX);
+            out.extend_from_slice(&len.to_le_bytes());
+            out.extend_from_slice(&subject.as_str().as_bytes()[..usize::from(len)]);
+        }
+        let extra = inner.extra.as_deref().unwrap_or_default();
+        out.extend_from_slice(&u32::try_from(extra.len()).unwrap_or(0).to_le_bytes());
+        out.extend_from_slice(extra);
+        out.extend_from_slice(inner.data.as_bytes());
+        out
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    /// [`InvalidRecord`] if it is of another version or damaged.
+    pub fn decode(bytes: &[u8]) -> Result<Self, InvalidRecord> {
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => decode_v1(&mut Reader(rest)).ok_or(InvalidRecord::Damaged),
+            Some((&version, _)) => Err(InvalidRecord::UnknownVersion(version)),
+            None => Err(InvalidRecord::Damaged),
+        }
+    }
+}
+
+fn flags(inner: &Inner) -> u8 {
+    let flag = |yes: bool, flag: u8| if yes { flag } else { 0 };
+    flag(inner.remembered, REMEMBERED)
+        | flag(inner.authenticated_at.is_some(), AUTHENTICATED)
+        | flag(inner.credentials.previous.is_some(), PREVIOUS)
+        | flag(inner.subject.is_some(), SUBJECT)
+}
+
+fn push_time(out: &mut Vec<u8>, at: Timestamp) {
+    out.extend_from_slice(&at.as_millis().to_le_bytes());
+}
+
+fn push_credentials(out: &mut Vec<u8>, credentials: &Credentials) {
+    out.extend_from_slice(credentials.current.hash().as_bytes());
+    if let Some(previous) = &credentials.previous {
+        out.extend_from_slice(previous.secret.hash().as_bytes());
+        push_time(out, previous.rotated_at);
+        push_time(out, previous.honoured_until);
+    }
+}
+
+fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
+    let id = SessionId::from_bytes(reader.array()?);
+    let version = u64::from_le_bytes(reader.array()?);
+    let mut writes = [WriteId::from_u64(0); REMEMBERED_WRITES];
+    for write in &mut writes {
+        *write = WriteId::from_u64(u64::from_le_bytes(reader.array()?));
+    }
+    let epoch = u32::from_le_bytes(reader.array()?);
+    let [flags] = reader.array()?;
+    if flags & !KNOWN_FLAGS != 0 {
+        return None;
+    }
+    let has = |flag| flags & flag != 0;
+    let inner = Inner {
+        id,
+        version,
+        writes,
+        epoch,
+        remembered: has(REMEMBERED),
+        created_at: reader.time()?,
+        last_active: reader.time()?,
+        idle: Duration::from_millis(u64::try_from(i64::from_le_bytes(reader.array()?)).ok()?),
+        deadline: reader.time()?,
+        authenticated_at: if has(AUTHENTICATED) { Some(reader.time()?) } else { None },
+        credentials: Credentials {
+            current: Kept::Hashed(SecretHash::from_bytes(reader.array()?)),
+            fresh: false,
+            previous: if has(PREVIOUS) { Some(Box::new(reader.previous()?)) } else { None },
+        },
+        subject: if has(SUBJECT) { Some(reader.subject()?) } else { None },
+        extra: reader.extra()?,
+        data: Data::from_bytes(reader.0).ok()?,
+    };
+    Some(Record(Arc::new(inner)))
+}
+
+/// The bytes that are still to be read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (array, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*array)
+    }
+
+    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn time(&mut self) -> Option<Timestamp> {
+        self.array().map(|bytes| Timestamp::from_millis(i64::from_le_bytes(bytes)))
+    }
+
+    fn previous(&mut self) -> Option<Previous> {
+        Some(Previous {
+            secret: Kept::Hashed(SecretHash::from_bytes(self.array()?)),
+            rotated_at: self.time()?,
+            honoured_until: self.time()?,
+        })
+    }
+
+    fn subject(&mut self) -> Option<Subject> {
+        let len = u16::from_le_bytes(self.array()?);
+        std::str::from_utf8(self.take(usize::from(len))?).ok().map(Subject::new)
+    }
+
+    #[expect(clippy::option_option, reason = "the outer one is damage, the inner one absence")]
+    fn extra(&mut self) -> Option<Option<Arc<[u8]>>> {
+        let len = u32::from_le_bytes(self.array()?);
+        let extra = self.take(usize::try_from(len).ok()?)?;
+        Some((!extra.is_empty()).then(|| extra.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{record::Lifetime, secret::Secret};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+
+    fn rich() -> Record {
+        let lifetime = Lifetime { idle: Duration::from_secs(1800), absolute: Duration::from_secs(43_200) };
+        let new = Record::new(
+            SessionId::from_bytes([1; 16]),
+            Secret::from_bytes([2; 16]),
+            WriteId::from_u64(3),
+            lifetime,
+            NOW,
+        );
+        new.successor(WriteId::from_u64(4))
+            .logged_in(Subject::new("alice"), NOW, lifetime.absolute)
+            .rotated(Secret::from_bytes([5; 16]), NOW, NOW + Duration::from_secs(30))
+            .remembered(true)
+            .data(Data::default().with("cart", b"[1,2]").unwrap())
+            .finish()
+    }
+
+    /// Written by format version 1 on its first day. It must stay readable for ever.
+    const GOLDEN: &str = include_str!("golden_v1.hex");
+
+    fn golden() -> Vec<u8> {
+        GOLDEN.trim().as_bytes().chunks(2).map(|pair| crate::hex::parse::<1>(pair).unwrap()[0]).collect()
+    }
+
+    #[test]
+    fn records_of_format_version_1_stay_readable() {
+        let record = Record::decode(&golden()).unwrap();
+        assert_eq!(record.encode(), rich().encode());
+        assert_eq!(record.subject(), Some("alice"));
+        assert_eq!(record.data().get("cart"), Some(&b"[1,2]"[..]));
+        assert_eq!(record.judge(&Secret::from_bytes([5; 16]), NOW), super::super::Verdict::Current);
+        assert_eq!(record.judge(&Secret::from_bytes([2; 16]), NOW), super::super::Verdict::Previous);
+    }
+
+    #[test]
+    fn every_prefix_of_the_fixed_part_and_every_unknown_version_is_refused() {
+        let bytes = rich().encode();
+        let data_len = rich().data().len();
+        for end in 0..bytes.len() - data_len {
+            assert!(Record::decode(&bytes[..end]).is_err(), "{end}");
+        }
+        let mut newer = bytes;
+        newer[0] = 2;
+        assert_eq!(Record::decode(&newer).unwrap_err(), InvalidRecord::UnknownVersion(2));
+    }
+
+    #[test]
+    fn what_a_newer_writer_added_survives_a_rewrite() {
+        let mut record = rich();
+        Arc::make_mut(&mut record.0).extra = Some(b"from the future"[..].into());
+        let read = Record::decode(&record.encode()).unwrap();
+        let rewritten = Record::decode(&read.successor(WriteId::from_u64(9)).finish().encode()).unwrap();
+        assert_eq!(rewritten.0.extra.as_deref(), Some(&b"from the future"[..]));
+    }
+
+    #[test]
+    fn no_secret_stands_in_the_bytes() {
+        let bytes = rich().encode();
+        for secret in [[2u8; 16], [5u8; 16]] {
+            assert!(!bytes.windows(16).any(|window| window == secret));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_never_panic(mut bytes: Vec<u8>) {
+            let _ = Record::decode(&bytes);
+            bytes.insert(0, VERSION);
+            let _ = Record::decode(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_record_is_refused_or_read_but_never_panics(at in 0usize..300, bit in 0u8..8) {
+            let mut bytes = rich().encode();
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            if let Ok(record) = Record::decode(&bytes) {
+                prop_assert_eq!(record.encode(), bytes);
+            }
+        }
+    }
+}

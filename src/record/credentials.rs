@@ -1,0 +1,158 @@
+//! The secrets that open a record, and the one judgement of a presented secret that all reference stores share.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    secret::{Secret, SecretHash},
+    time::Timestamp,
+};
+
+/// A secret as a record keeps it: itself within the process, its hash anywhere else.
+#[derive(Clone)]
+pub(crate) enum Kept {
+    Plain(Secret),
+    Hashed(SecretHash),
+}
+
+impl Kept {
+    fn is(&self, presented: &Secret) -> bool {
+        match self {
+            Self::Plain(secret) => secret.ct_eq(presented).into(),
+            Self::Hashed(hash) => hash.ct_eq(&presented.hash()).into(),
+        }
+    }
+
+    /// What may leave the process.
+    pub(crate) fn hash(&self) -> SecretHash {
+        match self {
+            Self::Plain(secret) => secret.hash(),
+            Self::Hashed(hash) => hash.clone(),
+        }
+    }
+}
+
+/// The current secret of a record, and the one before it.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    pub(crate) current: Kept,
+    /// Whether `current` was drawn for the write at hand, so that the client has yet to be told.
+    pub(crate) fresh: bool,
+    /// Kept beyond its grace, so that an old secret is told from a forged one.
+    pub(crate) previous: Option<Box<Previous>>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Previous {
+    pub(crate) secret: Kept,
+    pub(crate) rotated_at: Timestamp,
+    /// Until then the previous secret still opens the record; `rotated_at` if it never does.
+    pub(crate) honoured_until: Timestamp,
+}
+
+/// What a presented secret is to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The current secret.
+    Current,
+    /// The previous secret, within its grace.
+    Previous,
+    /// The previous secret, replaced at that time and no longer honoured.
+    Rotated(Timestamp),
+    /// No secret of this record.
+    Wrong,
+}
+
+impl Credentials {
+    pub(crate) fn new(secret: Secret) -> Self {
+        Self { current: Kept::Plain(secret), fresh: true, previous: None }
+    }
+
+    /// The same credentials after a change of secret; the old one opens the record until `honoured_until`.
+    pub(crate) fn rotate(&mut self, secret: Secret, now: Timestamp, honoured_until: Timestamp) {
+        let replaced = std::mem::replace(&mut self.current, Kept::Plain(secret));
+        self.fresh = true;
+        self.previous = Some(Box::new(Previous { secret: replaced, rotated_at: now, honoured_until }));
+    }
+
+    /// Whether the previous secret would still be honoured.
+    pub(crate) fn in_grace(&self, now: Timestamp) -> bool {
+        self.previous.as_ref().is_some_and(|previous| now < previous.honoured_until)
+    }
+
+    /// Stops honouring the previous secret: the client has shown the new one.
+    pub(crate) fn end_grace(&mut self) {
+        if let Some(previous) = &mut self.previous {
+            previous.honoured_until = previous.rotated_at;
+        }
+    }
+
+    pub(crate) fn judge(&self, presented: &Secret, now: Timestamp) -> Verdict {
+        if self.current.is(presented) {
+            return Verdict::Current;
+        }
+        match &self.previous {
+            Some(previous) if previous.secret.is(presented) => {
+                if now < previous.honoured_until {
+                    Verdict::Previous
+                } else {
+                    Verdict::Rotated(previous.rotated_at)
+                }
+            }
+            _ => Verdict::Wrong,
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn secret(byte: u8) -> Secret {
+        Secret::from_bytes([byte; 16])
+    }
+
+    #[test]
+    fn a_rotation_with_grace_honours_both_until_the_grace_ends() {
+        let mut credentials = Credentials::new(secret(1));
+        credentials.rotate(secret(2), NOW, NOW + Duration::from_secs(30));
+        assert_eq!(credentials.judge(&secret(2), NOW), Verdict::Current);
+        assert_eq!(credentials.judge(&secret(1), NOW + Duration::from_millis(29_999)), Verdict::Previous);
+        assert_eq!(credentials.judge(&secret(1), NOW + Duration::from_secs(30)), Verdict::Rotated(NOW));
+        assert_eq!(credentials.judge(&secret(3), NOW), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_rotation_without_grace_refuses_the_old_secret_at_once() {
+        let mut credentials = Credentials::new(secret(1));
+        credentials.rotate(secret(2), NOW, NOW);
+        assert_eq!(credentials.judge(&secret(1), NOW), Verdict::Rotated(NOW));
+    }
+
+    #[test]
+    fn the_new_secret_ends_the_grace_when_it_is_seen() {
+        let mut credentials = Credentials::new(secret(1));
+        credentials.rotate(secret(2), NOW, NOW + Duration::from_secs(30));
+        credentials.end_grace();
+        assert!(!credentials.in_grace(NOW));
+        assert_eq!(credentials.judge(&secret(1), NOW), Verdict::Rotated(NOW));
+    }
+
+    #[test]
+    fn a_hashed_secret_judges_like_a_plain_one() {
+        let hashed = Credentials { current: Kept::Hashed(secret(1).hash()), fresh: false, previous: None };
+        assert_eq!(hashed.judge(&secret(1), NOW), Verdict::Current);
+        assert_eq!(hashed.judge(&secret(2), NOW), Verdict::Wrong);
+    }
+}

@@ -1,0 +1,386 @@
+//! A record: everything a store keeps of one session.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `mod` | [`Record`], its [`Version`] and its times |
+//! | `credentials` | the secrets, and the judgement of a presented one |
+//! | `codec` | the versioned binary form for stores outside the process |
+//!
+//! A record is a value: cheap to clone, never changed in place by more than one owner. The engine makes the next
+//! record from the last one; a store keeps what it is given.
+
+mod codec;
+mod credentials;
+
+use std::{sync::Arc, time::Duration};
+
+pub use self::codec::InvalidRecord;
+use self::credentials::Credentials;
+pub(crate) use self::credentials::Verdict;
+pub use crate::data::{Data, InvalidData};
+use crate::{
+    id::{SessionId, WriteId},
+    secret::Secret,
+    time::{Timestamp, millis},
+};
+
+/// How many of the last writes a record remembers.
+pub const REMEMBERED_WRITES: usize = 4;
+
+/// Everything a store keeps of one session. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Record(Arc<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    id: SessionId,
+    version: u64,
+    /// The newest first; a slot that was never used repeats the oldest.
+    writes: [WriteId; REMEMBERED_WRITES],
+    epoch: u32,
+    remembered: bool,
+    created_at: Timestamp,
+    last_active: Timestamp,
+    idle: Duration,
+    deadline: Timestamp,
+    authenticated_at: Option<Timestamp>,
+    subject: Option<Subject>,
+    credentials: Credentials,
+    data: Data,
+    /// What a newer version of the format wrote and this one does not understand: kept as it is.
+    extra: Option<Arc<[u8]>>,
+}
+
+/// Who a session belongs to: the application's own name for a user. Redacted in `Debug`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Subject(Arc<str>);
+
+impl Subject {
+    pub(crate) fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    #[cfg(feature = "memory")]
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Subject(redacted)")
+    }
+}
+
+/// Which state of a record a writer has seen: a counter and the ID of the write that made it.
+///
+/// Two writes never share a version, even if a failover made the store forget the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Version {
+    /// How often the record was written; 1 after its creation.
+    pub counter: u64,
+    /// The write that made this state.
+    pub write: WriteId,
+}
+
+/// How long a session lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime {
+    /// It ends when it was not used for this long.
+    pub idle: Duration,
+    /// It ends this long after it began, used or not.
+    pub absolute: Duration,
+}
+
+impl Record {
+    /// The record of a new session without subject and data.
+    #[must_use]
+    pub fn new(id: SessionId, secret: Secret, write: WriteId, lifetime: Lifetime, now: Timestamp) -> Self {
+        Self(Arc::new(Inner {
+            id,
+            version: 1,
+            writes: [write; REMEMBERED_WRITES],
+            epoch: 0,
+            remembered: false,
+            created_at: now,
+            last_active: now,
+            idle: lifetime.idle,
+            deadline: now + lifetime.absolute,
+            authenticated_at: None,
+            subject: None,
+            credentials: Credentials::new(secret),
+            data: Data::default(),
+            extra: None,
+        }))
+    }
+
+    /// The session's name for its whole life.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.0.id
+    }
+
+    /// Which state this is.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        Version { counter: self.0.version, write: self.0.writes[0] }
+    }
+
+    /// Whether `write` is among the last [`REMEMBERED_WRITES`]: a writer that lost its reply asks this.
+    #[must_use]
+    pub fn remembers(&self, write: WriteId) -> bool {
+        self.0.writes.contains(&write)
+    }
+
+    /// How often somebody logged in: requests of one epoch belong to one login.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.0.epoch
+    }
+
+    /// Who is logged in.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.0.subject.as_ref().map(Subject::as_str)
+    }
+
+    #[cfg(feature = "memory")]
+    pub(crate) fn shared_subject(&self) -> Option<Arc<str>> {
+        self.0.subject.as_ref().map(Subject::shared)
+    }
+
+    /// When the subject last proved who it is.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<Timestamp> {
+        self.0.authenticated_at
+    }
+
+    /// When the session began.
+    #[must_use]
+    pub fn created_at(&self) -> Timestamp {
+        self.0.created_at
+    }
+
+    /// When it was last used, as far as throttled touches tell.
+    #[must_use]
+    pub fn last_active(&self) -> Timestamp {
+        self.0.last_active
+    }
+
+    /// It ends when it was not used for this long.
+    #[must_use]
+    pub fn idle_timeout(&self) -> Duration {
+        self.0.idle
+    }
+
+    /// It ends then, used or not: its tombstone has to last as long.
+    #[must_use]
+    pub fn deadline(&self) -> Timestamp {
+        self.0.deadline
+    }
+
+    /// Whether `remember` chose its lifetime.
+    #[must_use]
+    pub fn is_remembered(&self) -> bool {
+        self.0.remembered
+    }
+
+    /// When it ends unless it is used before: the earlier of the idle and the absolute timeout.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        self.0.deadline.min(self.0.last_active + self.0.idle)
+    }
+
+    /// Whether it has ended by time. A last use that lies in the future counts as now, so it grants nothing.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.0.deadline || now >= self.0.last_active.min(now) + self.0.idle
+    }
+
+    /// The session's values.
+    #[must_use]
+    pub fn data(&self) -> &Data {
+        &self.0.data
+    }
+
+    /// What opens the record for a client, if that has changed with the write at hand: the client must be told.
+    pub(crate) fn fresh_secret(&self) -> Option<&Secret> {
+        match &self.0.credentials {
+            Credentials { current: credentials::Kept::Plain(secret), fresh: true, .. } => Some(secret),
+            _ => None,
+        }
+    }
+
+    /// The record as a store within the process keeps it: nothing in it is news to the client any more.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        if self.0.credentials.fresh {
+            Arc::make_mut(&mut self.0).credentials.fresh = false;
+        }
+        self
+    }
+
+    pub(crate) fn judge(&self, presented: &Secret, now: Timestamp) -> Verdict {
+        self.0.credentials.judge(presented, now)
+    }
+
+    /// Moves the last use forward, never back.
+    pub fn touch(&mut self, last_active: Timestamp) {
+        if last_active > self.0.last_active {
+            Arc::make_mut(&mut self.0).last_active = last_active;
+        }
+    }
+
+    /// The next state of the record, to be given to `replace`.
+    pub(crate) fn successor(&self, write: WriteId) -> Draft {
+        let mut inner = Inner::clone(&self.0);
+        inner.version = inner.version.saturating_add(1);
+        inner.writes.rotate_right(1);
+        inner.writes[0] = write;
+        inner.credentials.fresh = false;
+        Draft(inner)
+    }
+
+    /// The record as a draft, to be filled before it is created.
+    pub(crate) fn into_draft(self) -> Draft {
+        Draft(Arc::unwrap_or_clone(self.0))
+    }
+}
+
+/// A record in the making.
+#[derive(Debug)]
+pub(crate) struct Draft(Inner);
+
+impl Draft {
+    pub(crate) fn finish(self) -> Record {
+        Record(Arc::new(self.0))
+    }
+
+    pub(crate) fn data(mut self, data: Data) -> Self {
+        self.0.data = data;
+        self
+    }
+
+    pub(crate) fn active(mut self, now: Timestamp) -> Self {
+        self.0.last_active = self.0.last_active.max(now);
+        self
+    }
+
+    /// Names the owner: a new epoch, and the absolute timeout starts anew.
+    pub(crate) fn logged_in(mut self, subject: Subject, at: Timestamp, absolute: Duration) -> Self {
+        self.0.subject = Some(subject);
+        self.0.authenticated_at = Some(at);
+        self.0.epoch = self.0.epoch.saturating_add(1);
+        self.0.deadline = at + absolute;
+        self
+    }
+
+    pub(crate) fn rotated(mut self, secret: Secret, now: Timestamp, honoured_until: Timestamp) -> Self {
+        self.0.credentials.rotate(secret, now, honoured_until);
+        self
+    }
+
+    /// Ends the grace of the previous secret.
+    pub(crate) fn confirmed(mut self) -> Self {
+        self.0.credentials.end_grace();
+        self
+    }
+
+    pub(crate) fn lifetime(mut self, lifetime: Lifetime, now: Timestamp) -> Self {
+        self.0.idle = lifetime.idle;
+        self.0.deadline = now + lifetime.absolute;
+        self
+    }
+
+    pub(crate) fn remembered(mut self, yes: bool) -> Self {
+        self.0.remembered = yes;
+        self
+    }
+}
+
+impl Record {
+    /// Whether a replaced secret would still open the record.
+    pub(crate) fn in_grace(&self, now: Timestamp) -> bool {
+        self.0.credentials.in_grace(now)
+    }
+
+    /// Bytes that the record holds beside its fixed part, for budgets.
+    #[must_use]
+    pub fn variable_len(&self) -> usize {
+        self.data().len()
+            + self.subject().map_or(0, str::len)
+            + self.0.extra.as_ref().map_or(0, |extra| extra.len())
+    }
+}
+
+/// The milliseconds of a duration as the codec writes them.
+fn duration_millis(duration: Duration) -> i64 {
+    millis(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn record() -> Record {
+        let lifetime = Lifetime { idle: HOUR, absolute: 2 * HOUR };
+        Record::new(
+            SessionId::from_bytes([1; 16]),
+            Secret::from_bytes([2; 16]),
+            WriteId::from_u64(1),
+            lifetime,
+            NOW,
+        )
+    }
+
+    #[test]
+    fn both_timeouts_end_a_record() {
+        let mut record = record();
+        assert!(!record.is_expired(NOW + (HOUR - Duration::from_millis(1))));
+        assert!(record.is_expired(NOW + HOUR), "idle");
+        record.touch(NOW + HOUR + HOUR / 2);
+        assert_eq!(record.expires_at(), NOW + 2 * HOUR);
+        assert!(record.is_expired(NOW + 2 * HOUR), "absolute");
+    }
+
+    #[test]
+    fn a_touch_never_goes_back_in_time() {
+        let mut record = record();
+        record.touch(NOW + HOUR / 2);
+        record.touch(NOW);
+        assert_eq!(record.last_active(), NOW + HOUR / 2);
+    }
+
+    #[test]
+    fn a_last_use_in_the_future_grants_nothing() {
+        let mut record = record();
+        record.touch(Timestamp::MAX);
+        assert!(record.is_expired(NOW + 2 * HOUR));
+    }
+
+    #[test]
+    fn the_last_writes_are_remembered_and_no_others() {
+        let mut record = record();
+        for write in 2..=6 {
+            record = record.successor(WriteId::from_u64(write)).finish();
+        }
+        assert_eq!(record.version(), Version { counter: 6, write: WriteId::from_u64(6) });
+        assert!((3..=6).all(|write| record.remembers(WriteId::from_u64(write))));
+        assert!(!record.remembers(WriteId::from_u64(2)));
+    }
+
+    #[test]
+    fn a_secret_is_news_to_the_client_exactly_once() {
+        let created = record();
+        assert!(created.fresh_secret().is_some());
+        assert!(created.clone().settled().fresh_secret().is_none());
+        assert!(created.successor(WriteId::from_u64(2)).finish().fresh_secret().is_none());
+    }
+}

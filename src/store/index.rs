@@ -1,0 +1,67 @@
+//! The sessions of one subject.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+use super::Cx;
+use crate::{error::StoreError, id::SessionId, record::Record, time::Timestamp};
+
+/// Keeps track of which sessions belong to a subject.
+///
+/// An entry that outlives its session is never shown; a session without an entry would be one that its owner cannot
+/// end, so a store writes the entry first.
+#[async_trait]
+pub trait SessionIndex: fmt::Debug + Send + Sync {
+    /// The live sessions of `subject`, the newest first.
+    ///
+    /// # Errors
+    /// When the store cannot tell.
+    async fn list(&self, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError>;
+}
+
+/// One session of a subject, as its owner may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionInfo {
+    id: SessionId,
+    created_at: Timestamp,
+    last_active: Timestamp,
+    deadline: Timestamp,
+}
+
+impl SessionInfo {
+    /// What an owner may see of `record`.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        Self {
+            id: record.id(),
+            created_at: record.created_at(),
+            last_active: record.last_active(),
+            deadline: record.deadline(),
+        }
+    }
+
+    /// The session's name.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn created_at(&self) -> OffsetDateTime {
+        self.created_at.into()
+    }
+
+    /// When it was last used, as far as throttled touches tell.
+    #[must_use]
+    pub fn last_active(&self) -> OffsetDateTime {
+        self.last_active.into()
+    }
+
+    /// By when it will have ended, used or not.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        self.deadline
+    }
+}
