@@ -18,14 +18,20 @@ use source::{File, Mention, tokens};
 /// A room is a file or a folder of `src` with everything in it; `x/mod` is that one file. Rooms import what lies below
 /// them, and their neighbours up to the floor before [`APART`].
 const FLOORS: &[&[&str]] = &[
-    /* 0: words  */ &["error", "hex", "id", "key", "random", "secret", "time"],
-    /* 1: values */ &["data", "policy", "record", "token"],
-    /* 2: traits */
+    // 0: words
+    &["error", "hex", "id", "key", "random", "secret", "time"],
+    // 1: values
+    &["data", "policy", "record", "token"],
+    // 2: traits
     &["session", "store/deadline", "store/guarantees", "store/index", "store/mod", "transport"],
-    /* 3: deeds  */ &["plan", "store/memory"],
-    /* 4: engine */ &["manager"],
-    /* 5: tools  */ &["config", "conformance"],
-    /* 6: shells */ &["adapter"],
+    // 3: deeds
+    &["plan", "store/memory"],
+    // 4: engine
+    &["manager"],
+    // 5: tools
+    &["config", "conformance"],
+    // 6: shells
+    &["adapter"],
 ];
 
 /// From this floor up, rooms of one floor do not know each other.
