@@ -25,12 +25,12 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
+#[cfg(feature = "memory")]
+pub use self::memory::{Budget, MemoryStore, Usage};
 pub use self::{
     guarantees::{Guarantees, Index, LateResponse, Reach, Revocation, TokenForm, Updates},
     index::{SessionIndex, SessionInfo},
 };
-#[cfg(feature = "memory")]
-// pub use self::memory::{Budget, MemoryStore, Usage};
 pub use crate::token::{InvalidNodeName, NodeName, ReferenceToken, Token};
 use crate::{
     error::StoreError,
