@@ -20,15 +20,16 @@
 mod deadline;
 mod guarantees;
 mod index;
+#[cfg(feature = "memory")]
 mod memory;
 
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-#[cfg(feature = "memory")]
-// pub use self::memory::{Budget, MemoryStore, Usage};
 pub(crate) use self::deadline::within;
+#[cfg(feature = "memory")]
+pub use self::memory::{Budget, MemoryStore, Usage};
 pub use self::{
     guarantees::{Guarantees, Index, LateResponse, Reach, Revocation, TokenForm, Updates},
     index::{SessionIndex, SessionInfo},

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use cloakroom::{
-    Cookie, RequestHead, RequestHeaders, ResponseHeaders, Session, SessionError, SessionManager, SessionStore,
+    Cookie, RequestHead, RequestHeaders, ResponseHeaders, Session, SessionError, SessionManager,
+    SessionStore,
     manager::{Exchange, Finish, Finished},
     time::{ManualClock, Timestamp},
 };

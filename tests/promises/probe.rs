@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
-    store::{Created, Cx, Ended, Guarantees, Loaded, MemoryStore, Presented, Replaced, SessionIndex, Touched},
+    store::{
+        Created, Cx, Ended, Guarantees, Loaded, MemoryStore, Presented, Replaced, SessionIndex, Touched,
+    },
     time::Timestamp,
 };
 

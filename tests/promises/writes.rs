@@ -37,7 +37,8 @@ async fn promise_2_sixty_four_writers_count_exactly() {
         let mut browser = browser.clone();
         tokio::spawn(async move {
             for _ in 0..20 {
-                let response = browser.does(|session| session.update("count", |count: &mut u32| *count += 1)).await;
+                let response =
+                    browser.does(|session| session.update("count", |count: &mut u32| *count += 1)).await;
                 assert!(response.is_ok(), "{response:?}");
             }
         })
@@ -80,7 +81,8 @@ async fn promise_2_a_missing_key_that_was_looked_for_counts_as_read() {
 #[tokio::test]
 async fn promise_2_the_last_writer_wins_only_by_choice() {
     const PAGE: Key<String> = Key::new("page").last_writer_wins();
-    let by_manager = Server::new(Probe::default()).with(|sessions| sessions.on_stale_write(OnStaleWrite::Overwrite));
+    let by_manager =
+        Server::new(Probe::default()).with(|sessions| sessions.on_stale_write(OnStaleWrite::Overwrite));
     for (server, key) in [(Server::new(Probe::default()), PAGE), (by_manager, Key::new("page"))] {
         let mut browser = server.browser();
         browser.does(|session| session.insert(key, "a".into())).await;
@@ -156,7 +158,7 @@ async fn promise_5_reading_stores_nothing_and_sends_no_cookie() {
             .await;
         assert_eq!(response.cookie(), None);
     }
-    assert_eq!(probe.memory.usage().anonymous.sessions, 0);
+    assert_eq!(probe.memory.usage().anonymous_sessions, 0);
 }
 
 #[tokio::test]
