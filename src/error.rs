@@ -111,6 +111,10 @@ pub enum SessionErrorKind {
     Undecodable,
     /// The value cannot be written as JSON.
     Unencodable,
+    /// The name of a value is longer than [`MAX_KEY_LEN`](crate::MAX_KEY_LEN).
+    InvalidKey,
+    /// A subject is empty or longer than [`MAX_SUBJECT_LEN`](crate::MAX_SUBJECT_LEN).
+    InvalidSubject,
     /// The session would grow beyond its limit.
     TooLarge {
         /// The size that was asked for, in bytes.
@@ -178,8 +182,10 @@ impl SessionError {
 
     /// What a client may be told: one sentence per status, with no detail that helps an attacker.
     #[must_use]
-    pub fn public_message(&self) -> &'static str {
+    pub fn public_message(&self) -> &str {
         match self.status() {
+            // A mistake of the developer, who is the one to read it.
+            _ if self.kind() == SessionErrorKind::LayerMissing => &self.0.message,
             401 => "Please log in again.",
             403 => "This request came from another site and was refused.",
             409 => "Your session changed in the meantime. Reload the page and try again.",

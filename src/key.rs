@@ -70,10 +70,10 @@ impl<T> fmt::Debug for Key<T> {
     }
 }
 
-/// What names a value of type `T` in a session: a [`Key<T>`] or a plain `&str`.
+/// What names a value in a session: a [`Key`] or a plain `&str`.
 ///
 /// Sealed: it is a convenience of the session's methods, not something to implement.
-pub trait AsKey<T>: sealed::Sealed {
+pub trait KeyName: sealed::Sealed {
     #[doc(hidden)]
     fn name(&self) -> &str;
 
@@ -83,7 +83,10 @@ pub trait AsKey<T>: sealed::Sealed {
     }
 }
 
-impl<T> AsKey<T> for Key<T> {
+/// What names a value of type `T`: a [`Key<T>`], which fixes the type, or a plain `&str`, which leaves it open.
+pub trait AsKey<T>: KeyName {}
+
+impl<T> KeyName for Key<T> {
     fn name(&self) -> &str {
         self.name
     }
@@ -93,11 +96,15 @@ impl<T> AsKey<T> for Key<T> {
     }
 }
 
-impl<T> AsKey<T> for &str {
+impl<T> AsKey<T> for Key<T> {}
+
+impl KeyName for &str {
     fn name(&self) -> &str {
         self
     }
 }
+
+impl<T> AsKey<T> for &str {}
 
 mod sealed {
     #[expect(unnameable_types, reason = "that is what seals it")]

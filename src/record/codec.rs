@@ -207,7 +207,7 @@ mod tests {
             NOW,
         );
         new.successor(WriteId::from_u64(4))
-            .logged_in(Subject::new("alice"), NOW, lifetime.absolute)
+            .logged_in(Subject::new("alice"), NOW)
             .rotated(Secret::from_bytes([5; 16]), NOW, NOW + Duration::from_secs(30))
             .remembered(true)
             .data(Data::default().with("cart", b"[1,2]").unwrap())

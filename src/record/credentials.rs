@@ -24,6 +24,13 @@ impl Kept {
         }
     }
 
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain(one), Self::Plain(other)) => one.ct_eq(other).into(),
+            _ => self.hash().ct_eq(&other.hash()).into(),
+        }
+    }
+
     /// What may leave the process.
     pub(crate) fn hash(&self) -> SecretHash {
         match self {

@@ -148,6 +148,10 @@ impl Record {
         self.0.subject.as_ref().map(Subject::as_str)
     }
 
+    pub(crate) fn owner(&self) -> Option<&Subject> {
+        self.0.subject.as_ref()
+    }
+
     #[cfg(feature = "memory")]
     pub(crate) fn shared_subject(&self) -> Option<Arc<str>> {
         self.0.subject.as_ref().map(Subject::shared)
@@ -224,6 +228,11 @@ impl Record {
         self
     }
 
+    /// Whether both are opened by the same secret.
+    pub(crate) fn has_secret_of(&self, other: &Self) -> bool {
+        self.0.credentials.current.is_same(&other.0.credentials.current)
+    }
+
     pub(crate) fn judge(&self, presented: &Secret, now: Timestamp) -> Verdict {
         self.0.credentials.judge(presented, now)
     }
@@ -270,12 +279,11 @@ impl Draft {
         self
     }
 
-    /// Names the owner: a new epoch, and the absolute timeout starts anew.
-    pub(crate) fn logged_in(mut self, subject: Subject, at: Timestamp, absolute: Duration) -> Self {
+    /// Names the owner, which begins a new epoch.
+    pub(crate) fn logged_in(mut self, subject: Subject, at: Timestamp) -> Self {
         self.0.subject = Some(subject);
         self.0.authenticated_at = Some(at);
         self.0.epoch = self.0.epoch.saturating_add(1);
-        self.0.deadline = at + absolute;
         self
     }
 

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `mod` | [`SessionStore`], the questions and the answers |
+//! | `deadline` | one deadline over a whole store call |
 //! | `guarantees` | [`Guarantees`]: what a store promises, as data |
 //! | `index` | [`SessionIndex`]: the sessions of one subject |
 //! | `memory` | [`MemoryStore`]: sessions in this process |
@@ -16,6 +17,7 @@
 //! store that keeps records parses presented tokens with [`ReferenceToken::parse`], lets [`judge`] decide what a
 //! presented secret opens, and issues tokens with [`ReferenceToken::issue`]. All it has to bring is a compare-and-swap.
 
+mod deadline;
 mod guarantees;
 mod index;
 #[cfg(feature = "memory")]
@@ -25,12 +27,13 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
+pub(crate) use self::deadline::within;
+#[cfg(feature = "memory")]
+pub use self::memory::{Budget, MemoryStore, Usage};
 pub use self::{
     guarantees::{Guarantees, Index, LateResponse, Reach, Revocation, TokenForm, Updates},
     index::{SessionIndex, SessionInfo},
 };
-#[cfg(feature = "memory")]
-// pub use self::memory::{Budget, MemoryStore, Usage};
 pub use crate::token::{InvalidNodeName, NodeName, ReferenceToken, Token};
 use crate::{
     error::StoreError,
@@ -81,11 +84,17 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// Keeps a new record, unless its ID is taken or was ended.
     ///
+    /// A caller whose reply was lost calls again with the same record; a store that [remembers](Record::remembers) its
+    /// write answers [`Done`](Created::Done) again.
+    ///
     /// # Errors
     /// When the store cannot tell whether it was kept.
     async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError>;
 
     /// Puts `record` in place of the state `expected` of the same session; never creates.
+    ///
+    /// A caller whose reply was lost calls again with the same record; a store that [remembers](Record::remembers) its
+    /// write answers [`Done`](Replaced::Done) again.
     ///
     /// # Errors
     /// When the store cannot tell whether it was replaced.
@@ -193,8 +202,10 @@ pub enum Absence {
     Expired,
     /// It claims to begin later than now.
     NotYet,
-    /// The secret was replaced at that time.
+    /// The token did open this session, until its secret was replaced at that time.
     Rotated {
+        /// The session.
+        id: SessionId,
         /// When.
         at: Timestamp,
     },
@@ -214,7 +225,7 @@ pub enum Absence {
 pub enum Created {
     /// The record is kept; the client must be told this token.
     Done(Token),
-    /// There already is a record of this ID, and this is it. It may be the caller's own, if an earlier reply was lost.
+    /// There already is another record of this ID, and this is it.
     Taken(Record),
     /// A session of this ID was ended.
     Ended,
@@ -225,7 +236,7 @@ pub enum Created {
 pub enum Replaced {
     /// The record is in place. A token that the client must be told, unless the one it holds stays good.
     Done(Option<Token>),
-    /// The state is not the expected one but this. It may be the caller's own, if an earlier reply was lost.
+    /// The state is not the expected one but this.
     Conflict(Record),
     /// There is no such session any more.
     Gone(Absence),
@@ -264,7 +275,7 @@ pub fn judge(record: &Record, presented: &ReferenceToken, now: Timestamp) -> Loa
     }
     match record.judge(presented.secret(), now) {
         Verdict::Wrong => Loaded::Absent(Absence::Forged),
-        Verdict::Rotated(at) => Loaded::Absent(Absence::Rotated { at }),
+        Verdict::Rotated(at) => Loaded::Absent(Absence::Rotated { id: record.id(), at }),
         Verdict::Current | Verdict::Previous if record.is_expired(now) => Loaded::Absent(Absence::Expired),
         Verdict::Current if record.in_grace(now) => Loaded::Live { record: record.clone(), reissue: true },
         Verdict::Current | Verdict::Previous => Loaded::Live { record: record.clone(), reissue: false },

@@ -1,0 +1,38 @@
+//! Extractors and responses for axum 0.8, on top of the tower adapter.
+
+use axum_core::{
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse, Response},
+};
+use http::request::Parts;
+
+use super::tower::{PlainText, Refusal as _, existing_session, session};
+use crate::{error::SessionError, session::Session};
+
+/// The session of a request: a new, empty one where none came with it. Refused only where that cannot be told.
+impl<S: Sync> FromRequestParts<S> for Session {
+    type Rejection = SessionError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        session(parts).await.inspect_err(log)
+    }
+}
+
+/// `None` unless a live session came with the request. An outage is refused all the same: it is never "no session".
+impl<S: Sync> OptionalFromRequestParts<S> for Session {
+    type Rejection = SessionError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+        existing_session(parts).await.inspect_err(log)
+    }
+}
+
+fn log(error: &SessionError) {
+    tracing::error!(%error, kind = ?error.kind(), "a request was refused because its session could not be had");
+}
+
+impl IntoResponse for SessionError {
+    fn into_response(self) -> Response {
+        PlainText.response(&self)
+    }
+}

@@ -1,0 +1,77 @@
+//! Sessions for any tower service that speaks `http` 1.x: axum, hyper, tonic and others.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `mod` | [`session`] and [`existing_session`], for services that are no axum handlers |
+//! | `layer` | [`SessionLayer`] and [`SessionService`] |
+//! | `future` | [`ResponseFuture`]: waits for the handler, then for the commit |
+//! | `refusal` | [`Refusal`]: the response in place of one whose session could not be saved |
+//! | `headers` | the `http` crate's headers as the engine sees them |
+
+mod future;
+mod headers;
+mod layer;
+mod refusal;
+
+use http::request::Parts;
+
+pub use self::{
+    future::ResponseFuture,
+    layer::{SessionLayer, SessionService},
+    refusal::{PlainText, Refusal},
+};
+use crate::{
+    error::{SessionError, SessionErrorKind},
+    manager::LazySession,
+    session::Session,
+    transport::RequestHead,
+};
+
+/// The session of a request, loaded at the first call for that request and at no other.
+///
+/// ```
+/// use cloakroom::{SessionError, tower::session};
+///
+/// async fn handle<B>(request: http::Request<B>) -> Result<http::Response<String>, SessionError> {
+///     let (parts, _body) = request.into_parts();
+///     let visits = session(&parts).await?.update("visits", |visits: &mut u32| {
+///         *visits += 1;
+///         *visits
+///     })?;
+///     Ok(http::Response::new(format!("visit number {visits}")))
+/// }
+/// ```
+///
+/// # Errors
+/// [`LayerMissing`](SessionErrorKind::LayerMissing) without a [`SessionLayer`] around the service; otherwise the store's
+/// failure.
+pub async fn session(parts: &Parts) -> Result<Session, SessionError> {
+    lazy(parts)?.load(&head(parts)).await
+}
+
+/// Like [`session`], but `None` unless a live session came with the request. Nothing is ever created.
+///
+/// # Errors
+/// Those of [`session`]: an outage is never "no session".
+pub async fn existing_session(parts: &Parts) -> Result<Option<Session>, SessionError> {
+    lazy(parts)?.load_existing(&head(parts)).await
+}
+
+fn lazy(parts: &Parts) -> Result<&LazySession, SessionError> {
+    parts.extensions.get::<LazySession>().ok_or_else(|| {
+        SessionError::new(
+            SessionErrorKind::LayerMissing,
+            "this route asks for a session, but has no SessionLayer around it: add `.layer(SessionLayer::new(sessions))` \
+             to the router, after the route",
+        )
+    })
+}
+
+fn head(parts: &Parts) -> RequestHead<'_> {
+    RequestHead {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        authority: parts.uri.authority().map(http::uri::Authority::as_str),
+        headers: &parts.headers,
+    }
+}

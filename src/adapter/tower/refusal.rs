@@ -1,0 +1,35 @@
+//! The response in place of one whose session could not be saved.
+
+use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+
+use crate::error::SessionError;
+
+/// Makes the response that a client gets when its session could not be saved.
+///
+/// The handler's response is not sent then, since it may claim what did not happen. Implemented for every
+/// `Fn(&SessionError) -> http::Response<B>`.
+pub trait Refusal<B> {
+    /// The response that tells a client about `error`.
+    fn response(&self, error: &SessionError) -> Response<B>;
+}
+
+impl<B, F: Fn(&SessionError) -> Response<B>> Refusal<B> for F {
+    fn response(&self, error: &SessionError) -> Response<B> {
+        self(error)
+    }
+}
+
+/// Answers with the error's [status](SessionError::status) and [public message](SessionError::public_message), for
+/// every body that can be made from text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlainText;
+
+impl<B: From<String>> Refusal<B> for PlainText {
+    fn response(&self, error: &SessionError) -> Response<B> {
+        let mut response = Response::new(B::from(format!("{}\n", error.public_message())));
+        *response.status_mut() =
+            StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        response
+    }
+}

@@ -1,0 +1,139 @@
+//! From a request's headers to a session.
+
+use std::sync::Arc;
+
+use tracing::{debug, warn};
+
+use super::Core;
+use crate::{
+    error::{SessionError, StoreError, StoreErrorKind},
+    policy::OnOutage,
+    record::Record,
+    session::{Backend as _, Base, RequestFacts, Session},
+    store::{Absence, Cx, Loaded, Presented, within},
+    time::{Deadline, Timestamp},
+    transport::{RequestHead, ResponseEdits, candidates, is_cross_site, is_safe},
+};
+
+/// The session of a request. An outage is an error, or by the policy's choice a session that refuses changes.
+pub(super) async fn load(core: &Arc<Core>, head: &RequestHead<'_>) -> Result<Session, SessionError> {
+    let now = core.now();
+    let candidates = candidates(head, core.cookie.name(), &*core.store);
+    if candidates.too_many {
+        warn!("a request presented more session tokens than are tried");
+    }
+    let mut finding = Finding::default();
+    for token in candidates.tokens() {
+        match look_up(core, token, now).await {
+            Ok(loaded) => finding.add(core.checked(loaded, now), token.bytes().len()),
+            Err(error) => return on_outage(core, error, facts(core, head, candidates.any)),
+        }
+    }
+    let facts = RequestFacts { token_len: finding.token_len, ..facts(core, head, candidates.any) };
+    let session = Session::new(Arc::clone(core) as _, finding.into_base(candidates.any), facts);
+    if let Base::Ambiguous = session.loaded() {
+        session.deposit(refuse_both(core, head));
+    }
+    Ok(session)
+}
+
+fn facts(core: &Core, head: &RequestHead<'_>, cookie_presented: bool) -> RequestFacts {
+    let allowed = || core.cross_site_paths.iter().any(|path| path == head.path);
+    let cross_site = !is_safe(head.method) && is_cross_site(head) && !allowed();
+    RequestFacts { cross_site, cookie_presented, token_len: None }
+}
+
+/// Asks the store; without a wait, a timer or an allocation where it can answer at once.
+async fn look_up(core: &Core, token: Presented<'_>, now: Timestamp) -> Result<Loaded, StoreError> {
+    if let Some(answer) = core.store.load_now(token, now) {
+        return answer;
+    }
+    let cx = Cx::new(now, Deadline::after(core.policy.store_timeout));
+    within(cx.deadline, core.store.load(token, cx)).await
+}
+
+fn on_outage(core: &Arc<Core>, error: StoreError, facts: RequestFacts) -> Result<Session, SessionError> {
+    warn!(%error, kind = ?error.kind(), "a session could not be loaded");
+    // A record that cannot be read is no outage: carrying on would end in overwriting it.
+    let is_outage = error.kind() != StoreErrorKind::Corrupt;
+    let error = SessionError::from(error);
+    match core.policy.on_outage {
+        OnOutage::CarryOnAnonymous if is_outage => {
+            Ok(Session::new(Arc::clone(core) as _, Base::Outage(error), facts))
+        }
+        _ => Err(error),
+    }
+}
+
+/// Two live sessions were presented. For a name that a sibling subdomain can plant, its variants are removed.
+fn refuse_both(core: &Core, head: &RequestHead<'_>) -> ResponseEdits {
+    warn!("a request presented tokens of two live sessions; neither is believed");
+    let mut edits = ResponseEdits::default();
+    if core.cookie.can_be_planted() {
+        let host = head.host().unwrap_or_default();
+        core.cookie.remove_planted(host).into_iter().for_each(|line| edits.add_cookie(line));
+    }
+    edits
+}
+
+impl Core {
+    /// The store's answer, after the engine has checked the times once more.
+    fn checked(&self, loaded: Loaded, now: Timestamp) -> Loaded {
+        match loaded {
+            Loaded::Live { record, .. } if self.policy.has_expired(&record, now) => {
+                Loaded::Absent(Absence::Expired)
+            }
+            Loaded::Live { record, .. } if self.policy.is_from_the_future(&record, now) => {
+                Loaded::Absent(Absence::NotYet)
+            }
+            loaded => loaded,
+        }
+    }
+}
+
+/// What the presented tokens open, taken together. Their order carries no meaning.
+#[derive(Default)]
+struct Finding {
+    live: Option<(Record, bool)>,
+    token_len: Option<usize>,
+    ambiguous: bool,
+    absent: Option<Absence>,
+}
+
+impl Finding {
+    fn add(&mut self, loaded: Loaded, token_len: usize) {
+        match loaded {
+            Loaded::Absent(absence) => self.add_absence(absence),
+            Loaded::Live { record, reissue } => match &self.live {
+                Some((known, _)) if known.id() != record.id() => self.ambiguous = true,
+                Some((known, known_reissue)) if !is_newer((&record, reissue), (known, *known_reissue)) => {}
+                _ => {
+                    self.live = Some((record, reissue));
+                    self.token_len = Some(token_len);
+                }
+            },
+        }
+    }
+
+    /// Keeps the reason that says most: an end or a rotation restrains what a write may do.
+    fn add_absence(&mut self, absence: Absence) {
+        debug!(?absence, "a presented session token opens nothing");
+        let says_more = matches!(absence, Absence::Rotated { .. } | Absence::Ended { .. });
+        if self.absent.is_none() || says_more {
+            self.absent = Some(absence);
+        }
+    }
+
+    fn into_base(self, any_cookie: bool) -> Base {
+        match self.live {
+            Some(_) if self.ambiguous => Base::Ambiguous,
+            Some((record, reissue)) => Base::Live { record, reissue },
+            None => Base::Absent(self.absent.or(any_cookie.then_some(Absence::Malformed))),
+        }
+    }
+}
+
+/// Of two tokens of one session: a later state, or the same state under its newer secret.
+fn is_newer((record, reissue): (&Record, bool), (known, known_reissue): (&Record, bool)) -> bool {
+    (record.version().counter, reissue) > (known.version().counter, known_reissue)
+}

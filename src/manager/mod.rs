@@ -1,0 +1,214 @@
+//! The engine: one request from its headers to its response, without any framework.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `mod` | [`SessionManager`]: a store and the rules |
+//! | `load` | from a request's headers to a session |
+//! | `commit` | from a session's log to the store |
+//! | `exchange` | one request and its response: [`Exchange`], [`LazySession`] |
+//!
+//! Every decision stands in `plan`; what is here carries it out.
+
+mod commit;
+mod exchange;
+mod load;
+
+use std::{sync::Arc, time::Duration};
+
+pub use self::exchange::{Exchange, Finish, Finished, LazySession};
+use crate::{
+    error::SessionError,
+    policy::{OnOutage, OnStaleWrite, Policy, SaveOn},
+    random::{Random, SystemRandom, WriteIds},
+    session::{Backend, BoxFuture, Session},
+    store::{Cx, Guarantees, SessionStore},
+    time::{Clock, Deadline, SystemClock, Timestamp},
+    transport::Cookie,
+};
+
+/// A store together with the rules of its sessions; cheap to clone.
+///
+/// ```
+/// use std::time::Duration;
+/// use cloakroom::{Cookie, SessionManager, store::MemoryStore};
+///
+/// let sessions = SessionManager::new(MemoryStore::new())
+///     .idle_timeout(Duration::from_secs(30 * 60))
+///     .absolute_timeout(Duration::from_secs(12 * 60 * 60))
+///     .cookie(Cookie::named("__Host-session"));
+/// ```
+///
+/// The store is the only line that changes when the sessions move elsewhere. It may be chosen at run time: an
+/// `Arc<dyn SessionStore>` is a store too.
+#[derive(Debug, Clone)]
+pub struct SessionManager(Arc<Core>);
+
+#[derive(Debug, Clone)]
+pub(crate) struct Core {
+    store: Arc<dyn SessionStore>,
+    guarantees: Guarantees,
+    policy: Policy,
+    cookie: Cookie,
+    cross_site_paths: Vec<String>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    write_ids: WriteIds,
+}
+
+impl SessionManager {
+    /// A manager of the sessions in `store`, with safe defaults.
+    #[must_use]
+    pub fn new(store: impl SessionStore) -> Self {
+        Self(Arc::new(Core {
+            guarantees: store.guarantees(),
+            store: Arc::new(store),
+            policy: Policy::default(),
+            cookie: Cookie::default(),
+            cross_site_paths: Vec::new(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom::new()),
+            write_ids: WriteIds::default(),
+        }))
+    }
+
+    /// A session ends when it was not used for this long. Default: 30 minutes.
+    ///
+    /// The last use is written down at most once a minute or a tenth of this time, whichever is shorter (see
+    /// [`touch_after`](Self::touch_after)), so a session may end that much early.
+    #[must_use]
+    pub fn idle_timeout(self, timeout: Duration) -> Self {
+        self.with(|core| core.policy.lifetime.idle = timeout)
+    }
+
+    /// A session ends this long after it began or its subject logged in, used or not. Default: 12 hours.
+    #[must_use]
+    pub fn absolute_timeout(self, timeout: Duration) -> Self {
+        self.with(|core| core.policy.lifetime.absolute = timeout)
+    }
+
+    /// The longest time that [`Session::remember`] may ask for. Default: 30 days.
+    #[must_use]
+    pub fn remember_at_most(self, limit: Duration) -> Self {
+        self.with(|core| core.policy.remember_at_most = limit)
+    }
+
+    /// How stale the stored last use may get before a request that changes nothing writes it down. Default: a tenth
+    /// of the idle timeout, at most a minute.
+    #[must_use]
+    pub fn touch_after(self, age: Duration) -> Self {
+        self.with(|core| core.policy.touch_after = Some(age))
+    }
+
+    /// How far ahead of this server's clock a session may claim to have begun. Default: 60 seconds.
+    #[must_use]
+    pub fn leeway(self, leeway: Duration) -> Self {
+        self.with(|core| core.policy.leeway = leeway)
+    }
+
+    /// How long the old secret is honoured after [`Session::renew`], unless the new one is seen before. Default and
+    /// longest: 30 seconds.
+    #[must_use]
+    pub fn renewal_grace(self, grace: Duration) -> Self {
+        self.with(|core| core.policy.renewal_grace = grace.min(Policy::LONGEST_GRACE))
+    }
+
+    /// The time for all store calls of a load, and again for those of a commit. Default: 2 seconds.
+    ///
+    /// A store that waits needs a tokio runtime with its timer enabled, as every web framework has.
+    #[must_use]
+    pub fn store_timeout(self, timeout: Duration) -> Self {
+        self.with(|core| core.policy.store_timeout = timeout)
+    }
+
+    /// The largest session data, in bytes. Default: 256 KiB, or less where the store takes less.
+    #[must_use]
+    pub fn max_data(self, bytes: usize) -> Self {
+        self.with(|core| core.policy.max_data = bytes)
+    }
+
+    /// What a request gets while the store is out of reach. Default: 503.
+    #[must_use]
+    pub fn on_outage(self, choice: OnOutage) -> Self {
+        self.with(|core| core.policy.on_outage = choice)
+    }
+
+    /// Which responses keep the changes of their handler. Default: all but server errors.
+    #[must_use]
+    pub fn save_on(self, choice: SaveOn) -> Self {
+        self.with(|core| core.policy.save_on = choice)
+    }
+
+    /// What a blind write does to a value that changed since it was read. Default: 409.
+    #[must_use]
+    pub fn on_stale_write(self, choice: OnStaleWrite) -> Self {
+        self.with(|core| core.policy.on_stale_write = choice)
+    }
+
+    /// The session cookie. Default: [`Cookie::default`].
+    #[must_use]
+    pub fn cookie(self, cookie: Cookie) -> Self {
+        self.with(|core| core.cookie = cookie)
+    }
+
+    /// Lets requests that another site began change sessions at exactly this path: for the callback of an OpenID
+    /// Connect or SAML login that uses the form-post response mode.
+    #[must_use]
+    pub fn allow_cross_site(self, path: impl Into<String>) -> Self {
+        self.with(|core| core.cross_site_paths.push(path.into()))
+    }
+
+    /// What tells the time. Default: the system's clock; a test injects a [`ManualClock`](crate::time::ManualClock).
+    #[must_use]
+    pub fn clock(self, clock: impl Clock) -> Self {
+        self.with(|core| core.clock = Arc::new(clock))
+    }
+
+    /// What IDs and secrets are drawn from. Default: the system's cryptographic generator.
+    #[must_use]
+    pub fn random(self, random: impl Random) -> Self {
+        self.with(|core| core.random = Arc::new(random))
+    }
+
+    /// What the store promises.
+    #[must_use]
+    pub fn guarantees(&self) -> Guarantees {
+        self.0.guarantees
+    }
+
+    /// The exchange of one request and its response: what an adapter begins for each request.
+    #[must_use]
+    pub fn exchange(&self) -> Exchange {
+        Exchange::new(Arc::clone(&self.0))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Core)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+impl Backend for Core {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn cx(&self) -> Cx {
+        Cx::new(self.clock.now(), Deadline::after(self.policy.store_timeout))
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn guarantees(&self) -> &Guarantees {
+        &self.guarantees
+    }
+
+    fn store(&self) -> &dyn SessionStore {
+        &*self.store
+    }
+
+    fn save<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>> {
+        Box::pin(commit::save(self, session))
+    }
+}

@@ -1,0 +1,242 @@
+//! What a commit does at the store and at the client: every decision about that, as pure functions.
+//!
+//! Nothing here does I/O, reads a clock or draws randomness, so each decision is tested once, for all stores and
+//! frameworks. [`plan`] decides what to begin with; [`on_conflict`] and [`on_gone`] what to do when somebody else was
+//! faster; [`next_record`] and [`first_record`] what the record then holds.
+
+use crate::{
+    error::{SessionError, SessionErrorKind},
+    id::{SessionId, WriteId},
+    policy::Policy,
+    record::Record,
+    secret::Secret,
+    session::{Base, Changes, RequestFacts, View, conflict},
+    store::Absence,
+    time::Timestamp,
+};
+
+/// Everything that a plan depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Situation<'a> {
+    pub(crate) changes: &'a Changes,
+    pub(crate) request: RequestFacts,
+    /// Whether the response's status lets the handler's changes be kept.
+    pub(crate) keeps: bool,
+    pub(crate) policy: &'a Policy,
+    pub(crate) now: Timestamp,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The session to end first, and how long its ID stays blocked.
+    pub(crate) end: Option<(SessionId, Timestamp)>,
+    pub(crate) write: Write,
+    /// Whether the client's cookie goes, unless the write brings another.
+    pub(crate) removes_cookie: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Write {
+    Nothing,
+    /// Write down that the session was used. Its failure fails no response.
+    Touch(Record),
+    /// Write although nothing changed. Its failure fails no response.
+    Reissue(Record),
+    /// Put the changed record in place of this one.
+    Replace(Record),
+    /// Begin a session.
+    Create,
+}
+
+/// A plan that cannot be made.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) error: SessionError,
+    /// Whether the client's cookie goes all the same: an explicit log-out always removes it.
+    pub(crate) removes_cookie: bool,
+}
+
+impl From<SessionError> for Refusal {
+    fn from(error: SessionError) -> Self {
+        Self { error, removes_cookie: false }
+    }
+}
+
+/// Decides what a commit begins with.
+pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, Refusal> {
+    let Situation { changes, request, keeps, .. } = *situation;
+    let has_log = keeps && !changes.log.is_empty();
+    if !changes.ends && !has_log {
+        return Ok(Plan { end: None, write: upkeep(situation), removes_cookie: false });
+    }
+    if request.cross_site {
+        return Err(SessionError::new(
+            SessionErrorKind::CrossSite,
+            "a request that another site began tried to change the session; allow its path if that is meant to be",
+        )
+        .into());
+    }
+    if changes.ends { after_log_out(situation, has_log) } else { ordinary(situation) }
+}
+
+/// The session is logged out; what was logged since belongs to a new one.
+fn after_log_out(situation: &Situation<'_>, has_log: bool) -> Result<Plan, Refusal> {
+    let Situation { changes, request, .. } = *situation;
+    if let Base::Outage(error) = &changes.base {
+        return Err(Refusal { error: error.clone(), removes_cookie: request.cookie_presented });
+    }
+    Ok(Plan {
+        end: changes.base.record().map(|record| (record.id(), record.deadline())),
+        write: if has_log && is_worth_a_session(&changes.view) { Write::Create } else { Write::Nothing },
+        removes_cookie: request.cookie_presented,
+    })
+}
+
+fn ordinary(situation: &Situation<'_>) -> Result<Plan, Refusal> {
+    let Situation { changes, policy, now, .. } = *situation;
+    let write = match &changes.base {
+        Base::Outage(error) => return Err(error.clone().into()),
+        Base::Live { record, .. } if is_unchanged(record, &changes.view) => upkeep(situation),
+        Base::Live { record, .. } => Write::Replace(record.clone()),
+        _ if !is_worth_a_session(&changes.view) => Write::Nothing,
+        _ if changes.view.logged_in => Write::Create,
+        Base::Ambiguous => {
+            return Err(conflict("tokens of two live sessions were presented; neither is believed").into());
+        }
+        Base::Absent(reason) if was_overtaken(*reason, policy, now) => {
+            return Err(conflict(
+                "the session was ended or renewed elsewhere while this request was under way",
+            )
+            .into());
+        }
+        Base::Absent(_) => Write::Create,
+    };
+    Ok(Plan { end: None, write, removes_cookie: false })
+}
+
+/// Whether a login or log-out elsewhere came so shortly before that this request may have been sent before it. Its
+/// client holds, or will hold, a newer cookie, which a new session's would displace.
+fn was_overtaken(reason: Option<Absence>, policy: &Policy, now: Timestamp) -> bool {
+    match reason {
+        Some(Absence::Rotated { at, .. } | Absence::Ended { at }) => policy.is_recent(at, now),
+        _ => false,
+    }
+}
+
+/// A session begins with its first value or its first login, not with a look at it.
+fn is_worth_a_session(view: &View) -> bool {
+    view.logged_in || !view.data.is_empty()
+}
+
+/// Whether the log, taken together, changes nothing.
+fn is_unchanged(record: &Record, view: &View) -> bool {
+    !view.rotates() && view.data == *record.data()
+}
+
+/// What a session needs that nobody changed.
+pub(crate) fn upkeep(situation: &Situation<'_>) -> Write {
+    let Situation { changes, request, policy, now, .. } = *situation;
+    match &changes.base {
+        // A self-contained token would need a cookie.
+        _ if request.cross_site => Write::Nothing,
+        Base::Live { record, reissue: true } => Write::Reissue(record.clone()),
+        Base::Live { record, .. } if policy.touch_is_due(record, now) => Write::Touch(record.clone()),
+        _ => Write::Nothing,
+    }
+}
+
+/// What to do when somebody else has written the record first.
+#[derive(Debug)]
+pub(crate) enum OnConflict {
+    /// Apply the log to what they left.
+    Replay,
+    /// Begin a fresh session for the login in the log, with these data of the same subject.
+    StartAnew(Option<Record>),
+    /// Give up; the client has to try again.
+    Refuse,
+}
+
+/// Replay only continues a session that is still the same: same subject, same login. A renewal counts as equal.
+pub(crate) fn on_conflict(
+    loaded: &Record,
+    stored: &Record,
+    changes: &Changes,
+    policy: &Policy,
+    now: Timestamp,
+) -> OnConflict {
+    if loaded.subject() == stored.subject() && loaded.epoch() == stored.epoch() {
+        OnConflict::Replay
+    } else if changes.log.logs_in() {
+        let twin = is_same_login(stored, &changes.view, policy, now);
+        OnConflict::StartAnew(twin.then(|| stored.clone()))
+    } else {
+        OnConflict::Refuse
+    }
+}
+
+/// Whether this login and one that was just stored are the same person's, like the two requests of a double click. Then
+/// the fresh session may begin with the data that the other one took over.
+pub(crate) fn is_same_login(stored: &Record, view: &View, policy: &Policy, now: Timestamp) -> bool {
+    let same = view.subject.as_ref().is_some_and(|subject| stored.subject() == Some(subject.as_str()));
+    same && stored.authenticated_at().is_some_and(|at| policy.is_recent(at, now))
+}
+
+/// The random parts of a write, drawn by the caller.
+#[derive(Debug)]
+pub(crate) struct Draws {
+    pub(crate) write: WriteId,
+    /// Drawn if the view [rotates](View::rotates).
+    pub(crate) secret: Option<Secret>,
+}
+
+/// The state of a session after `changes`, on top of `base`.
+pub(crate) fn next_record(
+    base: &Record,
+    view: &View,
+    draws: Draws,
+    reissue: bool,
+    policy: &Policy,
+    now: Timestamp,
+) -> Record {
+    let mut draft = base.successor(draws.write).data(view.data.clone()).active(now);
+    if reissue {
+        draft = draft.confirmed();
+    }
+    if let Some(secret) = draws.secret {
+        let honoured_until = if view.logged_in { now } else { now + policy.renewal_grace };
+        draft = draft.rotated(secret, now, honoured_until);
+    }
+    with_identity(draft, view, policy, now).finish()
+}
+
+/// The first state of a new session.
+pub(crate) fn first_record(
+    id: SessionId,
+    secret: Secret,
+    write: WriteId,
+    view: &View,
+    policy: &Policy,
+    now: Timestamp,
+) -> Record {
+    let draft = Record::new(id, secret, write, policy.lifetime, now).into_draft().data(view.data.clone());
+    with_identity(draft, view, policy, now).finish()
+}
+
+fn with_identity(
+    mut draft: crate::record::Draft,
+    view: &View,
+    policy: &Policy,
+    now: Timestamp,
+) -> crate::record::Draft {
+    if let (true, Some(subject)) = (view.logged_in, &view.subject) {
+        draft = draft
+            .logged_in(subject.clone(), view.authenticated_at.unwrap_or(now))
+            .lifetime(policy.lifetime, now)
+            .remembered(false);
+    }
+    if let Some(asked) = view.remember {
+        draft = draft.lifetime(policy.remembered(asked), now).remembered(true);
+    }
+    draft
+}

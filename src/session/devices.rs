@@ -1,0 +1,81 @@
+//! The other sessions of the same subject: "your devices".
+
+use super::Session;
+use crate::{
+    error::{SessionError, StoreError},
+    id::SessionId,
+    store::{Ended, SessionIndex, SessionInfo, SessionStore, within},
+};
+
+impl Session {
+    /// The live sessions of this session's subject, this one included, the newest first. Empty for an anonymous one.
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// async fn devices(session: Session) -> Result<String, SessionError> {
+    ///     let lines = session.sessions().await?.into_iter().map(|other| {
+    ///         let here = if session.id() == Some(other.id()) { " (this device)" } else { "" };
+    ///         format!("{} last active {}{here}\n", other.id(), other.last_active())
+    ///     });
+    ///     Ok(lines.collect())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// `Store(Unsupported)` where the store keeps no index, as its guarantees say; otherwise the store's failure.
+    pub async fn sessions(&self) -> Result<Vec<SessionInfo>, SessionError> {
+        let index = self.index()?;
+        let Some(subject) = self.subject() else { return Ok(Vec::new()) };
+        let cx = self.0.backend.cx();
+        Ok(within(cx.deadline, index.list(&subject, cx)).await?)
+    }
+
+    /// Ends one session of this subject; its own is logged out. Whether there was such a session.
+    ///
+    /// # Errors
+    /// Those of [`sessions`](Self::sessions).
+    pub async fn end(&self, id: SessionId) -> Result<bool, SessionError> {
+        if self.id() == Some(id) {
+            return self.log_out().map(|()| true);
+        }
+        let sessions = self.sessions().await?;
+        let Some(session) = sessions.iter().find(|session| session.id() == id) else { return Ok(false) };
+        self.end_listed(session).await
+    }
+
+    /// Ends all other sessions of this subject; how many there were.
+    ///
+    /// # Errors
+    /// Those of [`sessions`](Self::sessions). Some may have ended before an error.
+    pub async fn end_others(&self) -> Result<usize, SessionError> {
+        let own = self.id();
+        let mut ended = 0;
+        for session in self.sessions().await? {
+            if Some(session.id()) != own && self.end_listed(&session).await? {
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Ends all sessions of this subject, this one included; how many there were.
+    ///
+    /// # Errors
+    /// Those of [`sessions`](Self::sessions). Some may have ended before an error.
+    pub async fn end_all(&self) -> Result<usize, SessionError> {
+        let others = self.end_others().await?;
+        self.log_out()?;
+        Ok(others + 1)
+    }
+
+    async fn end_listed(&self, session: &SessionInfo) -> Result<bool, SessionError> {
+        let (id, cx) = (session.id(), self.0.backend.cx());
+        let ended = self.0.backend.store().end(&id, session.deadline(), cx);
+        Ok(within(cx.deadline, ended).await? == Ended::Done)
+    }
+
+    fn index(&self) -> Result<&dyn SessionIndex, StoreError> {
+        let store: &dyn SessionStore = self.0.backend.store();
+        store.index().ok_or_else(|| StoreError::unsupported("list the sessions of a subject"))
+    }
+}

@@ -1,0 +1,342 @@
+//! The operation log: what a handler asked for, in its own words, so that it can be said again.
+//!
+//! A session keeps neither a dirty flag nor a copy to write back. It logs each change and applies it to a [`View`] for
+//! its own reads. If somebody else wrote the record meanwhile, the same log is applied to what they left
+//! ([`Log::replay`]), and neither writer loses anything.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use crate::{
+    error::{SessionError, SessionErrorKind},
+    record::{Data, Record, Subject},
+    time::Timestamp,
+};
+
+/// The most changes of one request. Repeated writes of one key count once.
+pub(crate) const MAX_CHANGES: usize = 1000;
+
+/// A function of a stored value: given the JSON text or its absence, it gives the new JSON text.
+pub(crate) type Change = Box<dyn Fn(Option<&[u8]>) -> Result<Vec<u8>, SessionError> + Send>;
+
+/// Whether a blind write minds that its key changed since this request began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// The value was chosen without a look at the old one, or the last writer may win.
+    Blind,
+    /// The old value was read, so the new one may be derived from it.
+    Read,
+}
+
+pub(crate) enum Op {
+    Set { key: Box<str>, value: Box<[u8]>, guard: Guard },
+    Remove { key: Box<str>, guard: Guard },
+    Update { key: Box<str>, change: Change },
+    Clear,
+    LogIn { subject: Subject, at: Timestamp },
+    Renew,
+    Remember(Duration),
+}
+
+impl Op {
+    fn key(&self) -> Option<&str> {
+        match self {
+            Self::Set { key, .. } | Self::Remove { key, .. } | Self::Update { key, .. } => Some(key),
+            Self::Clear | Self::LogIn { .. } | Self::Renew | Self::Remember(_) => None,
+        }
+    }
+
+    fn guard(&self) -> Guard {
+        match self {
+            Self::Set { guard, .. } | Self::Remove { guard, .. } => *guard,
+            _ => Guard::Blind,
+        }
+    }
+
+    /// Whether it leaves its key the same whatever stood there before.
+    fn overwrites(&self) -> bool {
+        matches!(self, Self::Set { .. } | Self::Remove { .. })
+    }
+}
+
+impl fmt::Debug for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Set { .. } => "Set",
+            Self::Remove { .. } => "Remove",
+            Self::Update { .. } => "Update",
+            Self::Clear => "Clear",
+            Self::LogIn { .. } => "LogIn",
+            Self::Renew => "Renew",
+            Self::Remember(_) => "Remember",
+        })
+    }
+}
+
+/// A session as its handler sees it: what was loaded, with the log applied.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct View {
+    pub(crate) data: Data,
+    pub(crate) subject: Option<Subject>,
+    pub(crate) authenticated_at: Option<Timestamp>,
+    /// Whether somebody logged in with this log, who has to get a new secret and a new epoch.
+    pub(crate) logged_in: bool,
+    /// Whether a new secret was asked for.
+    pub(crate) renewed: bool,
+    pub(crate) remember: Option<Duration>,
+}
+
+impl View {
+    pub(crate) fn of(record: &Record) -> Self {
+        Self {
+            data: record.data().clone(),
+            subject: record.owner().cloned(),
+            authenticated_at: record.authenticated_at(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the client has to get a new secret.
+    pub(crate) fn rotates(&self) -> bool {
+        self.logged_in || self.renewed || self.remember.is_some()
+    }
+
+    /// Applies one change. On an error the view is as it was.
+    pub(crate) fn apply(&mut self, op: &Op, max_data: usize) -> Result<(), SessionError> {
+        match op {
+            Op::Set { key, value, .. } => self.set(key, value, max_data)?,
+            Op::Remove { key, .. } => self.data = self.data.without(key),
+            Op::Update { key, change } => {
+                let value = run(change, self.data.get(key))?;
+                self.set(key, &value, max_data)?;
+            }
+            Op::Clear => self.data = Data::default(),
+            Op::LogIn { subject, at } => self.log_in(subject, *at),
+            Op::Renew => self.renewed = true,
+            Op::Remember(duration) => self.remember = Some(*duration),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set(&mut self, key: &str, value: &[u8], max_data: usize) -> Result<(), SessionError> {
+        let next = self.data.with(key, value).ok_or_else(|| {
+            SessionError::new(
+                SessionErrorKind::InvalidKey,
+                "the key of a session value has at most 255 bytes",
+            )
+        })?;
+        if next.len() > max_data {
+            return Err(too_large(next.len(), max_data));
+        }
+        self.data = next;
+        Ok(())
+    }
+
+    /// Another subject's data are not for this one; an anonymous visitor's are.
+    fn log_in(&mut self, subject: &Subject, at: Timestamp) {
+        if self.subject.as_ref().is_some_and(|owner| owner != subject) {
+            self.data = Data::default();
+            self.remember = None;
+        }
+        self.subject = Some(subject.clone());
+        self.authenticated_at = Some(at);
+        self.logged_in = true;
+    }
+}
+
+fn too_large(size: usize, limit: usize) -> SessionError {
+    SessionError::new(
+        SessionErrorKind::TooLarge { size, limit },
+        format!(
+            "the session would hold {size} bytes, but at most {limit} are allowed; keep large values elsewhere"
+        ),
+    )
+}
+
+/// Runs an application's closure; its panic becomes an error, so that no request path unwinds.
+pub(crate) fn run(change: &Change, current: Option<&[u8]>) -> Result<Vec<u8>, SessionError> {
+    catch_unwind(AssertUnwindSafe(|| change(current))).unwrap_or_else(|_| Err(panicked()))
+}
+
+pub(crate) fn panicked() -> SessionError {
+    SessionError::new(
+        SessionErrorKind::UpdatePanicked,
+        "a closure given to a session update panicked; its change was not made",
+    )
+}
+
+/// The changes of one request, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Log(Vec<Op>);
+
+impl Log {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether anybody logged in, which must never be dropped.
+    pub(crate) fn logs_in(&self) -> bool {
+        self.0.iter().any(|op| matches!(op, Op::LogIn { .. }))
+    }
+
+    /// Whether there is room for another change.
+    pub(crate) fn check_room(&self) -> Result<(), SessionError> {
+        if self.0.len() < MAX_CHANGES {
+            return Ok(());
+        }
+        Err(SessionError::new(
+            SessionErrorKind::TooManyChanges,
+            format!("one request made more than {MAX_CHANGES} changes to its session"),
+        ))
+    }
+
+    /// Logs a change. What it makes unnecessary is forgotten, except that a key was read.
+    pub(crate) fn push(&mut self, mut op: Op) {
+        if let Op::Clear = op {
+            self.0.retain(|earlier| earlier.key().is_none() && !matches!(earlier, Op::Clear));
+        } else if op.overwrites() {
+            self.overwrite(&mut op);
+        }
+        self.0.push(op);
+    }
+
+    fn overwrite(&mut self, op: &mut Op) {
+        let was_read =
+            self.0.iter().any(|earlier| earlier.key() == op.key() && earlier.guard() == Guard::Read);
+        self.0.retain(|earlier| earlier.key() != op.key());
+        if let (true, Op::Set { guard, .. } | Op::Remove { guard, .. }) = (was_read, op) {
+            *guard = Guard::Read;
+        }
+    }
+
+    /// Whether the view's value of `key` comes from this log alone, so that reading it reveals nothing stored.
+    pub(crate) fn determines(&self, key: &str) -> bool {
+        let last = self.0.iter().rev().find(|op| op.key() == Some(key) || matches!(op, Op::Clear));
+        last.is_some_and(|op| op.overwrites() || matches!(op, Op::Clear))
+    }
+
+    /// The log as it stands from the last login on: what a fresh session for that login may contain.
+    pub(crate) fn since_login(mut self) -> Self {
+        let login = self.0.iter().rposition(|op| matches!(op, Op::LogIn { .. })).unwrap_or(0);
+        Self(self.0.split_off(login))
+    }
+
+    /// The log followed by `later`.
+    pub(crate) fn followed_by(mut self, later: Self) -> Self {
+        self.0.extend(later.0);
+        self
+    }
+
+    /// Applies the log to a view.
+    pub(crate) fn apply(&self, view: &mut View, max_data: usize) -> Result<(), SessionError> {
+        self.0.iter().try_for_each(|op| view.apply(op, max_data))
+    }
+
+    /// Applies the log to what somebody else has written since `base` was loaded.
+    ///
+    /// # Errors
+    /// `Conflict` if a key that this request read and then blindly wrote has another value now, or if an update
+    /// that was accepted before is refused by what it finds now.
+    pub(crate) fn replay(&self, base: &Data, stored: &Record, max_data: usize) -> Result<View, SessionError> {
+        let guarded = self.0.iter().filter(|op| op.guard() == Guard::Read);
+        if guarded.filter_map(Op::key).any(|key| base.get(key) != stored.data().get(key)) {
+            return Err(conflict(
+                "a value that this request read and overwrote was changed by another request",
+            ));
+        }
+        let mut view = View::of(stored);
+        self.apply(&mut view, max_data).map_err(|error| match error.kind() {
+            SessionErrorKind::UpdatePanicked => error,
+            _ => {
+                conflict("a change no longer applies to what another request has written").with_source(error)
+            }
+        })?;
+        Ok(view)
+    }
+}
+
+pub(crate) fn conflict(message: &'static str) -> SessionError {
+    SessionError::new(SessionErrorKind::Conflict, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: usize = 1000;
+
+    fn set(key: &str, value: &str, guard: Guard) -> Op {
+        Op::Set { key: key.into(), value: value.as_bytes().into(), guard }
+    }
+
+    fn add(key: &str, by: i64) -> Op {
+        let change: Change = Box::new(move |current| {
+            let now: i64 = current.map_or(0, |text| serde_json::from_slice(text).unwrap());
+            Ok(serde_json::to_vec(&(now + by)).unwrap())
+        });
+        Op::Update { key: key.into(), change }
+    }
+
+    fn log(ops: impl IntoIterator<Item = Op>) -> Log {
+        let mut log = Log::default();
+        ops.into_iter().for_each(|op| log.push(op));
+        log
+    }
+
+    #[test]
+    fn repeated_writes_of_one_key_count_once_and_remember_that_it_was_read() {
+        let log = log([
+            set("a", "1", Guard::Read),
+            add("a", 1),
+            set("b", "2", Guard::Blind),
+            set("a", "3", Guard::Blind),
+        ]);
+        assert_eq!(log.0.len(), 2);
+        assert_eq!(log.0[1].guard(), Guard::Read);
+    }
+
+    #[test]
+    fn a_clear_forgets_data_but_not_identity() {
+        let login = Op::LogIn { subject: Subject::new("alice"), at: Timestamp::from_millis(0) };
+        let log = log([set("a", "1", Guard::Blind), login, Op::Renew, Op::Clear]);
+        assert_eq!(format!("{log:?}"), "Log([LogIn, Renew, Clear])");
+    }
+
+    #[test]
+    fn a_login_of_another_subject_clears_and_of_the_same_keeps() {
+        let at = Timestamp::from_millis(0);
+        let mut view = View::default();
+        view.set("cart", b"1", LIMIT).unwrap();
+        view.log_in(&Subject::new("alice"), at);
+        view.log_in(&Subject::new("alice"), at);
+        assert!(view.data.get("cart").is_some());
+        view.log_in(&Subject::new("bob"), at);
+        assert!(view.data.is_empty());
+    }
+
+    #[test]
+    fn only_writes_of_its_own_determine_a_key() {
+        let log = log([set("set", "1", Guard::Blind), add("updated", 1)]);
+        assert!(log.determines("set"));
+        assert!(!log.determines("updated"));
+        assert!(!log.determines("untouched"));
+    }
+
+    #[test]
+    fn a_value_beyond_the_limit_changes_nothing() {
+        let mut view = View::default();
+        let error = view.apply(&set("a", &"1".repeat(LIMIT), Guard::Blind), LIMIT).unwrap_err();
+        assert_eq!(error.kind(), SessionErrorKind::TooLarge { size: LIMIT + 6, limit: LIMIT });
+        assert!(view.data.is_empty());
+    }
+
+    #[test]
+    fn a_panicking_closure_is_an_error() {
+        let op = Op::Update { key: "a".into(), change: Box::new(|_| panic!("in the application")) };
+        let error = View::default().apply(&op, LIMIT).unwrap_err();
+        assert_eq!(error.kind(), SessionErrorKind::UpdatePanicked);
+    }
+}

@@ -1,0 +1,418 @@
+//! The session as a handler sees it.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `mod` | [`Session`]: its values |
+//! | `identity` | log in, log out, renew, remember |
+//! | `devices` | the other sessions of the same subject |
+//! | `log` | the operation log and its replay |
+//! | `reads` | which stored values were looked at |
+//! | `state` | what the session stands on and whether it may still change |
+//! | `backend` | what a session asks of the engine |
+//!
+//! Nothing here does I/O on its own: a handler's calls are synchronous, and what they log is written once, when the
+//! response is about to leave.
+
+mod backend;
+mod devices;
+mod identity;
+mod log;
+mod reads;
+mod state;
+
+use std::{
+    convert::Infallible,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+pub use self::identity::MAX_SUBJECT_LEN;
+pub(crate) use self::{
+    backend::{Backend, BoxFuture},
+    log::{Log, View, conflict},
+    state::{Base, Changes},
+};
+use self::{
+    log::{Change, Guard, Op, panicked},
+    reads::Reads,
+    state::{Phase, State},
+};
+use crate::{
+    error::{SessionError, SessionErrorKind},
+    key::{AsKey, KeyName},
+    policy::OnStaleWrite,
+    record::Data,
+    transport::ResponseEdits,
+};
+
+/// A visitor's session, wherever it lives.
+///
+/// A handler gets it as an extractor, reads and changes it synchronously, and never asks where it is kept. Clones are
+/// handles of the same session. What was changed is written when the response is about to leave; if another request
+/// of the same session was faster, the changes are replayed on what it left, so that neither is lost.
+///
+/// ```
+/// use cloakroom::{Key, Session, SessionError};
+///
+/// const VISITS: Key<u32> = Key::new("visits");
+///
+/// async fn count(session: Session) -> Result<String, SessionError> {
+///     let visits = session.update(VISITS, |visits| {
+///         *visits += 1;
+///         *visits
+///     })?;
+///     Ok(format!("visit number {visits}"))
+/// }
+/// ```
+///
+/// # Errors
+/// Every change fails with [`Closed`](SessionErrorKind::Closed) once the response was sent (see
+/// [`keep_open`](Self::keep_open)), and with [`Store`](SessionErrorKind::Store) while the store is out of reach and the
+/// manager carries on without it.
+#[derive(Clone)]
+pub struct Session(Arc<Shared>);
+
+struct Shared {
+    backend: Arc<dyn Backend>,
+    /// What was loaded. Reads look here, without a lock, until something changes.
+    loaded: Base,
+    request: RequestFacts,
+    reads: Reads,
+    /// Whether reads have to look at the state's view instead of what was loaded.
+    changed: AtomicBool,
+    state: Mutex<State>,
+}
+
+/// What the engine has to know of the request when it writes the session.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RequestFacts {
+    /// Whether another site began it with a method that may change something.
+    pub(crate) cross_site: bool,
+    /// Whether any cookie of the session's name came with it.
+    pub(crate) cookie_presented: bool,
+    /// The size of the token that was believed.
+    pub(crate) token_len: Option<usize>,
+}
+
+impl Session {
+    pub(crate) fn new(backend: Arc<dyn Backend>, loaded: Base, request: RequestFacts) -> Self {
+        let state = Mutex::new(State::new(loaded.clone()));
+        Self(Arc::new(Shared {
+            backend,
+            loaded,
+            request,
+            reads: Reads::default(),
+            changed: AtomicBool::new(false),
+            state,
+        }))
+    }
+
+    /// The value under `key`, or `None`.
+    ///
+    /// # Errors
+    /// [`Undecodable`](SessionErrorKind::Undecodable) if what stands there is not a `T`. The value stays as it is.
+    pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
+        if !self.is_changed() {
+            let Some(record) = self.0.loaded.record() else { return Ok(None) };
+            return decode(self.0.reads.get(record.data(), key.name()));
+        }
+        let data = self.read_view(key.name());
+        decode(data.get(key.name()))
+    }
+
+    /// Whether there is a value under `key`.
+    #[must_use]
+    pub fn contains(&self, key: impl KeyName) -> bool {
+        self.read_view(key.name()).get(key.name()).is_some()
+    }
+
+    /// Sets `key` to `value`, whatever stood there.
+    ///
+    /// If this request has read the key, and another request changes it before this one is saved, the client is
+    /// answered `409 Conflict`; see [`Key::last_writer_wins`](crate::Key::last_writer_wins) and, better,
+    /// [`update`](Self::update).
+    ///
+    /// # Errors
+    /// [`Unencodable`](SessionErrorKind::Unencodable) if the value cannot be JSON, [`TooLarge`](SessionErrorKind::TooLarge)
+    /// if the session would outgrow its store.
+    #[expect(clippy::needless_pass_by_value, reason = "a handler hands the value over")]
+    pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), SessionError> {
+        let value = encode(&value)?.into_boxed_slice();
+        self.change(Op::Set { key: key.name().into(), value, guard: self.guard(&key) })
+    }
+
+    /// Changes the value under `key` in place; a missing one begins as its default.
+    ///
+    /// The closure runs now and again on whatever another request has written meanwhile, so two requests that both
+    /// update never lose each other's change. It must have no side effects. What it returns is provisional until the
+    /// session is saved.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get) and [`insert`](Self::insert), and
+    /// [`UpdatePanicked`](SessionErrorKind::UpdatePanicked) if the closure panics.
+    pub fn update<T, R>(
+        &self,
+        key: impl AsKey<T>,
+        change: impl Fn(&mut T) -> R + Send + 'static,
+    ) -> Result<R, SessionError>
+    where
+        T: Default + Serialize + DeserializeOwned,
+    {
+        let Ok(result) = self.try_update(key, move |value: &mut T| Ok::<R, Infallible>(change(value)))?;
+        Ok(result)
+    }
+
+    /// Like [`update`](Self::update) with a closure that may refuse: then nothing changes and the refusal comes back.
+    ///
+    /// ```
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const CREDIT: Key<u32> = Key::new("credit");
+    ///
+    /// fn spend(session: &Session, amount: u32) -> Result<bool, SessionError> {
+    ///     let left = session.try_update(CREDIT, move |credit| {
+    ///         *credit = credit.checked_sub(amount).ok_or("too little credit")?;
+    ///         Ok::<u32, &str>(*credit)
+    ///     })?;
+    ///     Ok(left.is_ok())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `update`. If the closure accepts now but refuses on what another request has written meanwhile, the
+    /// client is answered `409 Conflict`.
+    pub fn try_update<T, R, E>(
+        &self,
+        key: impl AsKey<T>,
+        change: impl Fn(&mut T) -> Result<R, E> + Send + 'static,
+    ) -> Result<Result<R, E>, SessionError>
+    where
+        T: Default + Serialize + DeserializeOwned,
+    {
+        let key = key.name();
+        loop {
+            // The closure is the application's: it runs outside the lock, and again if a clone was faster.
+            let (generation, data) = self.snapshot()?;
+            let mut value: T = decode(data.get(key))?.unwrap_or_default();
+            let result = catch_unwind(AssertUnwindSafe(|| change(&mut value))).map_err(|_| panicked())?;
+            let Ok(result) = result else { return Ok(result) };
+            let text = encode(&value)?;
+
+            let mut state = self.lock();
+            if state.generation() == generation {
+                state.updated(key, &text, erase(change), self.max_data())?;
+                self.mark_changed();
+                return Ok(Ok(result));
+            }
+        }
+    }
+
+    /// Removes the value under `key` and returns it: for what may be used once, like a flash message or a login
+    /// attempt's state.
+    ///
+    /// Of two requests that take the same value one gets it; the other is answered `409 Conflict` if it is saved
+    /// later.
+    ///
+    /// # Errors
+    /// Those of [`get`](Self::get); the value then stays.
+    pub fn take<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
+        loop {
+            let (generation, data) = self.snapshot()?;
+            let Some(value) = decode(data.get(key.name()))? else { return Ok(None) };
+            let mut state = self.lock();
+            if state.generation() == generation {
+                let op = Op::Remove { key: key.name().into(), guard: Guard::Read };
+                state.change(op, self.max_data())?;
+                self.mark_changed();
+                return Ok(Some(value));
+            }
+        }
+    }
+
+    /// Removes the value under `key`, if there is one.
+    ///
+    /// # Errors
+    /// Only those that every change has; see [`Session`].
+    pub fn remove(&self, key: impl KeyName) -> Result<(), SessionError> {
+        self.change(Op::Remove { key: key.name().into(), guard: self.guard(&key) })
+    }
+
+    /// Removes every value. Who is logged in stays logged in; see [`log_out`](Self::log_out).
+    ///
+    /// # Errors
+    /// Only those that every change has; see [`Session`].
+    pub fn clear(&self) -> Result<(), SessionError> {
+        self.change(Op::Clear)
+    }
+
+    /// Writes what has changed so far, now.
+    ///
+    /// Ordinary handlers need not call it: their session is saved when the response leaves. A handler that outlives
+    /// its response, like a websocket's, calls [`keep_open`](Self::keep_open) first and then this after each change.
+    /// After it the session shows what is stored, other requests' changes included.
+    ///
+    /// # Errors
+    /// [`TokenUndeliverable`](SessionErrorKind::TokenUndeliverable), before anything is written, if the response is
+    /// gone and the client would have to be told a new token: for a session that does not exist yet, after a
+    /// login or renewal, and on a store whose clients carry the session. Otherwise what a commit answers: conflict,
+    /// outage. What could not be written stays logged.
+    pub async fn save(&self) -> Result<(), SessionError> {
+        self.lock().check_open()?;
+        let backend = Arc::clone(&self.0.backend);
+        backend.save(self).await
+    }
+
+    /// Lets this session change after the response was sent; whoever calls it has to [`save`](Self::save).
+    ///
+    /// # Errors
+    /// [`Closed`](SessionErrorKind::Closed) if the response was sent already.
+    pub fn keep_open(&self) -> Result<(), SessionError> {
+        let mut state = self.lock();
+        state.check_open()?;
+        state.keep_open = true;
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Result<(u64, Data), SessionError> {
+        let state = self.lock();
+        state.check_open()?;
+        Ok((state.generation(), state.view().data.clone()))
+    }
+
+    fn change(&self, op: Op) -> Result<(), SessionError> {
+        self.lock().change(op, self.max_data())?;
+        self.mark_changed();
+        Ok(())
+    }
+
+    /// The view's data, after noting that the handler looks at `key`.
+    fn read_view(&self, key: &str) -> Data {
+        let state = self.lock();
+        if let (true, Some(record)) = (state.reveals(key), self.0.loaded.record()) {
+            self.0.reads.get(record.data(), key);
+        }
+        state.view().data.clone()
+    }
+
+    fn guard(&self, key: &impl KeyName) -> Guard {
+        let overwrites =
+            key.last_writer_wins() || self.0.backend.policy().on_stale_write == OnStaleWrite::Overwrite;
+        let was_read =
+            || self.0.loaded.record().is_some_and(|record| self.0.reads.contains(record.data(), key.name()));
+        if !overwrites && was_read() { Guard::Read } else { Guard::Blind }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No application code runs under the lock, and each step leaves the state whole.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_changed(&self) -> bool {
+        self.0.changed.load(Ordering::Acquire)
+    }
+
+    fn mark_changed(&self) {
+        self.0.changed.store(true, Ordering::Release);
+    }
+}
+
+/// What the engine does with a session.
+impl Session {
+    pub(crate) fn loaded(&self) -> &Base {
+        &self.0.loaded
+    }
+
+    pub(crate) fn request(&self) -> RequestFacts {
+        self.0.request
+    }
+
+    /// Whether somebody logged in or out, and it is not written yet.
+    pub(crate) fn changes_identity(&self) -> bool {
+        self.is_changed() && self.lock().changes_identity()
+    }
+
+    /// Closes the session for its handler; hands out what is still to be written and what earlier saves have to tell
+    /// the client.
+    pub(crate) fn close(&self) -> (Changes, ResponseEdits) {
+        let mut state = self.lock();
+        state.phase = if state.keep_open { Phase::Detached } else { Phase::Closed };
+        (state.take(), std::mem::take(&mut state.edits))
+    }
+
+    /// Hands out what is to be written, leaving the session open.
+    pub(crate) fn take_changes(&self) -> Changes {
+        self.lock().take()
+    }
+
+    /// Puts back what could not be written.
+    pub(crate) fn restore(&self, ends: bool, log: Log) {
+        self.lock().restore(ends, log);
+    }
+
+    /// Whether a token could no longer reach the client.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.lock().phase == Phase::Detached
+    }
+
+    /// Keeps what the client has to be told until the response leaves.
+    pub(crate) fn deposit(&self, edits: ResponseEdits) {
+        self.lock().edits.merge(edits);
+    }
+
+    /// Stands on what was written from now on.
+    pub(crate) fn rebase(&self, base: Base) -> Result<(), SessionError> {
+        self.mark_changed();
+        self.lock().rebase(base, self.max_data())
+    }
+
+    pub(crate) fn max_data(&self) -> usize {
+        max_data(&*self.0.backend)
+    }
+}
+
+/// The largest session data that both the policy and the store allow.
+pub(crate) fn max_data(backend: &dyn Backend) -> usize {
+    backend.policy().max_data.min(backend.guarantees().max_data.unwrap_or(usize::MAX))
+}
+
+fn decode<T: DeserializeOwned>(value: Option<&[u8]>) -> Result<Option<T>, SessionError> {
+    let Some(text) = value else { return Ok(None) };
+    serde_json::from_slice(text).map(Some).map_err(|error| {
+        // The decoder's own words may quote the value; the place is enough.
+        let place = format!("at line {} column {}", error.line(), error.column());
+        SessionError::new(
+            SessionErrorKind::Undecodable,
+            format!("the session value is not of the type that was asked for ({place})"),
+        )
+    })
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, SessionError> {
+    serde_json::to_vec(value).map_err(|error| {
+        SessionError::new(SessionErrorKind::Unencodable, "the value cannot be written as JSON")
+            .with_source(error)
+    })
+}
+
+/// A typed closure as the log keeps it.
+fn erase<T, R, E>(change: impl Fn(&mut T) -> Result<R, E> + Send + 'static) -> Change
+where
+    T: Default + Serialize + DeserializeOwned,
+{
+    Box::new(move |current| {
+        let mut value: T = decode(current)?.unwrap_or_default();
+        change(&mut value).map_err(|_| conflict("an update refused what another request has written"))?;
+        encode(&value)
+    })
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", &self.id()).finish_non_exhaustive()
+    }
+}

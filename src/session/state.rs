@@ -1,0 +1,210 @@
+//! The part of a session that changes: what it stands on, what was logged, and whether it may still change.
+
+use super::log::{Change, Log, Op, View, conflict};
+use crate::{
+    error::{SessionError, SessionErrorKind},
+    record::{Record, Subject},
+    store::Absence,
+    time::Timestamp,
+    transport::ResponseEdits,
+};
+
+/// What a session stands on: the outcome of its load, or of its last save.
+#[derive(Debug, Clone)]
+pub(crate) enum Base {
+    /// A live record; `reissue` asks for a write although nothing changed.
+    Live { record: Record, reissue: bool },
+    /// No session, for this reason; `None` where no token was presented.
+    Absent(Option<Absence>),
+    /// Tokens of two live sessions were presented; neither is believed.
+    Ambiguous,
+    /// The store is out of reach, and the policy is to carry on.
+    Outage(SessionError),
+}
+
+impl Base {
+    pub(crate) fn record(&self) -> Option<&Record> {
+        match self {
+            Self::Live { record, .. } => Some(record),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a session may still change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The handler runs; the response will carry what the client has to know.
+    Open,
+    /// The response is gone, but the handler said that it lives on and saves for itself.
+    Detached,
+    /// The request is over.
+    Closed,
+}
+
+/// What is to be written: everything since the base.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    pub(crate) base: Base,
+    /// Whether the base was logged out; the log and the view then belong to a session yet to be created.
+    pub(crate) ends: bool,
+    pub(crate) log: Log,
+    pub(crate) view: View,
+}
+
+impl Changes {
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.ends && self.log.is_empty()
+    }
+
+    /// Whether somebody logged in or out, which must be carried through.
+    pub(crate) fn change_identity(&self) -> bool {
+        self.ends || self.log.logs_in()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) phase: Phase,
+    pub(crate) keep_open: bool,
+    pub(crate) base: Base,
+    /// What the client has to be told of saves that were made before the response.
+    pub(crate) edits: ResponseEdits,
+    ends: bool,
+    log: Log,
+    view: View,
+    /// Grows with each change, so that an update that ran outside the lock sees whether it was overtaken.
+    generation: u64,
+}
+
+impl State {
+    pub(crate) fn new(base: Base) -> Self {
+        let view = base.record().map_or_else(View::default, View::of);
+        Self {
+            phase: Phase::Open,
+            keep_open: false,
+            base,
+            edits: ResponseEdits::default(),
+            ends: false,
+            log: Log::default(),
+            view,
+            generation: 0,
+        }
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The record that the session stands on, unless it was logged out.
+    pub(crate) fn record(&self) -> Option<&Record> {
+        if self.ends { None } else { self.base.record() }
+    }
+
+    /// Whether the view's value of `key` may come from the loaded record.
+    pub(crate) fn reveals(&self, key: &str) -> bool {
+        self.record().is_some() && !self.log.determines(key)
+    }
+
+    /// Refuses where no change can be kept any more.
+    pub(crate) fn check_open(&self) -> Result<(), SessionError> {
+        self.check_phase()?;
+        match &self.base {
+            Base::Outage(error) => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses once the request is over.
+    pub(crate) fn check_phase(&self) -> Result<(), SessionError> {
+        if self.phase != Phase::Closed {
+            return Ok(());
+        }
+        Err(SessionError::new(
+            SessionErrorKind::Closed,
+            "the response was sent, so this session can no longer change; a handler that lives longer calls keep_open()",
+        ))
+    }
+
+    /// Applies and logs a change.
+    pub(crate) fn change(&mut self, op: Op, max_data: usize) -> Result<(), SessionError> {
+        self.check_open()?;
+        self.log.check_room()?;
+        self.view.apply(&op, max_data)?;
+        self.logged(op);
+        Ok(())
+    }
+
+    /// Logs an update whose new value was computed outside the lock.
+    pub(crate) fn updated(
+        &mut self,
+        key: &str,
+        value: &[u8],
+        change: Change,
+        max_data: usize,
+    ) -> Result<(), SessionError> {
+        self.check_open()?;
+        self.log.check_room()?;
+        self.view.set(key, value, max_data)?;
+        self.logged(Op::Update { key: key.into(), change });
+        Ok(())
+    }
+
+    fn logged(&mut self, op: Op) {
+        self.log.push(op);
+        self.generation += 1;
+    }
+
+    pub(crate) fn log_in(
+        &mut self,
+        subject: &str,
+        at: Timestamp,
+        max_data: usize,
+    ) -> Result<(), SessionError> {
+        self.change(Op::LogIn { subject: Subject::new(subject), at }, max_data)
+    }
+
+    /// Ends the base; what follows belongs to a new session.
+    pub(crate) fn log_out(&mut self) {
+        self.ends = true;
+        self.log = Log::default();
+        self.view = View::default();
+        self.generation += 1;
+    }
+
+    pub(crate) fn changes_identity(&self) -> bool {
+        self.ends || self.log.logs_in()
+    }
+
+    /// Hands out everything since the base, to be written.
+    pub(crate) fn take(&mut self) -> Changes {
+        Changes {
+            base: self.base.clone(),
+            ends: std::mem::take(&mut self.ends),
+            log: std::mem::take(&mut self.log),
+            view: self.view.clone(),
+        }
+    }
+
+    /// Puts back what could not be written.
+    pub(crate) fn restore(&mut self, ends: bool, log: Log) {
+        self.ends |= ends;
+        self.log = log.followed_by(std::mem::take(&mut self.log));
+    }
+
+    /// Stands on what was written from now on; what was logged meanwhile stays logged.
+    pub(crate) fn rebase(&mut self, base: Base, max_data: usize) -> Result<(), SessionError> {
+        let mut view = base.record().map_or_else(View::default, View::of);
+        self.log.apply(&mut view, max_data).map_err(|error| {
+            conflict("a change that was made during a save no longer applies").with_source(error)
+        })?;
+        self.base = base;
+        self.view = view;
+        self.generation += 1;
+        Ok(())
+    }
+}

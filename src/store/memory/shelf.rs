@@ -1,0 +1,191 @@
+//! The shared state of a memory store: beginning, reading and ending a session.
+
+use std::{
+    cmp::Reverse,
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use dashmap::DashMap;
+use foldhash::fast::RandomState;
+
+use super::{
+    budget::{Budgets, Charge, Class, Usage},
+    slot::Slot,
+    subjects::Subjects,
+    tickets::{Queue, Tickets},
+};
+use crate::{
+    error::StoreError,
+    id::SessionId,
+    record::Record,
+    store::{Absence, Created, Ended, Loaded, Presented, ReferenceToken, Token},
+    time::Timestamp,
+};
+
+/// Enough that two of a large machine's cores seldom meet at one; a power of two, as the map demands.
+const SHARDS: usize = 64;
+
+/// Everything that the handles of one store share.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    pub(super) slots: DashMap<SessionId, Slot, RandomState>,
+    pub(super) subjects: Subjects,
+    pub(super) budgets: Budgets,
+    tickets: Mutex<Tickets>,
+}
+
+impl Default for Shelf {
+    fn default() -> Self {
+        Self {
+            slots: DashMap::with_hasher_and_shard_amount(RandomState::default(), SHARDS),
+            subjects: Subjects::default(),
+            budgets: Budgets::default(),
+            tickets: Mutex::default(),
+        }
+    }
+}
+
+impl Shelf {
+    /// What a presented token opens. Allocates nothing.
+    pub(super) fn load(&self, presented: Presented<'_>, now: Timestamp) -> Loaded {
+        let Some(token) = ReferenceToken::parse(presented.bytes()) else {
+            return Loaded::Absent(Absence::Malformed);
+        };
+        match self.slots.get(&token.id()) {
+            Some(slot) => slot.open(&token, now),
+            None => Loaded::Absent(Absence::Unknown),
+        }
+    }
+
+    pub(super) fn find(&self, id: &SessionId, now: Timestamp) -> Option<Record> {
+        self.slots.get(id)?.standing(now).cloned()
+    }
+
+    /// The live records of a subject, the newest first.
+    pub(super) fn sessions_of(&self, subject: &str, now: Timestamp) -> Vec<Record> {
+        let ids = self.subjects.read(subject);
+        let mut records: Vec<_> = ids.iter().filter_map(|id| self.find(id, now)).collect();
+        records.retain(|record| record.subject() == Some(subject));
+        records.sort_by_key(|record| Reverse(record.created_at()));
+        records
+    }
+
+    pub(super) fn create(
+        &self,
+        record: &Record,
+        token: Token,
+        now: Timestamp,
+    ) -> Result<Created, StoreError> {
+        let charge = Charge::of(record);
+        self.budgets.check_size(charge)?;
+        let mut tickets = self.tickets();
+        self.sweep(&mut tickets, now);
+        if let Some(answer) = self.standing_answer(record, &token, now) {
+            return Ok(answer);
+        }
+        while !self.budgets.reserve(charge) {
+            if !self.make_room(&mut tickets, record, now) {
+                return Err(Class::of(record).full());
+            }
+        }
+        self.put(&mut tickets, record.clone().settled());
+        Ok(Created::Done(token))
+    }
+
+    /// The answer to a creation under an ID where something stands already.
+    fn standing_answer(&self, record: &Record, token: &Token, now: Timestamp) -> Option<Created> {
+        match &*self.slots.get(&record.id())? {
+            // The caller's own, whose reply was lost.
+            Slot::Live { record: stored, .. } if stored.remembers(record.version().write) => {
+                Some(Created::Done(token.clone()))
+            }
+            Slot::Live { record: stored, .. } => Some(Created::Taken(stored.clone())),
+            tombstone if tombstone.is_over(now) => None,
+            _ => Some(Created::Ended),
+        }
+    }
+
+    /// Puts a record where nothing stands, or a tombstone whose time is over and whose ticket it takes on.
+    fn put(&self, tickets: &mut Tickets, record: Record) {
+        let id = record.id();
+        let page = record.shared_subject().map(|subject| self.subjects.open(subject));
+        let slot = Slot::live(record);
+        let queue = slot.queue();
+        match self.slots.insert(id, slot) {
+            Some(_) => tickets.uncount_tombstone(),
+            None => tickets.put(queue, id),
+        }
+        if let Some(page) = page {
+            page.enter(id);
+        }
+    }
+
+    pub(super) fn end(&self, id: SessionId, until: Timestamp, now: Timestamp) -> Ended {
+        let mut tickets = self.tickets();
+        self.sweep(&mut tickets, now);
+        let answer = self.bury(&mut tickets, id, until, now);
+        self.trim_tombstones(&mut tickets, now);
+        answer
+    }
+
+    /// Puts a tombstone over whatever stands under the ID, nothing included.
+    fn bury(&self, tickets: &mut Tickets, id: SessionId, until: Timestamp, now: Timestamp) -> Ended {
+        let Some(mut slot) = self.slots.get_mut(&id) else {
+            self.slots.insert(id, Slot::Ended { at: now, until });
+            tickets.put(Queue::Ended, id);
+            tickets.count_tombstone();
+            return Ended::Done;
+        };
+        if slot.is_ended(until, now) {
+            return Ended::Already;
+        }
+        let tombstone = slot.tombstone(now, until);
+        let buried = mem::replace(&mut *slot, tombstone);
+        // The map is left before its accounts are settled: see the order of locks.
+        drop(slot);
+        tickets.count_tombstone();
+        self.settle(tickets, id, buried);
+        Ended::Done
+    }
+
+    /// Gives back what a slot that was taken out of the map has held.
+    pub(super) fn settle(&self, tickets: &mut Tickets, id: SessionId, slot: Slot) {
+        match slot {
+            Slot::Ended { .. } => tickets.uncount_tombstone(),
+            Slot::Live { record, .. } => {
+                self.budgets.release(Charge::of(&record));
+                if let Some(subject) = record.subject() {
+                    self.forget(subject, id);
+                }
+            }
+        }
+    }
+
+    /// Strikes a session off the page of a subject that it no longer belongs to.
+    pub(super) fn forget(&self, subject: &str, id: SessionId) {
+        self.subjects.forget(subject, id, || match self.slots.get(&id).as_deref() {
+            Some(Slot::Live { record, .. }) => record.subject() != Some(subject),
+            _ => true,
+        });
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let tickets = self.tickets();
+        let Budgets { anonymous, logged_in } = &self.budgets;
+        Usage {
+            anonymous_sessions: anonymous.sessions.used(),
+            anonymous_bytes: anonymous.bytes.used(),
+            logged_in_sessions: logged_in.sessions.used(),
+            logged_in_bytes: logged_in.bytes.used(),
+            tombstones: tickets.tombstones(),
+        }
+    }
+
+    /// The right to add and remove slots.
+    ///
+    /// Nothing that is done with it panics halfway, so one who panicked elsewhere has left it whole.
+    pub(super) fn tickets(&self) -> MutexGuard<'_, Tickets> {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,303 @@
+//! The session cookie: its name, its attributes, its `Set-Cookie` line (RFC 6265bis, section 4.1).
+
+use std::{fmt::Write as _, time::Duration};
+
+use crate::token::Token;
+
+/// The name and the attributes of the session cookie.
+///
+/// The default is `__Host-session` with `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`: a browser accepts it only
+/// over HTTPS (or from a loopback address, where it supports that), sends it to this host alone, and hides it from
+/// scripts.
+///
+/// ```
+/// use cloakroom::{Cookie, SameSite};
+///
+/// let strict = Cookie::named("__Host-id").same_site(SameSite::Strict);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cookie {
+    name: String,
+    path: String,
+    domain: Option<String>,
+    same_site: SameSite,
+    secure: bool,
+    ends_with_browser: bool,
+}
+
+/// When a browser sends the cookie with a request that another site began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SameSite {
+    /// Never.
+    Strict,
+    /// With top-level navigations that use a safe method, like following a link. The default.
+    #[default]
+    Lax,
+    /// Always: for apps that live in another site's frame. Cross-site request forgery is then the app's to prevent.
+    None,
+}
+
+/// What a prefix of a cookie's name demands of its attributes.
+const HOST_PREFIX: &str = "__host-";
+const SECURE_PREFIX: &str = "__secure-";
+
+impl Default for Cookie {
+    fn default() -> Self {
+        Self::named("__Host-session")
+    }
+}
+
+impl Cookie {
+    /// A cookie of this name with the safest attributes.
+    ///
+    /// Keep the prefix `__Host-` if you can: without it a sibling subdomain can plant a cookie of the same name.
+    ///
+    /// # Panics
+    /// If the name is no token of RFC 9110, section 5.6.2, or longer than 64 bytes: a mistake in the program.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        let name = name.into();
+        assert!(
+            is_legal_name(&name),
+            "a cookie name has 1 to 64 letters, digits and the like, without spaces or separators"
+        );
+        Self {
+            name,
+            path: "/".into(),
+            domain: None,
+            same_site: SameSite::Lax,
+            secure: true,
+            ends_with_browser: false,
+        }
+    }
+
+    /// A cookie that browsers and tools accept over plain HTTP, for development on your own machine **only**: no
+    /// `Secure`, so anybody on the network path could read it.
+    ///
+    /// # Panics
+    /// If the name is illegal, or has a prefix that demands `Secure`.
+    #[must_use]
+    pub fn insecure_for_local_development(name: impl Into<String>) -> Self {
+        Self { secure: false, ..Self::named(name) }.checked()
+    }
+
+    /// When the cookie is sent with requests from other sites. Default: [`SameSite::Lax`].
+    ///
+    /// # Panics
+    /// [`SameSite::None`] without `Secure`: browsers refuse that.
+    #[must_use]
+    pub fn same_site(self, same_site: SameSite) -> Self {
+        Self { same_site, ..self }.checked()
+    }
+
+    /// The path below which the cookie is sent. Default: `/`. It is no protection against other paths of the host.
+    ///
+    /// # Panics
+    /// If the path does not begin with `/`, has a semicolon or a control character, or the name begins with `__Host-`
+    /// and the path is not `/`.
+    #[must_use]
+    pub fn path(self, path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..self }.checked()
+    }
+
+    /// Shares the cookie with every subdomain of `domain`: each of them can then read and replace it.
+    ///
+    /// # Panics
+    /// If the domain has other characters than letters, digits, dots and hyphens, or the name begins with `__Host-`.
+    #[must_use]
+    pub fn shared_with_subdomains_of(self, domain: impl Into<String>) -> Self {
+        Self { domain: Some(domain.into()), ..self }.checked()
+    }
+
+    /// Lets the browser forget the cookie when it is closed, by sending no `Max-Age`. The session's own timeouts hold
+    /// either way.
+    #[must_use]
+    pub fn forgotten_with_the_browser(self) -> Self {
+        Self { ends_with_browser: true, ..self }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether a sibling subdomain can plant a cookie of this name.
+    pub(crate) fn can_be_planted(&self) -> bool {
+        !has_prefix(&self.name, HOST_PREFIX)
+    }
+
+    fn checked(self) -> Self {
+        let host = has_prefix(&self.name, HOST_PREFIX);
+        assert!(
+            self.secure || !(host || has_prefix(&self.name, SECURE_PREFIX)),
+            "a cookie named __Host-… or __Secure-… must be Secure"
+        );
+        assert!(self.secure || self.same_site != SameSite::None, "SameSite=None needs Secure");
+        assert!(
+            !host || (self.path == "/" && self.domain.is_none()),
+            "a cookie named __Host-… has Path=/ and no Domain"
+        );
+        let legal = |byte: u8| (0x20..0x7f).contains(&byte) && byte != b';';
+        assert!(
+            self.path.starts_with('/') && self.path.bytes().all(legal),
+            "a cookie path begins with / and has no semicolon"
+        );
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+        assert!(
+            self.domain.as_ref().is_none_or(|domain| domain.bytes().all(legal)),
+            "a cookie domain is a host name"
+        );
+        self
+    }
+
+    /// The `Set-Cookie` line that hands out a token; it lasts as long as the session can.
+    pub(crate) fn set(&self, token: &Token, lasts: Duration) -> String {
+        let max_age = (!self.ends_with_browser).then_some(lasts);
+        self.line(token.expose(), max_age, self.domain.as_deref(), &self.path)
+    }
+
+    /// The `Set-Cookie` line that removes the cookie.
+    pub(crate) fn remove(&self) -> String {
+        self.line("", Some(Duration::ZERO), self.domain.as_deref(), &self.path)
+    }
+
+    /// Lines that remove cookies of this name that a sibling subdomain may have planted for one of our parent
+    /// domains. Our own cookie has no such domain and stays.
+    pub(crate) fn remove_planted(&self, host: &[u8]) -> Vec<String> {
+        parent_domains(host)
+            .filter(|domain| self.domain.as_deref() != Some(domain))
+            .map(|domain| self.line("", Some(Duration::ZERO), Some(domain), "/"))
+            .collect()
+    }
+
+    fn line(&self, value: &str, max_age: Option<Duration>, domain: Option<&str>, path: &str) -> String {
+        let mut line = String::with_capacity(self.name.len() + value.len() + 96);
+        line.push_str(&self.name);
+        line.push('=');
+        line.push_str(value);
+        line.push_str("; Path=");
+        line.push_str(path);
+        if let Some(domain) = domain {
+            line.push_str("; Domain=");
+            line.push_str(domain);
+        }
+        if let Some(max_age) = max_age {
+            // Writing to a String cannot fail.
+            let _ = write!(line, "; Max-Age={}", max_age.min(LONGEST_MAX_AGE).as_secs());
+        }
+        line.push_str(if self.secure { "; Secure; HttpOnly" } else { "; HttpOnly" });
+        line.push_str(match self.same_site {
+            SameSite::Strict => "; SameSite=Strict",
+            SameSite::Lax => "; SameSite=Lax",
+            SameSite::None => "; SameSite=None",
+        });
+        line
+    }
+}
+
+/// Browsers keep no cookie longer (RFC 6265bis, section 5.5).
+const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
+
+/// How many parent domains of a host are cleaned of planted cookies.
+const MOST_PARENTS: usize = 8;
+
+/// The host itself and each parent with at least one dot: what a sibling could have set a `Domain` to.
+fn parent_domains(host: &[u8]) -> impl Iterator<Item = &str> {
+    let host = std::str::from_utf8(host).unwrap_or_default();
+    let name = host.split(':').next().unwrap_or_default();
+    let legal = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+    let is_address = name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let first = (legal && !is_address).then_some(name);
+    std::iter::successors(first, |name| name.split_once('.').map(|(_, parent)| parent))
+        .filter(|name| name.contains('.'))
+        .take(MOST_PARENTS)
+}
+
+fn has_prefix(name: &str, prefix: &str) -> bool {
+    // Browsers compare the prefixes without regard to case.
+    name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+fn is_legal_name(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    (1..=64).contains(&name.len()) && name.bytes().all(legal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token() -> Token {
+        Token::new("abc".into()).unwrap()
+    }
+
+    #[test]
+    fn the_default_is_the_safest_cookie() {
+        assert_eq!(
+            Cookie::default().set(&token(), Duration::from_secs(60)),
+            "__Host-session=abc; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax"
+        );
+        assert_eq!(
+            Cookie::default().remove(),
+            "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"
+        );
+    }
+
+    #[test]
+    fn the_relaxed_cookie_lacks_secure_and_nothing_else() {
+        assert_eq!(
+            Cookie::insecure_for_local_development("session").set(&token(), Duration::from_secs(60)),
+            "session=abc; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"
+        );
+    }
+
+    #[test]
+    fn options_appear_in_the_line() {
+        let cookie = Cookie::named("id")
+            .path("/app")
+            .same_site(SameSite::Strict)
+            .shared_with_subdomains_of("example.com")
+            .forgotten_with_the_browser();
+        assert_eq!(
+            cookie.set(&token(), Duration::MAX),
+            "id=abc; Path=/app; Domain=example.com; Secure; HttpOnly; SameSite=Strict"
+        );
+    }
+
+    #[test]
+    fn max_age_is_bounded() {
+        assert!(Cookie::default().set(&token(), Duration::MAX).contains("Max-Age=34560000;"));
+    }
+
+    #[test]
+    #[should_panic(expected = "must be Secure")]
+    fn a_host_cookie_cannot_be_insecure() {
+        let _ = Cookie::insecure_for_local_development("__Host-session");
+    }
+
+    #[test]
+    #[should_panic(expected = "Path=/ and no Domain")]
+    fn a_host_cookie_cannot_have_a_domain() {
+        let _ = Cookie::default().shared_with_subdomains_of("example.com");
+    }
+
+    #[test]
+    #[should_panic(expected = "cookie name")]
+    fn a_name_with_a_separator_is_a_mistake() {
+        let _ = Cookie::named("a;b");
+    }
+
+    #[test]
+    fn planted_variants_are_removed_for_each_parent_domain() {
+        let lines = Cookie::named("id").remove_planted(b"app.shop.example.com:8443");
+        let domains: Vec<_> = lines
+            .iter()
+            .map(|line| line.split("Domain=").nth(1).unwrap().split(';').next().unwrap())
+            .collect();
+        assert_eq!(domains, ["app.shop.example.com", "shop.example.com", "example.com"]);
+        for hostile in
+            [&b"127.0.0.1:80"[..], b"localhost", b"a.b\r\nSet-Cookie: x", b"[::1]:80", b"\xff.a", b""]
+        {
+            assert_eq!(Cookie::named("id").remove_planted(hostile), Vec::<String>::new());
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! How tokens travel: what is read from a request's headers and written to a response's.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `mod` | [`RequestHead`], [`RequestHeaders`], [`ResponseHeaders`]: HTTP without a framework |
+//! | `cookie` | [`Cookie`]: its name and attributes, and the `Set-Cookie` line |
+//! | `presented` | the candidates in a request's `Cookie` headers |
+//! | `response` | `Set-Cookie`, `Vary` and cache rules of a response |
+//! | `site` | whether a request comes from another site |
+//!
+//! Everything in a request is hostile here: it is read as bytes, exactly, with bounded work.
+
+mod cookie;
+mod presented;
+mod response;
+mod site;
+
+use std::fmt;
+
+pub use self::cookie::{Cookie, SameSite};
+pub(crate) use self::{
+    presented::candidates,
+    response::{Read, ResponseEdits},
+    site::{is_cross_site, is_safe},
+};
+
+/// The parts of a request that matter to sessions, whatever framework holds them.
+#[derive(Clone, Copy)]
+pub struct RequestHead<'a> {
+    /// The method, in capitals.
+    pub method: &'a str,
+    /// The path, without the query.
+    pub path: &'a str,
+    /// The authority in the request's target, if it has one (HTTP/2); otherwise the `Host` header is read.
+    pub authority: Option<&'a str>,
+    /// The headers.
+    pub headers: &'a dyn RequestHeaders,
+}
+
+impl fmt::Debug for RequestHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The headers hold tokens.
+        f.debug_struct("RequestHead")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> RequestHead<'a> {
+    /// The first value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&'a [u8]> {
+        let mut first = None;
+        self.headers.each(name, &mut |value| first = first.or(Some(value)));
+        first
+    }
+
+    /// The host and port that the request was sent to.
+    pub(crate) fn host(&self) -> Option<&'a [u8]> {
+        self.authority.map(str::as_bytes).or_else(|| self.header("host"))
+    }
+}
+
+/// A request's headers.
+pub trait RequestHeaders: Sync {
+    /// Calls `visit` with each value of the header `name` (lowercase), in order.
+    fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]));
+}
+
+/// A response's headers.
+pub trait ResponseHeaders {
+    /// Calls `visit` with each value of the header `name` (lowercase), in order.
+    fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8]));
+
+    /// Puts `value` in place of all values of the header.
+    fn set(&mut self, name: &'static str, value: &str);
+
+    /// Adds a value of the header.
+    fn append(&mut self, name: &'static str, value: &str);
+}

@@ -1,0 +1,383 @@
+//! Holds the house together: imports only go down, and what belongs into one room stands in no other.
+//!
+//! [`FLOORS`] and [`ABSENCES`] are the plan of the house; `ARCHITECTURE.md` tells the reasons. `source` reads the files,
+//! [`House`] knows where everything lives and complains.
+
+mod source;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use source::{File, Mention, tokens};
+
+/// The rooms of each floor, from the ground up.
+///
+/// A room is a file or a folder of `src` with everything in it; `x/mod` is that one file. Rooms import what lies below
+/// them, and their neighbours up to the floor before [`APART`].
+const FLOORS: &[&[&str]] = &[
+    // 0: words
+    &["error", "hex", "id", "key", "random", "secret", "time"],
+    // 1: values
+    &["data", "policy", "record", "token"],
+    // 2: traits
+    &["session", "store/deadline", "store/guarantees", "store/index", "store/mod", "transport"],
+    // 3: deeds
+    &["plan", "store/memory"],
+    // 4: engine
+    &["manager"],
+    // 5: tools
+    &["config", "conformance"],
+    // 6: shells
+    &["adapter"],
+];
+
+/// From this floor up, rooms of one floor do not know each other.
+const APART: usize = 3;
+
+/// Words, and the only place under `src` that may say them. A leading `::` stands for the root of a crate.
+const ABSENCES: &[(&str, &str)] = &[
+    ("SystemTime", "time.rs"),
+    ("Instant::now", "time.rs"),
+    ("OffsetDateTime::now_utc", "time.rs"),
+    ("ring::rand", "random.rs"),
+    ("::dashmap", "store/memory"),
+    ("::http", "adapter/"),
+    ("::axum_core", "adapter/"),
+    ("::tower_layer", "adapter/"),
+    ("::tower_service", "adapter/"),
+];
+
+/// The root has docs and re-exports; these would be logic.
+const NOT_IN_THE_ROOT: &[&str] =
+    &["fn", "impl", "struct", "enum", "union", "trait", "type", "const", "static", "macro_rules"];
+
+#[test]
+fn imports_only_go_down() {
+    assert_none(&House::on_disk().climbs());
+}
+
+#[test]
+fn what_belongs_into_one_room_stands_in_no_other() {
+    assert_none(&House::on_disk().strays());
+}
+
+#[test]
+fn the_root_holds_no_logic() {
+    assert_none(&House::on_disk().logic_in_the_root());
+}
+
+fn assert_none(complaints: &[String]) {
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+/// All sources of the crate, read.
+struct House {
+    files: Vec<File>,
+    /// What every name that some module imports stands for: `store::Token` is `token::Token`.
+    imports: BTreeMap<String, String>,
+}
+
+impl House {
+    fn on_disk() -> Self {
+        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut sources = Vec::new();
+        let mut folders = vec![src.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("src can be listed") {
+                let path = entry.expect("src can be listed").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
+                    let name = path.strip_prefix(&src).expect("it was found there").display().to_string();
+                    sources.push((
+                        name.replace('\\', "/"),
+                        fs::read_to_string(&path).expect("sources are UTF-8"),
+                    ));
+                }
+            }
+        }
+        sources.sort();
+        Self::new(sources)
+    }
+
+    fn new(sources: impl IntoIterator<Item = (String, String)>) -> Self {
+        let files = sources.into_iter().map(|(path, source)| File::read(path, &source)).collect();
+        let mut house = Self { files, imports: BTreeMap::new() };
+        house.imports = house.read_imports();
+        house
+    }
+
+    fn read_imports(&self) -> BTreeMap<String, String> {
+        let mut imports = BTreeMap::new();
+        for file in &self.files {
+            for mention in &file.mentions {
+                if let (Some(import), Some(target)) = (&mention.import, self.absolute(file, mention)) {
+                    imports.insert(join(&file.module, &import.name), target);
+                }
+            }
+        }
+        imports
+    }
+
+    /// Imports that go up, or to a neighbour that should not be known.
+    fn climbs(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for file in self.files.iter().filter(|file| !file.module.is_empty()) {
+            let Some(own) = room(&file.path) else {
+                complaints
+                    .push(format!("src/{}: give it a floor, in FLOORS of tests/floors/main.rs", file.path));
+                continue;
+            };
+            complaints.extend(file.mentions.iter().filter_map(|mention| self.climb(file, own, mention)));
+        }
+        complaints
+    }
+
+    fn climb(&self, file: &File, own: (usize, &str), mention: &Mention) -> Option<String> {
+        let target = self.absolute(file, mention)?;
+        let at = format!("src/{}:{}", file.path, mention.line);
+        let home = self.home(&target);
+        let Some(home) = self.files.iter().find(|file| file.module == home && !home.is_empty()) else {
+            return Some(format!("{at}: crate::{target} says not where it lives; name its module"));
+        };
+        // A module shows what its children hold, as the root does; whoever imports that is led to the child.
+        let shows = mention.import.as_ref().is_some_and(|import| import.public)
+            && home.module.starts_with(&format!("{}::", file.module));
+        let (floor, name) = own;
+        let (its_floor, its_name) = room(&home.path)?;
+        let names =
+            format!("{at}: {name} (floor {floor}) imports crate::{target} of {its_name} (floor {its_floor})");
+        if shows || its_name == name || its_floor < floor {
+            None
+        } else if its_floor > floor {
+            Some(format!("{names}; imports only go down"))
+        } else {
+            (floor >= APART).then(|| format!("{names}; rooms on this floor do not know each other"))
+        }
+    }
+
+    /// Words in places that must not say them.
+    fn strays(&self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for file in &self.files {
+            for &(word, place) in ABSENCES.iter().filter(|(_, place)| !file.path.starts_with(place)) {
+                complaints.extend(file.mentions.iter().filter(|mention| mention.says(word)).map(|mention| {
+                    format!("src/{}:{}: only src/{place} may say {word}", file.path, mention.line)
+                }));
+            }
+        }
+        complaints
+    }
+
+    fn logic_in_the_root(&self) -> Vec<String> {
+        let root = self.files.iter().find(|file| file.path == "lib.rs").expect("there is a lib.rs");
+        let words = tokens(&root.code).into_iter().filter(|token| NOT_IN_THE_ROOT.contains(&token.text));
+        words.map(|word| format!("src/lib.rs:{}: holds no logic, so no `{}`", word.line, word.text)).collect()
+    }
+
+    /// The path from the crate's root, without `crate::`; `None` if it leads out of the crate.
+    fn absolute(&self, file: &File, mention: &Mention) -> Option<String> {
+        let mut here: Vec<&str> = file.module.split("::").filter(|part| !part.is_empty()).collect();
+        here.extend(mention.within.iter().map(String::as_str));
+        let (first, rest) = mention.segments.split_first()?;
+        let own = join(&file.module, first);
+        match first.as_str() {
+            "crate" => here.clear(),
+            "super" => drop(here.pop()),
+            "self" => {}
+            name if self.has_module(&own) => here.push(name),
+            _ => here = self.imports.get(&own)?.split("::").collect(),
+        }
+        for segment in rest {
+            match segment.as_str() {
+                "super" => drop(here.pop()),
+                "self" => {}
+                name => here.push(name),
+            }
+        }
+        Some(here.join("::"))
+    }
+
+    /// The module in which the thing at an absolute path was written, however often it was re-exported.
+    fn home(&self, path: &str) -> String {
+        let mut path = path.to_owned();
+        let mut seen = BTreeSet::new();
+        loop {
+            let (module, rest) = self.split(&path);
+            let (name, rest) = rest.split_once("::").unwrap_or((rest, ""));
+            match self.imports.get(&join(module, name)) {
+                Some(target) if seen.insert(path.clone()) => path = join(target, rest),
+                _ => return module.to_owned(),
+            }
+        }
+    }
+
+    /// The longest module at the front of a path, and what follows.
+    fn split<'a>(&self, path: &'a str) -> (&'a str, &'a str) {
+        let ends = path.rmatch_indices("::").map(|(at, _)| (&path[..at], &path[at + 2..]));
+        std::iter::once((path, ""))
+            .chain(ends)
+            .find(|(front, _)| self.has_module(front))
+            .unwrap_or(("", path))
+    }
+
+    fn has_module(&self, module: &str) -> bool {
+        self.files.iter().any(|file| file.module == module)
+    }
+}
+
+/// The floor and the name of the room that a file lies in: the most exact one that fits.
+fn room(path: &str) -> Option<(usize, &'static str)> {
+    let stem = path.strip_suffix(".rs")?;
+    let holds =
+        |room: &str| stem.strip_prefix(room).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let rooms =
+        FLOORS.iter().enumerate().flat_map(|(floor, rooms)| rooms.iter().map(move |room| (floor, *room)));
+    rooms.filter(|(_, room)| holds(room)).max_by_key(|(_, room)| room.len())
+}
+
+fn join(front: &str, back: &str) -> String {
+    [front, back].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("::")
+}
+
+/// The scanner's own tests: each builds a small house.
+mod scanner {
+    use super::House;
+
+    const STORE: (&str, &str) = ("store/mod.rs", "mod memory;\npub use self::memory::MemoryStore;");
+    const MEMORY: (&str, &str) = ("store/memory/mod.rs", "use super::SessionStore;");
+    const ROOT: (&str, &str) = ("lib.rs", "pub use crate::store::SessionStore;");
+
+    fn house(files: &[(&str, &str)]) -> House {
+        House::new(
+            [ROOT, STORE, MEMORY]
+                .iter()
+                .chain(files)
+                .map(|(path, source)| ((*path).to_owned(), (*source).to_owned())),
+        )
+    }
+
+    fn climbs(path: &str, source: &str) -> Vec<String> {
+        house(&[(path, source)]).climbs()
+    }
+
+    #[test]
+    fn a_complaint_names_file_line_and_both_floors() {
+        assert_eq!(
+            climbs("record/mod.rs", "use std::fmt;\n\nuse crate::{\n    store::{Cx, self},\n};")[0],
+            "src/record/mod.rs:4: record (floor 1) imports crate::store::Cx of store/mod (floor 2); \
+             imports only go down"
+        );
+    }
+
+    #[test]
+    fn an_import_that_goes_up_is_caught_however_it_is_written() {
+        for source in [
+            "use crate::store::SessionStore;",
+            "pub(crate) use crate::{store::{self as shop}};",
+            "use crate::{\n    store::*,\n};",
+            "use super::super::store::Cx;",
+            "use crate::SessionStore;",
+            "fn f() { crate::store::judge() }",
+            "impl<'a> From<crate::store::Cx> for X<'a> {}",
+            "mod inner {\n    use super::super::super::store::Cx;\n}",
+            "#[cfg(test)]\nuse crate::store::Cx;",
+            "const QUOTE: char = '\"'; use crate::store::Cx; const END: char = '\"';",
+            "const TEXT: &str = r#\"\"#; use crate::store::Cx;",
+        ] {
+            assert_eq!(climbs("record/codec.rs", source).len(), 1, "{source}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_an_import_is_not_caught() {
+        for source in [
+            "// use crate::store::Cx;\n/* use crate::store::Cx; */",
+            "/// See [`crate::store::Cx`].\nstruct X;",
+            "const TEXT: &str = \"\\\" crate::store::Cx\";\nconst RAW: &str = r#\"\"crate::store::Cx\"#;",
+            "const BYTES: &[u8] = b\"crate::store::Cx\"; const RAW: &[u8] = br\"crate::store::Cx\";",
+            "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    use crate::store::Cx;\n}",
+            "use std::store::Cx;\nfn f() { other::store::judge() }",
+        ] {
+            assert_eq!(climbs("record/mod.rs", source), [""; 0], "{source}");
+        }
+    }
+
+    #[test]
+    fn imports_that_go_down_or_stay_in_the_room_are_fine() {
+        assert_eq!(climbs("manager.rs", "use crate::{store::MemoryStore, SessionStore};"), [""; 0]);
+        assert_eq!(climbs("store/memory/sweep.rs", "use super::Shard;\nuse crate::store::Cx;"), [""; 0]);
+    }
+
+    #[test]
+    fn a_module_shows_its_children_but_does_not_use_them() {
+        assert_eq!(
+            climbs("session.rs", "use crate::store::MemoryStore;").len(),
+            1,
+            "through the module above"
+        );
+        let uses = ("store/mod.rs", "mod memory;\nfn f() { memory::sweep() }");
+        let house = House::new([uses, MEMORY].map(|(path, source)| (path.to_owned(), source.to_owned())));
+        assert_eq!(house.climbs().len(), 1);
+    }
+
+    #[test]
+    fn a_module_that_was_imported_leads_on() {
+        let manager = ("manager.rs", "pub struct SessionManager;");
+        let store = "use crate::store;\nfn f() { store::MemoryStore::new() }";
+        assert_eq!(house(&[manager, ("session.rs", store)]).climbs().len(), 1);
+    }
+
+    #[test]
+    fn rooms_high_up_do_not_know_each_other() {
+        let complaints = climbs("plan.rs", "use crate::store::memory::Shard;");
+        assert!(complaints[0].ends_with("rooms on this floor do not know each other"), "{complaints:?}");
+    }
+
+    #[test]
+    fn a_file_without_a_floor_is_asked_for_one() {
+        for path in ["attic.rs", "store/redis.rs", "recorder.rs"] {
+            assert_eq!(
+                climbs(path, ""),
+                [format!("src/{path}: give it a floor, in FLOORS of tests/floors/main.rs")]
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_followed_is_a_complaint() {
+        assert_eq!(
+            climbs("manager.rs", "use crate::Nowhere;"),
+            ["src/manager.rs:1: crate::Nowhere says not where it lives; name its module"]
+        );
+    }
+
+    #[test]
+    fn a_word_is_caught_outside_its_place() {
+        for source in [
+            "use std::time::{Duration, SystemTime};",
+            "fn f() { std::time::Instant::now() }",
+            "use ring::{digest, rand::SystemRandom};",
+            "use http;",
+            "fn f() { http::StatusCode::OK }",
+        ] {
+            assert_eq!(house(&[("manager.rs", source)]).strays().len(), 1, "{source}");
+        }
+        let elsewhere =
+            "use std::time::Instant; use crate::http::Line; use ring::digest; use http_body::Body;";
+        assert_eq!(
+            house(&[("manager.rs", elsewhere), ("adapter/axum.rs", "use http::Request;")]).strays(),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn logic_in_the_root_is_caught() {
+        let root = |source: &str| House::new([("lib.rs".to_owned(), source.to_owned())]).logic_in_the_root();
+        assert_eq!(root("//! fn in docs\npub mod a;\nmod b {}\npub use crate::a::A;"), [""; 0]);
+        assert_eq!(root("mod a;\nfn f() {}"), ["src/lib.rs:2: holds no logic, so no `fn`"]);
+    }
+}

@@ -1,0 +1,26 @@
+//! The promises of the crate, each with tests that fail when it is broken. The numbers are those of ARCHITECTURE.md.
+//!
+//! | promise | tests |
+//! | --- | --- |
+//! | 1 the store changes no handler | `stores` |
+//! | 2 no lost update, 5 nothing stored or sent before a write | `writes` |
+//! | 3 no resurrection, 4 no adopted ID, 7 login and log-out, 15 no late cookie | `identity` |
+//! | 6 both timeouts, 12 time is injected | `timeouts` |
+//! | 8 errors are errors | `outages` |
+//! | 9 flipped bits, 13 nothing panics, reading cookies | `hostile` |
+//! | 10 nothing secret is printed | `secrets` |
+//! | 11 caches, 16 other sites | `headers` |
+//! | 14 a store is tested against what it declares | `tests/conformance.rs`, `stores` |
+//! | 17 anonymous sessions displace nobody | `budgets` |
+
+mod browser;
+mod budgets;
+mod headers;
+mod hostile;
+mod identity;
+mod outages;
+mod probe;
+mod secrets;
+mod stores;
+mod timeouts;
+mod writes;

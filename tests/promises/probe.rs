@@ -1,0 +1,129 @@
+//! A real memory store behind a faulty line: it counts calls, and fails or loses replies on demand.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+};
+
+use async_trait::async_trait;
+use cloakroom::{
+    SessionId, SessionStore, StoreError, StoreErrorKind,
+    record::{Record, Version},
+    store::{
+        Created, Cx, Ended, Guarantees, Loaded, MemoryStore, Presented, Replaced, SessionIndex, Touched,
+    },
+    time::Timestamp,
+};
+
+#[derive(Debug, Clone, Default)]
+pub struct Probe {
+    pub memory: MemoryStore,
+    line: Arc<Line>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    calls: AtomicUsize,
+    down: AtomicBool,
+    silent: AtomicBool,
+    lose_replies: AtomicUsize,
+    failing: Mutex<Option<StoreErrorKind>>,
+}
+
+impl Probe {
+    /// How many calls went to the store since this was last asked.
+    pub fn calls(&self) -> usize {
+        self.line.calls.swap(0, SeqCst)
+    }
+
+    /// Cuts the line, or mends it.
+    pub fn set_down(&self, down: bool) {
+        self.line.down.store(down, SeqCst);
+    }
+
+    /// Lets calls wait for ever.
+    pub fn set_silent(&self, silent: bool) {
+        self.line.silent.store(silent, SeqCst);
+    }
+
+    /// Loses the replies of the next `count` writes, which take effect.
+    pub fn lose_replies(&self, count: usize) {
+        self.line.lose_replies.store(count, SeqCst);
+    }
+
+    /// Answers every call with an error of this kind.
+    pub fn fail_with(&self, kind: StoreErrorKind) {
+        *self.line.failing.lock().unwrap() = Some(kind);
+    }
+
+    async fn call(&self) -> Result<(), StoreError> {
+        self.line.calls.fetch_add(1, SeqCst);
+        if self.line.silent.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        let failing = *self.line.failing.lock().unwrap();
+        match failing {
+            Some(kind) => Err(StoreError::new(kind, "the probe was told to fail")),
+            None if self.line.down.load(SeqCst) => Err(unavailable()),
+            None => Ok(()),
+        }
+    }
+
+    fn reply<T>(&self, answer: T) -> Result<T, StoreError> {
+        let lost = self.line.lose_replies.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+        if lost { Err(unavailable()) } else { Ok(answer) }
+    }
+}
+
+fn unavailable() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "the line is cut")
+}
+
+#[async_trait]
+impl SessionStore for Probe {
+    fn guarantees(&self) -> Guarantees {
+        self.memory.guarantees()
+    }
+
+    fn recognises(&self, presented: Presented<'_>) -> bool {
+        self.memory.recognises(presented)
+    }
+
+    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+        self.call().await?;
+        self.memory.load(presented, cx).await
+    }
+
+    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+        self.call().await?;
+        let answer = self.memory.create(record, cx).await?;
+        self.reply(answer)
+    }
+
+    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+        self.call().await?;
+        let answer = self.memory.replace(record, expected, cx).await?;
+        self.reply(answer)
+    }
+
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+        self.call().await?;
+        let answer = self.memory.end(id, until, cx).await?;
+        self.reply(answer)
+    }
+
+    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+        self.call().await?;
+        let answer = self.memory.touch(record, expected, cx).await?;
+        self.reply(answer)
+    }
+
+    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+        self.call().await?;
+        self.memory.find(id, cx).await
+    }
+
+    fn index(&self) -> Option<&dyn SessionIndex> {
+        self.memory.index()
+    }
+}
