@@ -19,7 +19,7 @@ use crate::webdriver::{Refused, WebDriver};
 pub enum Window {
     /// A laptop's screen.
     Desktop,
-    /// A small phone, with its way to lay out pages.
+    /// The smallest phone, with its way to lay out pages.
     Phone,
 }
 
@@ -236,7 +236,7 @@ fn capabilities(profile: &Path, window: Window) -> Value {
     let mut chromium = json!({ "binary": program, "args": flags });
     if window == Window::Phone {
         chromium["mobileEmulation"] =
-            json!({ "deviceMetrics": { "width": 360, "height": 740, "pixelRatio": 2 } });
+            json!({ "deviceMetrics": { "width": 320, "height": 640, "pixelRatio": 2 } });
     }
     json!({
         "browserName": "chrome",

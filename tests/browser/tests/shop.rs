@@ -170,9 +170,11 @@ fn every_page_fits_its_window_and_the_console_is_silent() {
     let stage = Stage::new();
     for window in [Window::Desktop, Window::Phone] {
         let browser = stage.browser(window);
+        browser.prefer(Looks::Light);
         add(&browser, "Camel overcoat");
-        log_in(&browser, "Bartholomew Featherstonehaugh-Cholmondeley");
+        log_in(&browser, "Bartholomew Featherstonehaugh-Smythe");
         add(&browser, "Storm umbrella");
+        browser.picture(&format!("added-{window:?}").to_lowercase());
         for looks in [Looks::Light, Looks::Dark] {
             browser.prefer(looks);
             for path in ["/", "/cart", "/devices"] {
@@ -188,7 +190,9 @@ fn every_page_fits_its_window_and_the_console_is_silent() {
 
 /// Nothing sticks out sideways, and on a phone nothing that can be pressed is smaller than a finger.
 fn fits(browser: &Browser<'_>, window: Window) {
-    let sticks_out = browser.script("return document.documentElement.scrollWidth - window.innerWidth");
+    // A phone's `innerWidth` grows with a page that is too wide; its `clientWidth` does not.
+    let sticks_out =
+        browser.script("const page = document.documentElement; return page.scrollWidth - page.clientWidth");
     assert_eq!(sticks_out, 0, "the page is that many pixels too wide");
     if window == Window::Phone {
         let small = browser.script(

@@ -69,7 +69,7 @@ fn bar(title: &str, visit: &Visit) -> String {
 fn link(address: &str, name: &str, title: &str, in_cart: u32) -> String {
     let current = if name == title { r#" aria-current="page""# } else { "" };
     let badge = if name == "Cart" && in_cart > 0 { badge(in_cart) } else { String::new() };
-    format!(r#"<li><a href="{address}"{current}>{name}{badge}</a></li>"#)
+    format!(r#"<li><a href="{address}"{current}><span>{name}</span>{badge}</a></li>"#)
 }
 
 fn badge(in_cart: u32) -> String {
