@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use cloakroom::store::{MemoryStore, SessionStore};
 
+type Open = fn() -> Arc<dyn SessionStore>;
+
 /// Every store that `SESSION_STORE` may name, and how to open it.
-const STORES: [(&str, fn() -> Arc<dyn SessionStore>); 1] = [("memory", || Arc::new(MemoryStore::new()))];
+const STORES: [(&str, Open); 1] = [("memory", || Arc::new(MemoryStore::new()))];
 
 /// The store that `SESSION_STORE` names; the first one where it names none.
 pub(crate) fn open(name: Option<&str>) -> Result<Arc<dyn SessionStore>, String> {
