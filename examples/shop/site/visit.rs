@@ -10,24 +10,12 @@ use super::cart::Cart;
 /// The cart. A key knows its type, so no two places can disagree about what is stored under it.
 pub(crate) const CART: Key<Cart> = Key::new("cart");
 
-/// What the next page says. It does not matter much: of two messages the last one wins.
+/// What the next page says. It does not matter much: of two messages the last one wins, and two tabs may both show it.
 const MESSAGE: Key<String> = Key::new("message").last_writer_wins();
 
 /// Leaves a message for the next page.
 pub(crate) fn tell(session: &Session, message: impl Into<String>) -> Result<(), SessionError> {
     session.insert(MESSAGE, message.into())
-}
-
-/// The message for this page, which is then gone.
-///
-/// `Session::take` would do both, and would make sure that no two requests get the same value, by answering one of them
-/// with 409: right for a voucher, but two tabs that greet twice are better than one that fails.
-fn hear(session: &Session) -> Result<Option<String>, SessionError> {
-    let message = session.get(MESSAGE)?;
-    if message.is_some() {
-        session.remove(MESSAGE)?;
-    }
-    Ok(message)
 }
 
 /// What every page needs to know of who is looking at it.
@@ -59,7 +47,7 @@ impl Visit {
         Ok(Self {
             name: session.subject(),
             cart: session.get(CART)?.unwrap_or_default(),
-            message: hear(session)?,
+            message: session.take(MESSAGE)?,
             ticket: Ticket::of(session),
         })
     }

@@ -1,18 +1,14 @@
 //! One browser with a profile of its own.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU32, Ordering},
-    thread,
-    time::Duration,
-};
+use std::{env, fs, path::PathBuf, thread, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
-use crate::webdriver::{Refused, WebDriver};
+use crate::{
+    chromium::{capabilities, new_profile},
+    webdriver::{Refused, WebDriver},
+};
 
 /// How large the window is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,42 +212,6 @@ pub struct Tab(String);
 
 /// Under this name WebDriver's answers hold elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
-
-fn capabilities(profile: &Path, window: Window) -> Value {
-    let profile = format!("--user-data-dir={}", profile.display());
-    let flags = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--hide-scrollbars",
-        "--window-size=1280,900",
-        &profile,
-    ];
-    let program = env::var("CHROMIUM").unwrap_or_else(|_| "/usr/bin/chromium".to_owned());
-    let mut chromium = json!({ "binary": program, "args": flags });
-    if window == Window::Phone {
-        chromium["mobileEmulation"] =
-            json!({ "deviceMetrics": { "width": 320, "height": 640, "pixelRatio": 2 } });
-    }
-    json!({
-        "browserName": "chrome",
-        "goog:chromeOptions": chromium,
-        "goog:loggingPrefs": { "browser": "ALL" },
-        "timeouts": { "implicit": 5000, "pageLoad": 30000, "script": 5000 },
-    })
-}
-
-/// A folder that does not exist yet, for a browser to keep its things in.
-fn new_profile() -> PathBuf {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    env::temp_dir().join(format!("cloakroom-browser-{}-{number}", process::id()))
-}
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()

@@ -5,6 +5,7 @@
 //! | `server` | a child process that prints its address and dies with its handle |
 //! | `webdriver` | WebDriver's requests and answers |
 //! | `browser` | one browser with a profile of its own |
+//! | `chromium` | how it is started |
 //!
 //! | variable | says | if unset |
 //! | --- | --- | --- |
@@ -14,6 +15,7 @@
 //! | `SCREENSHOTS` | a folder to put pictures into | none are taken |
 
 mod browser;
+mod chromium;
 mod server;
 mod webdriver;
 

@@ -8,19 +8,12 @@ use crate::site::{
 
 /// A whole page. The title is ours; the content is HTML already.
 pub(super) fn page(title: &str, visit: &Visit, content: &str) -> String {
-    let (style, icon) = (style_url(), icon_url());
-    let (bar, message, ticket) = (bar(title, visit), message(visit), ticket(&visit.ticket));
+    let (head, bar) = (head(title), bar(title, visit));
+    let (message, ticket) = (message(visit), ticket(&visit.ticket));
     format!(
         r##"<!doctype html>
 <html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title} · Cloakroom</title>
-<link rel="icon" href="{icon}" type="image/svg+xml">
-<link rel="stylesheet" href="{style}">
-</head>
+{head}
 <body>
 <a class="skip" href="#main">Skip to the content</a>
 {bar}
@@ -35,6 +28,20 @@ pub(super) fn page(title: &str, visit: &Visit, content: &str) -> String {
 </body>
 </html>
 "##
+    )
+}
+
+fn head(title: &str) -> String {
+    let (style, icon) = (style_url(), icon_url());
+    format!(
+        r#"<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title} · Cloakroom</title>
+<link rel="icon" href="{icon}" type="image/svg+xml">
+<link rel="stylesheet" href="{style}">
+</head>"#
     )
 }
 
