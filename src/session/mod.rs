@@ -141,7 +141,6 @@ impl Session {
     /// # Errors
     /// [`Unencodable`](SessionErrorKind::Unencodable) if the value cannot be JSON, [`TooLarge`](SessionErrorKind::TooLarge)
     /// if the session would outgrow its store.
-    #[expect(clippy::needless_pass_by_value, reason = "a handler hands the value over")]
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), SessionError> {
         let value = encode(&value)?.into_boxed_slice();
         self.change(Op::Set { key: key.name().into(), value, guard: self.guard(&key) })

@@ -7,6 +7,8 @@
 //! | `bodies` | any body, plain tower services, streams |
 //! | `wire` | real connections: clients that go away, upgrades, panics |
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod bodies;
 mod routes;
 mod wire;

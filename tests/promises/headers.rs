@@ -7,6 +7,8 @@ use crate::{
     probe::Probe,
 };
 
+type Action = fn(&Session) -> Result<(), SessionError>;
+
 /// The response of a handler that set `given` itself and does `action`.
 async fn answer(
     browser: &Browser,
@@ -73,7 +75,7 @@ async fn promise_16_another_site_can_neither_log_in_nor_out() {
     let mut browser = Server::new(Probe::default()).browser();
     browser.logs_in("alice").await;
     for request in cross_site(browser.request()) {
-        let actions: [fn(&Session) -> Result<(), SessionError>; 3] =
+        let actions: [Action; 3] =
             [Session::log_out, |session| session.log_in("mallory"), |session| session.insert("a", 1)];
         for action in actions {
             let visit = browser.try_visit(&request).await.unwrap();

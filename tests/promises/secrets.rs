@@ -63,8 +63,8 @@ async fn promise_10_no_secret_stands_in_debug_errors_or_logs() {
     let token = browser.cookie.clone().unwrap();
 
     let visit = browser.visit().await;
-    visit.session.insert(CANARY, [CANARY]).unwrap();
     let wrong_type = visit.session.get::<u32>(CANARY).unwrap_err();
+    visit.session.insert(CANARY, [CANARY]).unwrap();
     write!(seen, "{:?} {:?} {}", visit.session, visit.exchange, with_sources(&wrong_type)).unwrap();
     write!(seen, "{:?} {:?}", browser.server.sessions, visit.session.sessions().await).unwrap();
     let id = visit.session.id().unwrap();
