@@ -113,7 +113,7 @@ pub enum SessionErrorKind {
     Unencodable,
     /// The name of a value is longer than [`MAX_KEY_LEN`](crate::MAX_KEY_LEN).
     InvalidKey,
-    /// A subject is empty or longer than [`MAX_SUBJECT_LEN`](crate::MAX_SUBJECT_LEN).
+    /// A subject is empty or longer than [`MAX_SUBJECT_LEN`](crate::record::MAX_SUBJECT_LEN).
     InvalidSubject,
     /// The session would grow beyond its limit.
     TooLarge {

@@ -6,11 +6,10 @@
 use std::{env, fmt, fs, path::Path};
 
 use base64::{
-    Engine as _,
-    alphabet,
+    Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use ring::hkdf;
+use ring::{digest, hkdf};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -21,7 +20,7 @@ use crate::{
 /// At least 32 secret bytes. Redacted in `Debug`, wiped when dropped; there is no `Display` and no `Serialize`.
 ///
 /// ```
-/// use cloakroom::keys::SecretKey;
+/// use cloakroom::keyring::SecretKey;
 ///
 /// let key = SecretKey::generate()?;
 /// let again = SecretKey::from_base64(&key.expose_base64()).expect("it is a key");
@@ -76,7 +75,9 @@ pub enum InvalidKey {
         len: usize,
     },
     /// It was not drawn at random.
-    #[error("the secret key repeats too few different bytes to be random; `openssl rand -base64 32` makes one")]
+    #[error(
+        "the secret key repeats too few different bytes to be random; `openssl rand -base64 32` makes one"
+    )]
     Weak,
     /// It is neither hex nor base64.
     #[error("the secret key is neither hex nor base64; `openssl rand -base64 32` makes one")]
@@ -137,7 +138,8 @@ impl SecretKey {
     pub fn from_hex(text: &str) -> Result<Self, InvalidKey> {
         let digits = Zeroizing::new(text.trim().to_ascii_lowercase());
         let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return Err(InvalidKey::Encoding) };
-        let bytes: Option<Vec<u8>> = pairs.iter().map(|pair| hex::parse::<1>(pair).map(|[byte]| byte)).collect();
+        let bytes: Option<Vec<u8>> =
+            pairs.iter().map(|pair| hex::parse::<1>(pair).map(|[byte]| byte)).collect();
         Self::from_bytes(&Zeroizing::new(bytes.ok_or(InvalidKey::Encoding)?))
     }
 
@@ -181,8 +183,11 @@ impl SecretKey {
     }
 
     fn checked(bytes: Zeroizing<Vec<u8>>) -> Self {
+        let mut hash = digest::Context::new(&digest::SHA256);
+        hash.update(b"cloakroom key id v1\0");
+        hash.update(&bytes);
         let mut id = [0; KeyId::LEN];
-        id.copy_from_slice(&Derivation::new(&bytes).derive(&[b"key id"])[..KeyId::LEN]);
+        id.copy_from_slice(&hash.finish().as_ref()[..KeyId::LEN]);
         Self { bytes, id: KeyId(id) }
     }
 
@@ -217,15 +222,14 @@ impl Derivation {
     }
 
     /// The key for a purpose: other parts, or the same ones cut elsewhere, give another key.
-    pub(crate) fn derive(&self, purpose: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+    ///
+    /// It is never `None`: 32 bytes are far below what HKDF can give.
+    pub(crate) fn derive(&self, purpose: &[&[u8]]) -> Option<Zeroizing<[u8; 32]>> {
         let lengths: Vec<u8> = purpose.iter().flat_map(|part| (part.len() as u64).to_le_bytes()).collect();
         let info: Vec<&[u8]> = [&lengths[..]].into_iter().chain(purpose.iter().copied()).collect();
         let mut key = Zeroizing::new([0; 32]);
-        self.0
-            .expand(&info, DerivedLen)
-            .and_then(|okm| okm.fill(&mut *key))
-            .expect("32 bytes are far below HKDF's limit of 255 hashes");
-        key
+        self.0.expand(&info, DerivedLen).and_then(|okm| okm.fill(&mut *key)).ok()?;
+        Some(key)
     }
 }
 
@@ -246,7 +250,7 @@ impl fmt::Debug for Derivation {
 /// Servers in neighbouring steps understand each other's tokens, in any order of rollout.
 ///
 /// ```
-/// use cloakroom::keys::{KeyRing, SecretKey};
+/// use cloakroom::keyring::{KeyRing, SecretKey};
 ///
 /// let (new, old) = (SecretKey::generate()?, SecretKey::generate()?);
 /// let ring = KeyRing::new(new).accepting(old);
@@ -311,7 +315,9 @@ impl KeyRing {
         let separates = |letter: char| letter == ',' || letter.is_whitespace();
         let mut keys = text.split(separates).filter(|key| !key.is_empty());
         let active = keys.next().ok_or_else(|| InvalidKey::Missing { place: place() })?;
-        keys.try_fold(Self::new(SecretKey::parse(active)?), |ring, key| Ok(ring.accepting(SecretKey::parse(key)?)))
+        keys.try_fold(Self::new(SecretKey::parse(active)?), |ring, key| {
+            Ok(ring.accepting(SecretKey::parse(key)?))
+        })
     }
 
     /// The key under which tokens are issued.
@@ -359,7 +365,10 @@ mod tests {
         for (refused, message) in [
             (SecretKey::from_bytes(&bytes()[..31]), "a secret key has at least 32 bytes, not 31"),
             (SecretKey::from_bytes(&[0; 64]), "the secret key repeats too few different bytes"),
-            (SecretKey::from_bytes(b"secretsecretsecretsecretsecretsecret"), "the secret key repeats too few"),
+            (
+                SecretKey::from_bytes(b"secretsecretsecretsecretsecretsecret"),
+                "the secret key repeats too few",
+            ),
             (SecretKey::parse("not a key!"), "the secret key is neither hex nor base64"),
             (SecretKey::from_hex("0"), "the secret key is neither hex nor base64"),
         ] {

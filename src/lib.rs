@@ -50,6 +50,8 @@ mod error;
 mod hex;
 mod id;
 mod key;
+#[cfg(feature = "sealed")]
+pub mod keyring;
 pub mod manager;
 mod plan;
 mod policy;
@@ -71,7 +73,7 @@ pub use crate::{
     manager::SessionManager,
     policy::{OnOutage, OnStaleWrite, SaveOn},
     secret::{Secret, SecretHash},
-    session::{MAX_SUBJECT_LEN, Session},
+    session::Session,
     store::SessionStore,
     transport::{Cookie, RequestHead, RequestHeaders, ResponseHeaders, SameSite},
 };

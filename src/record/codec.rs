@@ -1,14 +1,17 @@
 //! The binary form of a record, for stores that keep it outside the process. Version 1.
 //!
 //! ```text
-//! version 1 | id 16 | counter u64 | writes 4 × u64 | epoch u32 | flags u8
+//! version 1 | flags u8 | id 16 | counter u64 | epoch u32
+//! writes 4 × u64, unless flagged as sealed
 //! created i64 | last active i64 | idle ms i64 | deadline i64 | authenticated i64, if flagged
-//! hash of the secret 32
+//! hash of the secret 32, unless flagged as sealed
 //! previous: hash 32 | rotated i64 | honoured until i64, if flagged
 //! subject: u16 length, bytes, if flagged
 //! extra: u32 length, bytes    what a newer version 1 writer added; kept when the record is rewritten
 //! data: the rest
 //! ```
+//!
+//! A record that its client carries under a seal needs no secret and remembers no writes.
 //!
 //! Integers are little endian. Secrets leave the process only as hashes. What is read here may be hostile: every
 //! length is checked, unknown versions and flags are refused, and nothing is overwritten because of it.
@@ -32,7 +35,12 @@ const REMEMBERED: u8 = 1;
 const AUTHENTICATED: u8 = 2;
 const PREVIOUS: u8 = 4;
 const SUBJECT: u8 = 8;
-const KNOWN_FLAGS: u8 = REMEMBERED | AUTHENTICATED | PREVIOUS | SUBJECT;
+const SEALED: u8 = 16;
+const KNOWN_FLAGS: u8 = REMEMBERED | AUTHENTICATED | PREVIOUS | SUBJECT | SEALED;
+
+/// The most bytes of a sealed record beside its data and its subject.
+#[cfg(feature = "sealed")]
+pub(crate) const SEALED_OVERHEAD: usize = 1 + 1 + 16 + 8 + 4 + 5 * 8 + 2 + 4;
 
 /// The bytes are no record of a format that this version reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,20 +58,51 @@ impl Record {
     /// The record in bytes, its secrets hashed.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let inner = &*self.0;
         let mut out = Vec::with_capacity(256 + self.variable_len());
+        let credentials = &self.0.credentials;
+        let previous = if credentials.previous.is_some() { PREVIOUS } else { 0 };
+        self.push_head(&mut out, previous);
+        self.0.writes.iter().for_each(|write| out.extend_from_slice(&write.as_u64().to_le_bytes()));
+        self.push_times(&mut out);
+        push_credentials(&mut out, credentials);
+        self.push_rest(&mut out);
+        out
+    }
+
+    /// Appends the record as its client carries it, to be sealed.
+    #[cfg(feature = "sealed")]
+    pub(crate) fn encode_sealed(&self, out: &mut Vec<u8>) {
+        self.push_head(out, SEALED);
+        self.push_times(out);
+        self.push_rest(out);
+    }
+
+    fn push_head(&self, out: &mut Vec<u8>, flags: u8) {
+        let inner = &*self.0;
+        let flag = |yes: bool, flag: u8| if yes { flag } else { 0 };
         out.push(VERSION);
+        out.push(
+            flags
+                | flag(inner.remembered, REMEMBERED)
+                | flag(inner.authenticated_at.is_some(), AUTHENTICATED)
+                | flag(inner.subject.is_some(), SUBJECT),
+        );
         out.extend_from_slice(inner.id.as_bytes());
         out.extend_from_slice(&inner.version.to_le_bytes());
-        inner.writes.iter().for_each(|write| out.extend_from_slice(&write.as_u64().to_le_bytes()));
         out.extend_from_slice(&inner.epoch.to_le_bytes());
-        out.push(flags(inner));
-        push_time(&mut out, inner.created_at);
-        push_time(&mut out, inner.last_active);
+    }
+
+    fn push_times(&self, out: &mut Vec<u8>) {
+        let inner = &*self.0;
+        push_time(out, inner.created_at);
+        push_time(out, inner.last_active);
         out.extend_from_slice(&duration_millis(inner.idle).to_le_bytes());
-        push_time(&mut out, inner.deadline);
-        inner.authenticated_at.iter().for_each(|at| push_time(&mut out, *at));
-        push_credentials(&mut out, &inner.credentials);
+        push_time(out, inner.deadline);
+        inner.authenticated_at.iter().for_each(|at| push_time(out, *at));
+    }
+
+    fn push_rest(&self, out: &mut Vec<u8>) {
+        let inner = &*self.0;
         if let Some(subject) = &inner.subject {
             // `log_in` refuses a longer subject.
             let len = u16::try_from(subject.as_str().len()).unwrap_or(u16::MAX);
@@ -74,7 +113,6 @@ impl Record {
         out.extend_from_slice(&u32::try_from(extra.len()).unwrap_or(0).to_le_bytes());
         out.extend_from_slice(extra);
         out.extend_from_slice(inner.data.as_bytes());
-        out
     }
 
     /// Reads what [`encode`](Self::encode) wrote.
@@ -90,45 +128,38 @@ impl Record {
     }
 }
 
-fn flags(inner: &Inner) -> u8 {
-    let flag = |yes: bool, flag: u8| if yes { flag } else { 0 };
-    flag(inner.remembered, REMEMBERED)
-        | flag(inner.authenticated_at.is_some(), AUTHENTICATED)
-        | flag(inner.credentials.previous.is_some(), PREVIOUS)
-        | flag(inner.subject.is_some(), SUBJECT)
-}
-
 fn push_time(out: &mut Vec<u8>, at: Timestamp) {
     out.extend_from_slice(&at.as_millis().to_le_bytes());
 }
 
 fn push_credentials(out: &mut Vec<u8>, credentials: &Credentials) {
-    out.extend_from_slice(credentials.current.hash().as_bytes());
+    push_hash(out, &credentials.current);
     if let Some(previous) = &credentials.previous {
-        out.extend_from_slice(previous.secret.hash().as_bytes());
+        push_hash(out, &previous.secret);
         push_time(out, previous.rotated_at);
         push_time(out, previous.honoured_until);
     }
 }
 
-fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
-    let id = SessionId::from_bytes(reader.array()?);
-    let version = u64::from_le_bytes(reader.array()?);
-    let mut writes = [WriteId::from_u64(0); REMEMBERED_WRITES];
-    for write in &mut writes {
-        *write = WriteId::from_u64(u64::from_le_bytes(reader.array()?));
+/// The hash of a secret; where there is none, bytes that are the hash of nothing.
+fn push_hash(out: &mut Vec<u8>, kept: &Kept) {
+    match kept.hash() {
+        Some(hash) => out.extend_from_slice(hash.as_bytes()),
+        None => out.extend_from_slice(&[0; SecretHash::LEN]),
     }
-    let epoch = u32::from_le_bytes(reader.array()?);
+}
+
+fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
     let [flags] = reader.array()?;
-    if flags & !KNOWN_FLAGS != 0 {
+    let has = |flag| flags & flag != 0;
+    if flags & !KNOWN_FLAGS != 0 || (has(SEALED) && has(PREVIOUS)) {
         return None;
     }
-    let has = |flag| flags & flag != 0;
     let inner = Inner {
-        id,
-        version,
-        writes,
-        epoch,
+        id: SessionId::from_bytes(reader.array()?),
+        version: u64::from_le_bytes(reader.array()?),
+        epoch: u32::from_le_bytes(reader.array()?),
+        writes: if has(SEALED) { [WriteId::from_u64(0); REMEMBERED_WRITES] } else { reader.writes()? },
         remembered: has(REMEMBERED),
         created_at: reader.time()?,
         last_active: reader.time()?,
@@ -136,7 +167,11 @@ fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
         deadline: reader.time()?,
         authenticated_at: if has(AUTHENTICATED) { Some(reader.time()?) } else { None },
         credentials: Credentials {
-            current: Kept::Hashed(SecretHash::from_bytes(reader.array()?)),
+            current: if has(SEALED) {
+                Kept::Nothing
+            } else {
+                Kept::Hashed(SecretHash::from_bytes(reader.array()?))
+            },
             fresh: false,
             previous: if has(PREVIOUS) { Some(Box::new(reader.previous()?)) } else { None },
         },
@@ -165,6 +200,14 @@ impl<'a> Reader<'a> {
 
     fn time(&mut self) -> Option<Timestamp> {
         self.array().map(|bytes| Timestamp::from_millis(i64::from_le_bytes(bytes)))
+    }
+
+    fn writes(&mut self) -> Option<[WriteId; REMEMBERED_WRITES]> {
+        let mut writes = [WriteId::from_u64(0); REMEMBERED_WRITES];
+        for write in &mut writes {
+            *write = WriteId::from_u64(u64::from_le_bytes(self.array()?));
+        }
+        Some(writes)
     }
 
     fn previous(&mut self) -> Option<Previous> {
@@ -258,6 +301,21 @@ mod tests {
         for secret in [[2u8; 16], [5u8; 16]] {
             assert!(!bytes.windows(16).any(|window| window == secret));
         }
+    }
+
+    #[test]
+    #[cfg(feature = "sealed")]
+    fn a_record_that_its_client_carries_keeps_all_but_its_secret_and_its_writes() {
+        let record = rich();
+        let mut bytes = Vec::new();
+        record.encode_sealed(&mut bytes);
+        assert!(bytes.len() <= SEALED_OVERHEAD + record.variable_len());
+        let read = Record::decode(&bytes).unwrap();
+        let mut again = Vec::new();
+        read.encode_sealed(&mut again);
+        assert_eq!(again, bytes);
+        assert_eq!((read.id(), read.subject(), read.data()), (record.id(), record.subject(), record.data()));
+        assert_eq!(read.judge(&Secret::from_bytes([5; 16]), NOW), super::super::Verdict::Wrong);
     }
 
     proptest! {

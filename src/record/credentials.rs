@@ -12,6 +12,8 @@ use crate::{
 /// A secret as a record keeps it: itself within the process, its hash anywhere else.
 #[derive(Clone)]
 pub(crate) enum Kept {
+    /// None: a record that its client carries is opened by its seal.
+    Nothing,
     Plain(Secret),
     Hashed(SecretHash),
 }
@@ -19,6 +21,7 @@ pub(crate) enum Kept {
 impl Kept {
     fn is(&self, presented: &Secret) -> bool {
         match self {
+            Self::Nothing => false,
             Self::Plain(secret) => secret.ct_eq(presented).into(),
             Self::Hashed(hash) => hash.ct_eq(&presented.hash()).into(),
         }
@@ -26,16 +29,21 @@ impl Kept {
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Nothing, Self::Nothing) => true,
             (Self::Plain(one), Self::Plain(other)) => one.ct_eq(other).into(),
-            _ => self.hash().ct_eq(&other.hash()).into(),
+            _ => match (self.hash(), other.hash()) {
+                (Some(one), Some(other)) => one.ct_eq(&other).into(),
+                _ => false,
+            },
         }
     }
 
     /// What may leave the process.
-    pub(crate) fn hash(&self) -> SecretHash {
+    pub(crate) fn hash(&self) -> Option<SecretHash> {
         match self {
-            Self::Plain(secret) => secret.hash(),
-            Self::Hashed(hash) => hash.clone(),
+            Self::Nothing => None,
+            Self::Plain(secret) => Some(secret.hash()),
+            Self::Hashed(hash) => Some(hash.clone()),
         }
     }
 }

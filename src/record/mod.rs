@@ -15,6 +15,8 @@ mod credentials;
 use std::{sync::Arc, time::Duration};
 
 pub use self::codec::InvalidRecord;
+#[cfg(feature = "sealed")]
+pub(crate) use self::codec::SEALED_OVERHEAD;
 use self::credentials::Credentials;
 pub(crate) use self::credentials::Verdict;
 pub use crate::data::{Data, InvalidData};
@@ -23,6 +25,9 @@ use crate::{
     secret::Secret,
     time::{Timestamp, millis},
 };
+
+/// The longest name of a subject, in bytes.
+pub const MAX_SUBJECT_LEN: usize = 255;
 
 /// How many of the last writes a record remembers.
 pub const REMEMBERED_WRITES: usize = 4;

@@ -8,12 +8,9 @@ use super::{Op, Session};
 use crate::{
     error::{SessionError, SessionErrorKind},
     id::SessionId,
-    record::Record,
+    record::{MAX_SUBJECT_LEN, Record},
     store::Guarantees,
 };
-
-/// The longest name of a subject, in bytes.
-pub const MAX_SUBJECT_LEN: usize = 255;
 
 impl Session {
     /// Makes `subject` the owner of this session: call it when somebody has proved who they are.

@@ -32,7 +32,6 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use self::identity::MAX_SUBJECT_LEN;
 pub(crate) use self::{
     backend::{Backend, BoxFuture},
     log::{Log, View, conflict},

@@ -34,6 +34,8 @@ pub struct Guarantees {
     pub index: Index,
     /// The largest session data that it keeps, in bytes; `None` where only its memory is the limit.
     pub max_data: Option<usize>,
+    /// Whether sessions can be changed here at all; false for a reader of tokens that others issue.
+    pub writable: bool,
 }
 
 /// What a client of the store holds.

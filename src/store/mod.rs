@@ -7,6 +7,7 @@
 //! | `guarantees` | [`Guarantees`]: what a store promises, as data |
 //! | `index` | [`SessionIndex`]: the sessions of one subject |
 //! | `memory` | [`MemoryStore`]: sessions in this process |
+//! | `sealed` | [`TokenStore`]: sessions that their clients carry |
 //!
 //! A store turns a token into a [`Record`] and a record into a token: a reference for a stateful store, the sealed
 //! record itself for a stateless one. Nothing above a store asks which it is.
@@ -22,6 +23,8 @@ mod guarantees;
 mod index;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "sealed")]
+mod sealed;
 
 use std::{fmt, sync::Arc};
 
@@ -30,6 +33,10 @@ use async_trait::async_trait;
 pub(crate) use self::deadline::within;
 #[cfg(feature = "memory")]
 pub use self::memory::{Budget, MemoryStore, Usage};
+#[cfg(feature = "sealed")]
+pub use self::sealed::{
+    Cipher, Encrypted, EncryptedCookieStore, Seal, Signed, SignedCookieStore, TokenStore,
+};
 pub use self::{
     guarantees::{Guarantees, Index, LateResponse, Reach, Revocation, TokenForm, Updates},
     index::{SessionIndex, SessionInfo},
@@ -214,6 +221,8 @@ pub enum Absence {
         /// When.
         at: Timestamp,
     },
+    /// It was issued under a key that this server does not have.
+    UnknownKey,
     /// The token was not issued by this store.
     Forged,
     /// These bytes are no token at all.

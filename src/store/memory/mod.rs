@@ -140,6 +140,7 @@ impl SessionStore for MemoryStore {
             late_response: LateResponse::Harmless,
             index: Index::ThisNode,
             max_data: None,
+            writable: true,
         }
     }
 

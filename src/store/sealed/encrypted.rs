@@ -42,10 +42,8 @@ use crate::{
 /// [such a store cannot do](super#what-such-a-store-cannot-do).
 ///
 /// ```
-/// use cloakroom::{SessionManager, keys::{KeyRing, SecretKey}, store::EncryptedCookieStore};
+/// use cloakroom::{SessionManager, keyring::{KeyRing, SecretKey}, store::EncryptedCookieStore};
 ///
-/// # unsafe_env();
-/// # fn unsafe_env() {}
 /// let keys = KeyRing::new(SecretKey::generate()?); // in production: KeyRing::from_env("SESSION_KEYS")?
 /// let sessions = SessionManager::new(EncryptedCookieStore::new(&keys));
 /// # Ok::<(), cloakroom::random::NoRandomness>(())
@@ -168,7 +166,7 @@ impl Ring {
     }
 
     fn derive(&self, format: Format, epoch: Epoch) -> Option<Arc<LessSafeKey>> {
-        let key = self.derivation.derive(&[format.purpose(), &epoch]);
+        let key = self.derivation.derive(&[format.purpose(), &epoch])?;
         Some(Arc::new(LessSafeKey::new(UnboundKey::new(algorithm(format), &*key).ok()?)))
     }
 }
@@ -279,7 +277,9 @@ impl Seal for Encrypted {
 
     fn open(&self, token: &[u8], _: Timestamp) -> Result<(Record, bool), Absence> {
         let mut bytes = envelope::decode(token, self.max_token).ok_or(Absence::Malformed)?;
-        let header = Header::read(&bytes).filter(|header| FORMATS.contains(&header.format)).ok_or(Absence::Malformed)?;
+        let header = Header::read(&bytes)
+            .filter(|header| FORMATS.contains(&header.format))
+            .ok_or(Absence::Malformed)?;
         let ring = self.rings.iter().find(|ring| ring.id == header.key).ok_or(Absence::UnknownKey)?;
         let (epoch, rest) = bytes[HEADER..].split_first_chunk_mut::<EPOCH_LEN>().ok_or(Absence::Malformed)?;
         let (nonce, body) = rest.split_first_chunk_mut::<NONCE_LEN>().ok_or(Absence::Malformed)?;
@@ -288,8 +288,9 @@ impl Seal for Encrypted {
         let is_new = known.is_none();
         let key = known.or_else(|| ring.derive(header.format, *epoch)).ok_or(Absence::Malformed)?;
         let aad = Aad::from(ring.associated(header.format));
-        let opened =
-            key.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, body).map_err(|_| Absence::Forged)?;
+        let opened = key
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), aad, body)
+            .map_err(|_| Absence::Forged)?;
         // Sealed by us, so it is a newer version's if it cannot be read.
         let record = Record::decode(opened).map_err(|_| Absence::Malformed)?;
         if is_new {
@@ -300,7 +301,8 @@ impl Seal for Encrypted {
     }
 
     fn max_data(&self) -> usize {
-        envelope::decoded_len(self.max_token).saturating_sub(OVERHEAD + SEALED_OVERHEAD + crate::record::MAX_SUBJECT_LEN)
+        envelope::decoded_len(self.max_token)
+            .saturating_sub(OVERHEAD + SEALED_OVERHEAD + crate::record::MAX_SUBJECT_LEN)
     }
 }
 
@@ -312,7 +314,8 @@ impl fmt::Debug for Encrypted {
 }
 
 fn no_randomness(error: NoRandomness) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, "a token cannot be sealed without randomness").with_source(error)
+    StoreError::new(StoreErrorKind::Unavailable, "a token cannot be sealed without randomness")
+        .with_source(error)
 }
 
 fn cannot_seal() -> StoreError {

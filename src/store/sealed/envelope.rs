@@ -23,7 +23,9 @@ pub(super) enum Format {
 
 impl Format {
     fn of(byte: u8) -> Option<Self> {
-        [Self::Aes256Gcm, Self::ChaCha20Poly1305, Self::HmacSha256].into_iter().find(|format| *format as u8 == byte)
+        [Self::Aes256Gcm, Self::ChaCha20Poly1305, Self::HmacSha256]
+            .into_iter()
+            .find(|format| *format as u8 == byte)
     }
 
     /// The name under which keys are derived for it.

@@ -138,6 +138,8 @@ impl<S: Seal> SessionStore for TokenStore<S> {
 fn too_large(size: usize, limit: usize) -> StoreError {
     StoreError::new(
         StoreErrorKind::TooLarge { size, limit },
-        format!("the session's token would have {size} bytes, but at most {limit} are allowed; keep large values elsewhere"),
+        format!(
+            "the session's token would have {size} bytes, but at most {limit} are allowed; keep large values elsewhere"
+        ),
     )
 }

@@ -27,7 +27,7 @@ use crate::{
 /// is as simple and keeps secrets. It shares what [such a store cannot do](super#what-such-a-store-cannot-do).
 ///
 /// ```
-/// use cloakroom::{SessionManager, keys::{KeyRing, SecretKey}, store::SignedCookieStore};
+/// use cloakroom::{SessionManager, keyring::{KeyRing, SecretKey}, store::SignedCookieStore};
 ///
 /// let keys = KeyRing::new(SecretKey::generate()?); // in production: KeyRing::from_env("SESSION_KEYS")?
 /// let sessions = SessionManager::new(SignedCookieStore::new(&keys));
@@ -81,6 +81,7 @@ struct Ring {
 impl Ring {
     fn new(key: &SecretKey) -> Self {
         let derived = key.derivation().derive(&[Format::HmacSha256.purpose()]);
+        let derived = derived.expect("32 bytes are far below what HKDF can give");
         Self { id: key.id(), key: hmac::Key::new(hmac::HMAC_SHA256, &*derived) }
     }
 
@@ -143,7 +144,8 @@ impl Seal for Signed {
     }
 
     fn max_data(&self) -> usize {
-        envelope::decoded_len(self.max_token).saturating_sub(OVERHEAD + SEALED_OVERHEAD + crate::record::MAX_SUBJECT_LEN)
+        envelope::decoded_len(self.max_token)
+            .saturating_sub(OVERHEAD + SEALED_OVERHEAD + crate::record::MAX_SUBJECT_LEN)
     }
 }
 
