@@ -75,7 +75,7 @@ pub use crate::{
     secret::{Secret, SecretHash},
     session::Session,
     store::SessionStore,
-    transport::{Cookie, RequestHead, RequestHeaders, ResponseHeaders, SameSite},
+    transport::{Bearer, Cookie, RequestHead, RequestHeaders, ResponseHeaders, SameSite, Transport},
 };
 
 #[cfg(doctest)]

@@ -22,6 +22,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) request: RequestFacts,
     /// Whether the response's status lets the handler's changes be kept.
     pub(crate) keeps: bool,
+    /// Whether the store takes changes at all.
+    pub(crate) writable: bool,
     pub(crate) policy: &'a Policy,
     pub(crate) now: Timestamp,
 }
@@ -139,7 +141,7 @@ pub(crate) fn upkeep(situation: &Situation<'_>) -> Write {
     let Situation { changes, request, policy, now, .. } = *situation;
     match &changes.base {
         // A self-contained token would need a cookie.
-        _ if request.cross_site => Write::Nothing,
+        _ if request.cross_site || !situation.writable => Write::Nothing,
         Base::Live { record, reissue: true } => Write::Reissue(record.clone()),
         Base::Live { record, .. } if policy.touch_is_due(record, now) => Write::Touch(record.clone()),
         _ => Write::Nothing,

@@ -6,13 +6,13 @@ use super::Core;
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError, StoreErrorKind},
     id::SessionId,
-    plan::{self, Draws, OnConflict, Plan, Refusal, Situation, Write},
+    plan::{self, Draws, OnConflict, Plan, Refusal, Write},
     random,
     record::{REMEMBERED_WRITES, Record, Version},
     session::{Backend as _, Base, Changes, RequestFacts, Session, View, conflict, max_data},
     store::{Absence, Created, Cx, Ended, Replaced, Token, Touched, within},
     time::Timestamp,
-    transport::ResponseEdits,
+    transport::{ResponseEdits, Transport},
 };
 
 /// How often a call that may safely be repeated is made before its failure counts.
@@ -25,6 +25,8 @@ pub(super) struct Written {
     pub(super) base: Base,
     /// What the client has to be told.
     pub(super) edits: ResponseEdits,
+    /// Its new token, if it gets one.
+    pub(super) token: Option<Token>,
 }
 
 /// A commit that failed, and what the client has to be told all the same.
@@ -35,10 +37,10 @@ pub(super) struct Failed {
 }
 
 impl Failed {
-    fn new(core: &Core, error: SessionError, removes_cookie: bool) -> Self {
+    fn new(core: &Core, error: SessionError, request: RequestFacts, removes_cookie: bool) -> Self {
         let mut edits = ResponseEdits::default();
         if removes_cookie {
-            edits.add_cookie(core.cookie.remove());
+            core.take_back(request, &mut edits);
         }
         Self { error, edits }
     }
@@ -59,7 +61,7 @@ pub(super) async fn save(core: &Core, session: &Session) -> Result<(), SessionEr
     let written =
         commit(core, &mut taken.changes, session.request(), true).await.map_err(|failed| failed.error)?;
     taken.written = true;
-    session.deposit(written.edits);
+    session.deposit(written.edits, written.token);
     session.rebase(written.base)
 }
 
@@ -96,19 +98,46 @@ pub(super) async fn commit(
     let call = Call { core, cx: core.cx() };
     let plan = call
         .plan(changes, request, keeps)
-        .map_err(|refusal| Failed::new(core, refusal.error, refusal.removes_cookie))?;
+        .map_err(|refusal| Failed::new(core, refusal.error, request, refusal.removes_cookie))?;
     let removes_cookie = plan.removes_cookie;
     let done = call.carry_out(plan, changes).await;
-    let (base, token) = done.map_err(|error| Failed::new(core, error, removes_cookie))?;
+    let (base, token) = done.map_err(|error| Failed::new(core, error, request, removes_cookie))?;
     let mut edits = ResponseEdits::default();
-    match (token, base.record()) {
+    match (&token, base.record()) {
         (Some(token), Some(record)) => {
-            edits.add_cookie(core.cookie.set(&token, record.deadline().since(call.cx.now)));
+            let lasts = record.deadline().since(call.cx.now);
+            let way = core.way(request, changes.bearer);
+            check_length(token, way).map_err(|error| Failed::new(core, error, request, removes_cookie))?;
+            way.hand_out(token, lasts, request.highest_part, &mut edits);
         }
-        _ if removes_cookie => edits.add_cookie(core.cookie.remove()),
+        _ if removes_cookie => core.take_back(request, &mut edits),
         _ => {}
     }
-    Ok(Written { base, edits })
+    Ok(Written { base, edits, token })
+}
+
+/// A token that cannot travel is an error, not a cookie that browsers throw away.
+fn check_length(token: &Token, way: &Transport) -> Result<(), SessionError> {
+    let size = token.expose().len();
+    match way.longest_token() {
+        Some(limit) if size > limit => Err(SessionError::new(
+            SessionErrorKind::TooLarge { size, limit },
+            format!("the session's token has {size} bytes, but its cookies hold at most {limit}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl Core {
+    /// The way in which a client gets its new token: that of the last one, or the one that its handler asked for.
+    fn way(&self, request: RequestFacts, bearer: bool) -> &Transport {
+        let asked = if bearer { self.bearer() } else { None };
+        asked.unwrap_or(&self.transports[request.transport])
+    }
+
+    fn take_back(&self, request: RequestFacts, edits: &mut ResponseEdits) {
+        self.transports.iter().for_each(|transport| transport.take_back(request.highest_part, edits));
+    }
 }
 
 /// What a session stands on after a write, and the token that the client must be told.
@@ -123,7 +152,7 @@ struct Call<'a> {
 impl Call<'_> {
     // The log's closures are `Send` but not `Sync`: no reference to the changes may be held across a wait.
     fn plan(&self, changes: &Changes, request: RequestFacts, keeps: bool) -> Result<Plan, Refusal> {
-        plan::plan(&Situation { changes, request, keeps, policy: &self.core.policy, now: self.cx.now })
+        plan::plan(&self.core.situation(changes, request, keeps, self.cx.now))
     }
 
     async fn carry_out(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {

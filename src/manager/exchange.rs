@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{SessionError, SessionErrorKind},
-    plan::{self, Situation, Write},
+    plan::{self, Write},
     session::{Backend as _, Base, BoxFuture, Changes, RequestFacts, Session},
     transport::{Read, RequestHead, ResponseEdits, ResponseHeaders},
 };
@@ -118,7 +118,10 @@ impl Exchange {
         match self.lazy.0.session.get() {
             None => Finish::Ready(Finished::default()),
             // The extractor has answered with it.
-            Some(Err(_)) => Finish::Ready(Finished { edits: ResponseEdits::read(Read::Absent), error: None }),
+            Some(Err(_)) => Finish::Ready(Finished {
+                edits: ResponseEdits::read(Read::Absent, &self.lazy.0.core.vary),
+                error: None,
+            }),
             Some(Ok(session)) => {
                 let keeps = self.lazy.0.core.policy.save_on.keeps(status);
                 Closing::new(&self.lazy.0.core, session, keeps).finish()
@@ -155,7 +158,7 @@ impl Closing {
     fn new(core: &Arc<Core>, session: &Session, keeps: bool) -> Self {
         let (changes, saved) = session.close();
         let read = if session.loaded().record().is_some() { Read::Live } else { Read::Absent };
-        let mut edits = ResponseEdits::read(read);
+        let mut edits = ResponseEdits::read(read, &core.vary);
         edits.merge(saved);
         Self {
             core: Arc::clone(core),
@@ -180,14 +183,13 @@ impl Closing {
 
     fn has_nothing_to_write(&self) -> bool {
         let Self { core, changes, request, keeps, .. } = self;
-        let situation =
-            Situation { changes, request: *request, keeps: *keeps, policy: &core.policy, now: core.now() };
+        let situation = core.situation(changes, *request, *keeps, core.now());
         changes.is_empty() && matches!(plan::upkeep(&situation), Write::Nothing)
     }
 
     async fn run(mut self) -> Finished {
         match commit::commit(&self.core, &mut self.changes, self.request, self.keeps).await {
-            Ok(Written { base, edits }) => {
+            Ok(Written { base, edits, .. }) => {
                 self.edits.merge(edits);
                 self.stand_on(base);
                 Finished { edits: self.edits, error: None }

@@ -12,35 +12,57 @@ use crate::{
     session::{Backend as _, Base, RequestFacts, Session},
     store::{Absence, Cx, Loaded, Presented, within},
     time::{Deadline, Timestamp},
-    transport::{RequestHead, ResponseEdits, candidates, is_cross_site, is_safe},
+    transport::{Candidates, RequestHead, ResponseEdits, Transport, is_cross_site, is_safe},
 };
 
 /// The session of a request. An outage is an error, or by the policy's choice a session that refuses changes.
 pub(super) async fn load(core: &Arc<Core>, head: &RequestHead<'_>) -> Result<Session, SessionError> {
     let now = core.now();
-    let candidates = candidates(head, core.cookie.name(), &*core.store);
-    if candidates.too_many {
-        warn!("a request presented more session tokens than are tried");
-    }
+    let (candidates, mut facts) = search(core, head);
     let mut finding = Finding::default();
     for token in candidates.tokens() {
         match look_up(core, token, now).await {
             Ok(loaded) => finding.add(core.checked(loaded, now), token.bytes().len()),
-            Err(error) => return on_outage(core, error, facts(core, head, candidates.any)),
+            Err(error) => return on_outage(core, error, facts),
         }
     }
-    let facts = RequestFacts { token_len: finding.token_len, ..facts(core, head, candidates.any) };
+    facts.token_len = finding.token_len;
     let session = Session::new(Arc::clone(core) as _, finding.into_base(candidates.any), facts);
     if let Base::Ambiguous = session.loaded() {
-        session.deposit(refuse_both(core, head));
+        session.deposit(refuse_both(core, head), None);
     }
     Ok(session)
 }
 
-fn facts(core: &Core, head: &RequestHead<'_>, cookie_presented: bool) -> RequestFacts {
+/// What the request presents in the first place where a token stands.
+fn search<'a>(core: &Core, head: &RequestHead<'a>) -> (Candidates<'a>, RequestFacts) {
+    let mut facts = RequestFacts::default();
+    let mut chosen = Candidates::default();
+    for (at, transport) in core.transports.iter().enumerate() {
+        let candidates = transport.candidates(head, &*core.store);
+        if let Transport::Cookie(_) = transport {
+            facts.cookie_presented = candidates.any;
+            facts.highest_part = candidates.highest_part;
+        }
+        if candidates.too_many {
+            warn!("a request presented more session tokens than are tried");
+        }
+        if chosen.is_empty() && !candidates.is_empty() {
+            facts.transport = at;
+            chosen = candidates;
+        } else {
+            chosen.any |= candidates.any;
+        }
+    }
+    let by_bearer = !chosen.is_empty() && matches!(core.transports[facts.transport], Transport::Bearer(_));
+    facts.cross_site = !by_bearer && is_forbidden(core, head);
+    (chosen, facts)
+}
+
+/// Whether another site began the request with a method that may change something, and nobody has allowed that.
+fn is_forbidden(core: &Core, head: &RequestHead<'_>) -> bool {
     let allowed = || core.cross_site_paths.iter().any(|path| path == head.path);
-    let cross_site = !is_safe(head.method) && is_cross_site(head) && !allowed();
-    RequestFacts { cross_site, cookie_presented, token_len: None }
+    !is_safe(head.method) && is_cross_site(head) && !allowed()
 }
 
 /// Asks the store; without a wait, a timer or an allocation where it can answer at once.
@@ -69,9 +91,12 @@ fn on_outage(core: &Arc<Core>, error: StoreError, facts: RequestFacts) -> Result
 fn refuse_both(core: &Core, head: &RequestHead<'_>) -> ResponseEdits {
     warn!("a request presented tokens of two live sessions; neither is believed");
     let mut edits = ResponseEdits::default();
-    if core.cookie.can_be_planted() {
-        let host = head.host().unwrap_or_default();
-        core.cookie.remove_planted(host).into_iter().for_each(|line| edits.add_cookie(line));
+    for transport in &core.transports {
+        if let Transport::Cookie(cookie) = transport
+            && cookie.can_be_planted()
+        {
+            cookie.remove_planted(head.host().unwrap_or_default(), &mut edits);
+        }
     }
     edits
 }

@@ -18,12 +18,13 @@ use std::{sync::Arc, time::Duration};
 pub use self::exchange::{Exchange, Finish, Finished, LazySession};
 use crate::{
     error::SessionError,
+    plan::Situation,
     policy::{OnOutage, OnStaleWrite, Policy, SaveOn},
     random::{Random, SystemRandom, WriteIds},
-    session::{Backend, BoxFuture, Session},
+    session::{Backend, BoxFuture, Changes, RequestFacts, Session},
     store::{Cx, Guarantees, SessionStore},
     time::{Clock, Deadline, SystemClock, Timestamp},
-    transport::Cookie,
+    transport::{Cookie, Transport},
 };
 
 /// A store together with the rules of its sessions; cheap to clone.
@@ -48,7 +49,10 @@ pub(crate) struct Core {
     store: Arc<dyn SessionStore>,
     guarantees: Guarantees,
     policy: Policy,
-    cookie: Cookie,
+    /// In the order in which they are read. Never empty.
+    transports: Vec<Transport>,
+    /// The request headers that they read.
+    vary: Arc<[String]>,
     cross_site_paths: Vec<String>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -63,7 +67,8 @@ impl SessionManager {
             guarantees: store.guarantees(),
             store: Arc::new(store),
             policy: Policy::default(),
-            cookie: Cookie::default(),
+            transports: vec![Cookie::default().into()],
+            vary: Arc::from(["Cookie".to_owned()]),
             cross_site_paths: Vec::new(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::new()),
@@ -144,10 +149,36 @@ impl SessionManager {
         self.with(|core| core.policy.on_stale_write = choice)
     }
 
-    /// The session cookie. Default: [`Cookie::default`].
+    /// Tokens travel in this cookie and in no other way. Default: [`Cookie::default`].
     #[must_use]
     pub fn cookie(self, cookie: Cookie) -> Self {
-        self.with(|core| core.cookie = cookie)
+        self.transports([cookie.into()])
+    }
+
+    /// How tokens travel, in the order in which requests are searched: the first place where a token stands counts, and
+    /// the others are not looked at.
+    ///
+    /// A client gets its new tokens in the way in which it presented the last one; one that presented none gets them in
+    /// the first way, unless the handler [issues a bearer token](Session::issue_bearer).
+    ///
+    /// ```
+    /// use cloakroom::{Bearer, Cookie, SessionManager, store::MemoryStore};
+    ///
+    /// let sessions = SessionManager::new(MemoryStore::new())
+    ///     .transports([Cookie::default().into(), Bearer::authorization().into()]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is none: a mistake in the program.
+    #[must_use]
+    pub fn transports(self, transports: impl IntoIterator<Item = Transport>) -> Self {
+        let transports: Vec<_> = transports.into_iter().collect();
+        assert!(!transports.is_empty(), "a manager needs a way in which tokens travel");
+        let vary = transports.iter().map(|transport| transport.request_header().to_owned()).collect();
+        self.with(|core| {
+            core.transports = transports;
+            core.vary = vary;
+        })
     }
 
     /// Lets requests that another site began change sessions at exactly this path: for the callback of an OpenID
@@ -187,6 +218,23 @@ impl SessionManager {
     }
 }
 
+impl Core {
+    /// What a plan depends on.
+    fn situation<'a>(
+        &'a self,
+        changes: &'a Changes,
+        request: RequestFacts,
+        keeps: bool,
+        now: Timestamp,
+    ) -> Situation<'a> {
+        Situation { changes, request, keeps, writable: self.guarantees.writable, policy: &self.policy, now }
+    }
+
+    fn bearer(&self) -> Option<&Transport> {
+        self.transports.iter().find(|transport| matches!(transport, Transport::Bearer(_)))
+    }
+}
+
 impl Backend for Core {
     fn now(&self) -> Timestamp {
         self.clock.now()
@@ -206,6 +254,10 @@ impl Backend for Core {
 
     fn store(&self) -> &dyn SessionStore {
         &*self.store
+    }
+
+    fn has_bearer(&self) -> bool {
+        self.bearer().is_some()
     }
 
     fn save<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>> {

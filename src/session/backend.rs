@@ -24,6 +24,9 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 
     fn store(&self) -> &dyn SessionStore;
 
+    /// Whether tokens can be handed to clients that are no browsers.
+    fn has_bearer(&self) -> bool;
+
     /// Writes what the session has logged so far.
     fn save<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>>;
 }

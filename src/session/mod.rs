@@ -43,10 +43,11 @@ use self::{
     state::{Phase, State},
 };
 use crate::{
-    error::{SessionError, SessionErrorKind},
+    error::{SessionError, SessionErrorKind, StoreError},
     key::{AsKey, KeyName},
     policy::OnStaleWrite,
     record::Data,
+    store::Token,
     transport::ResponseEdits,
 };
 
@@ -95,6 +96,10 @@ pub(crate) struct RequestFacts {
     pub(crate) cross_site: bool,
     /// Whether any cookie of the session's name came with it.
     pub(crate) cookie_presented: bool,
+    /// The highest number of a cookie with a part of a token.
+    pub(crate) highest_part: usize,
+    /// In which of the manager's ways the token came; the first where none came.
+    pub(crate) transport: usize,
     /// The size of the token that was believed.
     pub(crate) token_len: Option<usize>,
 }
@@ -276,6 +281,32 @@ impl Session {
         Ok(())
     }
 
+    /// Hands this session's token to a client that is no browser: in a response header instead of a cookie, and to the
+    /// handler through [`token`](Self::token) after a [`save`](Self::save).
+    ///
+    /// A session that exists already gets a new secret, as by [`renew`](Self::renew).
+    ///
+    /// # Errors
+    /// `Store(Unsupported)` if the manager has no [`Bearer`](crate::Bearer) among its transports, and those that every
+    /// change has; see [`Session`].
+    pub fn issue_bearer(&self) -> Result<(), SessionError> {
+        if !self.0.backend.has_bearer() {
+            return Err(StoreError::unsupported(
+                "hand out bearer tokens: add Bearer to the manager's transports",
+            )
+            .into());
+        }
+        self.change(Op::Renew)?;
+        self.lock().bearer = true;
+        Ok(())
+    }
+
+    /// The token that the last [`save`](Self::save) of this request brought: a credential, for the client and nobody else.
+    #[must_use]
+    pub fn token(&self) -> Option<Token> {
+        self.lock().token.clone()
+    }
+
     fn snapshot(&self) -> Result<(u64, Data), SessionError> {
         let state = self.lock();
         state.check_open()?;
@@ -357,9 +388,11 @@ impl Session {
         self.lock().phase == Phase::Detached
     }
 
-    /// Keeps what the client has to be told until the response leaves.
-    pub(crate) fn deposit(&self, edits: ResponseEdits) {
-        self.lock().edits.merge(edits);
+    /// Keeps what the client has to be told until the response leaves, and the token for the handler.
+    pub(crate) fn deposit(&self, edits: ResponseEdits, token: Option<Token>) {
+        let mut state = self.lock();
+        state.edits.merge(edits);
+        state.token = token.or(state.token.take());
     }
 
     /// Stands on what was written from now on.

@@ -4,7 +4,7 @@ use super::log::{Change, Log, Op, View, conflict};
 use crate::{
     error::{SessionError, SessionErrorKind},
     record::{Record, Subject},
-    store::Absence,
+    store::{Absence, Token},
     time::Timestamp,
     transport::ResponseEdits,
 };
@@ -50,6 +50,8 @@ pub(crate) struct Changes {
     pub(crate) ends: bool,
     pub(crate) log: Log,
     pub(crate) view: View,
+    /// Whether the handler wants the token for a client that is no browser.
+    pub(crate) bearer: bool,
 }
 
 impl Changes {
@@ -70,6 +72,10 @@ pub(crate) struct State {
     pub(crate) base: Base,
     /// What the client has to be told of saves that were made before the response.
     pub(crate) edits: ResponseEdits,
+    /// The token that the last save brought.
+    pub(crate) token: Option<Token>,
+    /// Whether the handler wants the token for a client that is no browser.
+    pub(crate) bearer: bool,
     ends: bool,
     log: Log,
     view: View,
@@ -85,6 +91,8 @@ impl State {
             keep_open: false,
             base,
             edits: ResponseEdits::default(),
+            token: None,
+            bearer: false,
             ends: false,
             log: Log::default(),
             view,
@@ -187,6 +195,7 @@ impl State {
             ends: std::mem::take(&mut self.ends),
             log: std::mem::take(&mut self.log),
             view: self.view.clone(),
+            bearer: self.bearer,
         }
     }
 

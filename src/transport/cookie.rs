@@ -1,7 +1,11 @@
-//! The session cookie: its name, its attributes, its `Set-Cookie` line (RFC 6265bis, section 4.1).
+//! The session cookie: its name, its attributes, its `Set-Cookie` lines (RFC 6265bis, section 4.1).
 
 use std::{fmt::Write as _, time::Duration};
 
+use super::{
+    presented::{MOST_PARTS, PARTS_MARK},
+    response::{ResponseEdits, Secretive},
+};
 use crate::token::Token;
 
 /// The name and the attributes of the session cookie.
@@ -149,34 +153,86 @@ impl Cookie {
         self
     }
 
-    /// The `Set-Cookie` line that hands out a token; it lasts as long as the session can.
-    pub(crate) fn set(&self, token: &Token, lasts: Duration) -> String {
+    /// Hands out a token that lasts as long as its session can: in one cookie, or in as many as it needs. Parts of an
+    /// older, longer token are removed.
+    pub(super) fn hand_out(
+        &self,
+        token: &Token,
+        lasts: Duration,
+        highest_part: usize,
+        edits: &mut ResponseEdits,
+    ) {
         let max_age = (!self.ends_with_browser).then_some(lasts);
-        self.line(token.expose(), max_age, self.domain.as_deref(), &self.path)
+        let chunks = self.chunks(token.expose());
+        let count = chunks.len();
+        for (number, chunk) in chunks.into_iter().enumerate() {
+            let line = match number {
+                0 if count > 1 => {
+                    self.line(&self.name, &format!("{count}{}{chunk}", char::from(PARTS_MARK)), max_age)
+                }
+                0 => self.line(&self.name, chunk, max_age),
+                _ => self.line(&self.part_name(number), chunk, max_age),
+            };
+            edits.add(Secretive::cookie(line));
+        }
+        self.remove_parts(count, highest_part, edits);
     }
 
-    /// The `Set-Cookie` line that removes the cookie.
-    pub(crate) fn remove(&self) -> String {
-        self.line("", Some(Duration::ZERO), self.domain.as_deref(), &self.path)
+    /// Removes the cookie and all parts of it.
+    pub(super) fn take_back(&self, highest_part: usize, edits: &mut ResponseEdits) {
+        edits.add(Secretive::cookie(self.line(&self.name, "", Some(Duration::ZERO))));
+        self.remove_parts(1, highest_part, edits);
+    }
+
+    fn remove_parts(&self, first: usize, highest: usize, edits: &mut ResponseEdits) {
+        for number in first..=highest {
+            edits.add(Secretive::cookie(self.line(&self.part_name(number), "", Some(Duration::ZERO))));
+        }
+    }
+
+    fn part_name(&self, number: usize) -> String {
+        format!("{}-{number}", self.name)
+    }
+
+    /// The token in pieces that fit into a cookie each, the first with room for the number of pieces.
+    fn chunks<'a>(&self, token: &'a str) -> Vec<&'a str> {
+        let room = LONGEST_COOKIE - self.name.len() - "-1".len();
+        if self.name.len() + token.len() <= LONGEST_COOKIE {
+            return vec![token];
+        }
+        // Tokens are ASCII, so every place is a boundary.
+        let mut chunks: Vec<&str> = Vec::with_capacity(MOST_PARTS);
+        let mut rest = token;
+        while !rest.is_empty() {
+            let (chunk, after) = rest.split_at(room.min(rest.len()));
+            chunks.push(chunk);
+            rest = after;
+        }
+        chunks
+    }
+
+    /// The longest token that the cookie and its parts can carry, in bytes.
+    pub(crate) fn longest_token(&self) -> usize {
+        MOST_PARTS * (LONGEST_COOKIE - self.name.len() - "-1".len())
     }
 
     /// Lines that remove cookies of this name that a sibling subdomain may have planted for one of our parent
     /// domains. Our own cookie has no such domain and stays.
-    pub(crate) fn remove_planted(&self, host: &[u8]) -> Vec<String> {
-        parent_domains(host)
-            .filter(|domain| self.domain.as_deref() != Some(domain))
-            .map(|domain| self.line("", Some(Duration::ZERO), Some(domain), "/"))
-            .collect()
+    pub(crate) fn remove_planted(&self, host: &[u8], edits: &mut ResponseEdits) {
+        for domain in parent_domains(host).filter(|domain| self.domain.as_deref() != Some(domain)) {
+            let planted = Self { domain: Some(domain.into()), path: "/".into(), ..self.clone() };
+            edits.add(Secretive::cookie(planted.line(&self.name, "", Some(Duration::ZERO))));
+        }
     }
 
-    fn line(&self, value: &str, max_age: Option<Duration>, domain: Option<&str>, path: &str) -> String {
-        let mut line = String::with_capacity(self.name.len() + value.len() + 96);
-        line.push_str(&self.name);
+    fn line(&self, name: &str, value: &str, max_age: Option<Duration>) -> String {
+        let mut line = String::with_capacity(name.len() + value.len() + 96);
+        line.push_str(name);
         line.push('=');
         line.push_str(value);
         line.push_str("; Path=");
-        line.push_str(path);
-        if let Some(domain) = domain {
+        line.push_str(&self.path);
+        if let Some(domain) = &self.domain {
             line.push_str("; Domain=");
             line.push_str(domain);
         }
@@ -193,6 +249,9 @@ impl Cookie {
         line
     }
 }
+
+/// Browsers refuse a cookie whose name and value have more bytes (RFC 6265bis, section 5.7).
+const LONGEST_COOKIE: usize = 4096;
 
 /// Browsers keep no cookie longer (RFC 6265bis, section 5.5).
 const LONGEST_MAX_AGE: Duration = Duration::from_secs(400 * 86_400);
@@ -226,26 +285,34 @@ fn is_legal_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn token() -> Token {
-        Token::new("abc".into()).unwrap()
+    fn lines(cookie: &Cookie, token: &str, lasts: Duration, highest_part: usize) -> Vec<String> {
+        let mut edits = ResponseEdits::default();
+        cookie.hand_out(&Token::new(token.into()).unwrap(), lasts, highest_part, &mut edits);
+        edits.cookies().map(str::to_owned).collect()
+    }
+
+    fn line(cookie: &Cookie, lasts: Duration) -> String {
+        lines(cookie, "abc", lasts, 0).remove(0)
     }
 
     #[test]
     fn the_default_is_the_safest_cookie() {
         assert_eq!(
-            Cookie::default().set(&token(), Duration::from_secs(60)),
+            line(&Cookie::default(), Duration::from_secs(60)),
             "__Host-session=abc; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax"
         );
+        let mut edits = ResponseEdits::default();
+        Cookie::default().take_back(0, &mut edits);
         assert_eq!(
-            Cookie::default().remove(),
-            "__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"
+            edits.cookies().collect::<Vec<_>>(),
+            ["__Host-session=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"]
         );
     }
 
     #[test]
     fn the_relaxed_cookie_lacks_secure_and_nothing_else() {
         assert_eq!(
-            Cookie::insecure_for_local_development("session").set(&token(), Duration::from_secs(60)),
+            line(&Cookie::insecure_for_local_development("session"), Duration::from_secs(60)),
             "session=abc; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"
         );
     }
@@ -258,14 +325,37 @@ mod tests {
             .shared_with_subdomains_of("example.com")
             .forgotten_with_the_browser();
         assert_eq!(
-            cookie.set(&token(), Duration::MAX),
+            line(&cookie, Duration::MAX),
             "id=abc; Path=/app; Domain=example.com; Secure; HttpOnly; SameSite=Strict"
         );
     }
 
     #[test]
     fn max_age_is_bounded() {
-        assert!(Cookie::default().set(&token(), Duration::MAX).contains("Max-Age=34560000;"));
+        assert!(line(&Cookie::default(), Duration::MAX).contains("Max-Age=34560000;"));
+    }
+
+    #[test]
+    fn a_token_takes_as_many_cookies_as_it_needs_and_none_is_too_long() {
+        let cookie = Cookie::named("id");
+        for (len, count) in [(4094, 1), (4095, 2), (8184, 2), (8185, 3), (cookie.longest_token(), 9)] {
+            let token = "x".repeat(len);
+            let lines = lines(&cookie, &token, Duration::from_secs(1), 0);
+            let pairs: Vec<_> = lines.iter().map(|line| line.split(';').next().unwrap()).collect();
+            assert_eq!(pairs.len(), count, "{len}");
+            assert!(pairs.iter().all(|pair| pair.len() - "=".len() <= 4096));
+            let carried: usize =
+                pairs.iter().map(|pair| pair.split_once('=').unwrap().1.matches('x').count()).sum();
+            assert_eq!(carried, len);
+        }
+    }
+
+    #[test]
+    fn a_shorter_token_removes_the_parts_of_a_longer_one() {
+        let lines = lines(&Cookie::named("id"), "abc", Duration::from_secs(1), 2);
+        let starts: Vec<_> = lines.iter().map(|line| line.split(';').next().unwrap()).collect();
+        assert_eq!(starts, ["id=abc", "id-1=", "id-2="]);
+        assert!(lines[1].contains("Max-Age=0"));
     }
 
     #[test]
@@ -286,9 +376,15 @@ mod tests {
         let _ = Cookie::named("a;b");
     }
 
+    fn planted(host: &[u8]) -> Vec<String> {
+        let mut edits = ResponseEdits::default();
+        Cookie::named("id").remove_planted(host, &mut edits);
+        edits.cookies().map(str::to_owned).collect()
+    }
+
     #[test]
     fn planted_variants_are_removed_for_each_parent_domain() {
-        let lines = Cookie::named("id").remove_planted(b"app.shop.example.com:8443");
+        let lines = planted(b"app.shop.example.com:8443");
         let domains: Vec<_> = lines
             .iter()
             .map(|line| line.split("Domain=").nth(1).unwrap().split(';').next().unwrap())
@@ -297,7 +393,7 @@ mod tests {
         for hostile in
             [&b"127.0.0.1:80"[..], b"localhost", b"a.b\r\nSet-Cookie: x", b"[::1]:80", b"\xff.a", b""]
         {
-            assert_eq!(Cookie::named("id").remove_planted(hostile), Vec::<String>::new());
+            assert_eq!(planted(hostile), Vec::<String>::new());
         }
     }
 }

@@ -1,57 +1,137 @@
-//! The tokens in a request's `Cookie` headers (RFC 6265bis, section 5.8.3, read as a server has to: tolerantly, exactly,
-//! and with bounded work).
+//! The tokens that a request presents.
 //!
+//! Cookies are read as a server has to (RFC 6265bis, section 5.8.3): tolerantly, exactly, and with bounded work.
 //! Several headers and duplicate names are normal. Identical values collapse; what has not the form of a token is
 //! passed over; of the rest the first four are candidates. Their order carries no meaning.
+//!
+//! # Tokens in parts
+//! A token that is too long for one cookie comes in several. The first has the cookie's name and begins with the number of
+//! parts and a tilde, the others have the name with `-1`, `-2` and so on. The parts are put together and the whole is
+//! authenticated like any token: a part that is missing, changed, out of order or of another generation makes it a
+//! forgery, and nothing of it is read.
+
+use std::borrow::Cow;
 
 use super::RequestHead;
 use crate::store::{Presented, SessionStore};
 
 /// How many different tokens of one request are looked up at the most.
-pub(crate) const MOST_CANDIDATES: usize = 4;
+const MOST_CANDIDATES: usize = 4;
 
-/// What a request presented under the cookie's name.
+/// In how many parts a token may come.
+pub(super) const MOST_PARTS: usize = 9;
+
+/// Stands between the number of parts and the first part; no token has it.
+pub(super) const PARTS_MARK: u8 = b'~';
+
+/// How many part cookies of one request are looked at.
+const MOST_PART_COOKIES: usize = 4 * MOST_PARTS;
+
+/// What a request presented in one place.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates<'a> {
-    tokens: [Option<Presented<'a>>; MOST_CANDIDATES],
-    /// Whether there was any cookie of the name, of whatever form.
+    tokens: [Option<Cow<'a, [u8]>>; MOST_CANDIDATES],
+    /// Whether there was anything in that place, of whatever form.
     pub(crate) any: bool,
     /// Whether there were more different tokens than are tried.
     pub(crate) too_many: bool,
+    /// The highest number of a part cookie.
+    pub(crate) highest_part: usize,
 }
 
 impl<'a> Candidates<'a> {
-    pub(crate) fn tokens(&self) -> impl Iterator<Item = Presented<'a>> + use<'a> {
-        self.tokens.into_iter().flatten()
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = Presented<'_>> {
+        self.tokens.iter().flatten().map(|token| Presented::new(token))
     }
 
-    fn add(&mut self, value: &'a [u8], store: &dyn SessionStore) {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tokens[0].is_none()
+    }
+
+    pub(super) fn add(&mut self, value: Cow<'a, [u8]>, store: &dyn SessionStore) {
         self.any = true;
-        let token = Presented::new(value);
-        if self.tokens().any(|known| known.bytes() == value) || !store.recognises(token) {
+        if self.tokens().any(|known| known.bytes() == &*value) || !store.recognises(Presented::new(&value)) {
             return;
         }
         match self.tokens.iter_mut().find(|slot| slot.is_none()) {
-            Some(slot) => *slot = Some(token),
+            Some(slot) => *slot = Some(value),
             None => self.too_many = true,
         }
     }
 }
 
 /// The candidates among the cookies called `name`.
-pub(crate) fn candidates<'a>(head: &RequestHead<'a>, name: &str, store: &dyn SessionStore) -> Candidates<'a> {
+pub(super) fn in_cookies<'a>(head: &RequestHead<'a>, name: &str, store: &dyn SessionStore) -> Candidates<'a> {
     let mut candidates = Candidates::default();
+    let mut split = Vec::new();
+    let mut parts = Parts::default();
     head.headers.each("cookie", &mut |header| {
-        for value in values(header, name.as_bytes()) {
-            candidates.add(value, store);
+        for cookie in cookies(header, name.as_bytes()) {
+            match cookie {
+                Found::Whole(value) => candidates.add(Cow::Borrowed(value), store),
+                Found::First { count, value } if split.len() < MOST_CANDIDATES => split.push((count, value)),
+                Found::First { .. } => candidates.too_many = true,
+                Found::Part { number, value } => parts.add(number, value),
+            }
         }
     });
+    candidates.highest_part = parts.highest();
+    for (count, first) in split {
+        candidates.any = true;
+        if let Some(token) = parts.complete(count, first) {
+            candidates.add(Cow::Owned(token), store);
+        }
+    }
     candidates
 }
 
-/// The values of the cookies called `name` in one header.
-fn values<'a>(header: &'a [u8], name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
-    pairs(header).filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix(b"="))
+/// The part cookies of a request.
+#[derive(Default)]
+struct Parts<'a>(Vec<(usize, &'a [u8])>);
+
+impl<'a> Parts<'a> {
+    fn add(&mut self, number: usize, value: &'a [u8]) {
+        if self.0.len() < MOST_PART_COOKIES && !self.0.contains(&(number, value)) {
+            self.0.push((number, value));
+        }
+    }
+
+    fn highest(&self) -> usize {
+        self.0.iter().map(|(number, _)| *number).max().unwrap_or(0)
+    }
+
+    /// The whole token, if each further part is there exactly once.
+    fn complete(&self, count: usize, first: &[u8]) -> Option<Vec<u8>> {
+        let mut token = first.to_vec();
+        for number in 1..count {
+            let mut values = self.0.iter().filter(|(known, _)| *known == number);
+            let (Some((_, value)), None) = (values.next(), values.next()) else { return None };
+            token.extend_from_slice(value);
+        }
+        Some(token)
+    }
+}
+
+/// A cookie that has to do with the session.
+#[derive(Debug, PartialEq, Eq)]
+enum Found<'a> {
+    Whole(&'a [u8]),
+    First { count: usize, value: &'a [u8] },
+    Part { number: usize, value: &'a [u8] },
+}
+
+/// The cookies in one header that have to do with the session cookie `name`.
+fn cookies<'a>(header: &'a [u8], name: &[u8]) -> impl Iterator<Item = Found<'a>> {
+    pairs(header).filter_map(move |pair| match pair.strip_prefix(name)? {
+        [b'=', count @ b'2'..=b'9', PARTS_MARK, value @ ..] => {
+            Some(Found::First { count: usize::from(count - b'0'), value })
+        }
+        [b'=', value @ ..] => Some(Found::Whole(value)),
+        [b'-', number @ b'1'..=b'9', b'=', value @ ..] => {
+            Some(Found::Part { number: usize::from(number - b'0'), value })
+        }
+        _ => None,
+    })
 }
 
 /// The pairs between semicolons, without the blanks that separate them.
@@ -83,7 +163,11 @@ mod tests {
     use super::*;
 
     fn read<'a>(header: &'a str, name: &str) -> Vec<&'a str> {
-        values(header.as_bytes(), name.as_bytes()).map(|value| std::str::from_utf8(value).unwrap()).collect()
+        let whole = |cookie| match cookie {
+            Found::Whole(value) => Some(std::str::from_utf8(value).unwrap()),
+            _ => None,
+        };
+        cookies(header.as_bytes(), name.as_bytes()).filter_map(whole).collect()
     }
 
     #[test]
@@ -109,6 +193,31 @@ mod tests {
         assert_eq!(read("id=1; id=2", "id"), ["1", "2"]);
     }
 
+    #[test]
+    fn parts_are_told_from_whole_tokens_and_from_other_cookies() {
+        let found: Vec<_> = cookies(b"id=2~a; id-1=b; id-0=c; id-10=d; idx-1=e; id=1~f", b"id").collect();
+        let expected = [
+            Found::First { count: 2, value: b"a" },
+            Found::Part { number: 1, value: b"b" },
+            Found::Whole(b"1~f"),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn parts_are_complete_only_if_each_is_there_exactly_once() {
+        let mut parts = Parts::default();
+        parts.add(2, b"c");
+        assert_eq!(parts.complete(3, b"a"), None, "one is missing");
+        parts.add(1, b"b");
+        parts.add(1, b"b");
+        assert_eq!(parts.complete(3, b"a").as_deref(), Some(&b"abc"[..]));
+        assert_eq!(parts.complete(2, b"a").as_deref(), Some(&b"ab"[..]), "stale extra parts are ignored");
+        parts.add(1, b"x");
+        assert_eq!(parts.complete(3, b"a"), None, "one is there twice");
+        assert_eq!(parts.highest(), 2);
+    }
+
     proptest! {
         #[test]
         fn splitting_agrees_with_the_standard_library(header in "[a-c=; ]{0,40}") {
@@ -119,7 +228,7 @@ mod tests {
 
         #[test]
         fn hostile_bytes_never_panic(header: Vec<u8>, name: Vec<u8>) {
-            let _ = values(&header, &name).count();
+            let _ = cookies(&header, &name).count();
         }
     }
 }

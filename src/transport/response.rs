@@ -1,23 +1,41 @@
-//! What a session does to a response's headers: `Set-Cookie`, `Vary` and the cache rules.
+//! What a session does to a response's headers: new tokens, `Vary` and the cache rules.
+
+use std::{fmt, sync::Arc};
 
 use super::ResponseHeaders;
 
 /// The changes to a response's headers.
 #[derive(Debug, Default)]
 pub(crate) struct ResponseEdits {
-    cookies: SetCookies,
+    lines: Vec<Secretive>,
     read: Read,
+    /// The request headers that a response which has read the session depends on.
+    vary: Arc<[String]>,
 }
 
-/// `Set-Cookie` lines: they hold tokens.
-#[derive(Default)]
-struct SetCookies(Vec<String>);
+/// A header line that holds a token, or removes one.
+pub(crate) struct Secretive {
+    name: String,
+    value: String,
+}
 
-impl std::fmt::Debug for SetCookies {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SetCookies({} lines)", self.0.len())
+impl Secretive {
+    pub(super) fn cookie(line: String) -> Self {
+        Self { name: SET_COOKIE.into(), value: line }
+    }
+
+    pub(super) fn header(name: &str, value: &str) -> Self {
+        Self { name: name.into(), value: value.into() }
     }
 }
+
+impl fmt::Debug for Secretive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: (redacted)", self.name)
+    }
+}
+
+const SET_COOKIE: &str = "set-cookie";
 
 /// How much of the session the response may reveal.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,40 +43,50 @@ pub(crate) enum Read {
     /// The handler did not look.
     #[default]
     Not,
-    /// The handler looked, and there was none: the response depends on the absence of a cookie.
+    /// The handler looked, and there was none: the response depends on the absence of a token.
     Absent,
     /// The handler has seen somebody's session.
     Live,
 }
 
 impl ResponseEdits {
-    pub(crate) fn read(read: Read) -> Self {
-        Self { cookies: SetCookies::default(), read }
+    /// Those of a response that has read the session, out of requests with these headers.
+    pub(crate) fn read(read: Read, vary: &Arc<[String]>) -> Self {
+        Self { lines: Vec::new(), read, vary: Arc::clone(vary) }
     }
 
-    pub(crate) fn add_cookie(&mut self, line: String) {
-        self.cookies.0.push(line);
+    pub(crate) fn add(&mut self, line: Secretive) {
+        self.lines.push(line);
     }
 
-    /// Adds the cookies of `other`; a response has read what either has.
+    /// Adds what `other` has to tell the client.
     pub(crate) fn merge(&mut self, other: Self) {
-        self.cookies.0.extend(other.cookies.0);
-        self.read = self.read.max(other.read);
+        self.lines.extend(other.lines);
     }
 
     /// Makes the changes.
     pub(crate) fn apply(&self, headers: &mut dyn ResponseHeaders) {
-        for line in &self.cookies.0 {
-            headers.append("set-cookie", line);
+        for line in &self.lines {
+            if line.name == SET_COOKIE {
+                headers.append(&line.name, &line.value);
+            } else {
+                headers.set(&line.name, &line.value);
+            }
         }
         if self.read != Read::Not {
-            add_vary(headers);
+            self.vary.iter().for_each(|name| add_vary(headers, name));
         }
-        if !self.cookies.0.is_empty() {
+        if !self.lines.is_empty() {
             forbid_storing(headers);
         } else if self.read == Read::Live && !has(headers, "cache-control") {
             headers.set("cache-control", "private, no-cache");
         }
+    }
+
+    /// The `Set-Cookie` lines.
+    #[cfg(test)]
+    pub(super) fn cookies(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter(|line| line.name == SET_COOKIE).map(|line| &*line.value)
     }
 }
 
@@ -72,14 +100,14 @@ fn forbid_storing(headers: &mut dyn ResponseHeaders) {
     }
 }
 
-fn add_vary(headers: &mut dyn ResponseHeaders) {
+fn add_vary(headers: &mut dyn ResponseHeaders, header: &str) {
     let mut named = false;
     headers.each("vary", &mut |value| {
         let mut names = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-        named |= names.any(|name| name == b"*" || name.eq_ignore_ascii_case(b"cookie"));
+        named |= names.any(|name| name == b"*" || name.eq_ignore_ascii_case(header.as_bytes()));
     });
     if !named {
-        headers.append("vary", "Cookie");
+        headers.append("vary", header);
     }
 }
 
@@ -101,14 +129,18 @@ mod tests {
             self.0.iter().filter(|(key, _)| key == name).for_each(|(_, value)| visit(value.as_bytes()));
         }
 
-        fn set(&mut self, name: &'static str, value: &str) {
+        fn set(&mut self, name: &str, value: &str) {
             self.0.retain(|(key, _)| key != name);
             self.append(name, value);
         }
 
-        fn append(&mut self, name: &'static str, value: &str) {
+        fn append(&mut self, name: &str, value: &str) {
             self.0.push((name.into(), value.into()));
         }
+    }
+
+    fn edits(read: Read) -> ResponseEdits {
+        ResponseEdits::read(read, &Arc::from(["Cookie".to_owned()]))
     }
 
     fn applied(edits: &ResponseEdits, given: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -130,17 +162,17 @@ mod tests {
 
     #[test]
     fn a_read_session_is_private_unless_the_handler_said_otherwise() {
-        let live = ResponseEdits::read(Read::Live);
+        let live = edits(Read::Live);
         assert_eq!(applied(&live, &[]), pairs(&[("cache-control", "private, no-cache"), ("vary", "Cookie")]));
         let public = [("cache-control", "public, max-age=60")];
         assert_eq!(applied(&live, &public), pairs(&[public[0], ("vary", "Cookie")]));
-        assert_eq!(applied(&ResponseEdits::read(Read::Absent), &[]), pairs(&[("vary", "Cookie")]));
+        assert_eq!(applied(&edits(Read::Absent), &[]), pairs(&[("vary", "Cookie")]));
     }
 
     #[test]
     fn a_response_with_a_cookie_is_stored_by_no_cache_whatever_the_handler_said() {
-        let mut edits = ResponseEdits::read(Read::Absent);
-        edits.add_cookie("id=x".into());
+        let mut edits = edits(Read::Absent);
+        edits.add(Secretive::cookie("id=x".into()));
         let said = [
             ("cache-control", "public, max-age=60"),
             ("cdn-cache-control", "max-age=60"),
@@ -158,7 +190,7 @@ mod tests {
 
     #[test]
     fn vary_is_added_once() {
-        let edits = ResponseEdits::read(Read::Absent);
+        let edits = edits(Read::Absent);
         for said in ["Accept, cookie", "*", "COOKIE"] {
             assert_eq!(applied(&edits, &[("vary", said)]), pairs(&[("vary", said)]));
         }

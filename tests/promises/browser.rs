@@ -188,12 +188,12 @@ impl ResponseHeaders for Response {
         self.headers.iter().filter(|(key, _)| key == name).for_each(|(_, value)| visit(value.as_bytes()));
     }
 
-    fn set(&mut self, name: &'static str, value: &str) {
+    fn set(&mut self, name: &str, value: &str) {
         self.headers.retain(|(key, _)| key != name);
         self.append(name, value);
     }
 
-    fn append(&mut self, name: &'static str, value: &str) {
+    fn append(&mut self, name: &str, value: &str) {
         self.headers.push((name.into(), value.into()));
     }
 }

@@ -1,6 +1,9 @@
 //! The `http` crate's headers as the engine sees them.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CACHE_CONTROL, VARY},
+};
 
 use crate::transport::{RequestHeaders, ResponseHeaders};
 
@@ -15,23 +18,24 @@ impl ResponseHeaders for HeaderMap {
         self.get_all(name).iter().for_each(|value| visit(value.as_bytes()));
     }
 
-    fn set(&mut self, name: &'static str, value: &str) {
-        if let Some(value) = header_value(name, value) {
-            self.insert(HeaderName::from_static(name), value);
+    fn set(&mut self, name: &str, value: &str) {
+        if let Some((name, value)) = header(name, value) {
+            self.insert(name, value);
         }
     }
 
-    fn append(&mut self, name: &'static str, value: &str) {
-        if let Some(value) = header_value(name, value) {
-            Self::append(self, HeaderName::from_static(name), value);
+    fn append(&mut self, name: &str, value: &str) {
+        if let Some((name, value)) = header(name, value) {
+            Self::append(self, name, value);
         }
     }
 }
 
-/// The engine writes only printable ASCII, so there always is one.
-fn header_value(name: &str, value: &str) -> Option<HeaderValue> {
+/// The engine writes only legal names and printable ASCII, so there always is one.
+fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    let name = HeaderName::try_from(name).ok()?;
     let mut value = HeaderValue::from_str(value).ok()?;
-    // Keeps the token out of the logs of everything that prints headers, and out of HPACK's table.
-    value.set_sensitive(name == "set-cookie");
-    Some(value)
+    // Keeps tokens out of the logs of everything that prints headers, and out of HPACK's table.
+    value.set_sensitive(name != CACHE_CONTROL && name != VARY);
+    Some((name, value))
 }
