@@ -11,6 +11,7 @@
 //! | 10 nothing secret is printed | `secrets` |
 //! | 11 caches, 16 other sites | `headers` |
 //! | 14 a store is tested against what it declares | `tests/conformance.rs`, `stores` |
+//! | how tokens travel | `transports` |
 //! | 17 anonymous sessions displace nobody | `budgets` |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
@@ -25,4 +26,5 @@ mod probe;
 mod secrets;
 mod stores;
 mod timeouts;
+mod transports;
 mod writes;
