@@ -1,0 +1,251 @@
+//! The conformance suite's own tests: good stores pass, and each flaw is caught by the check that is there for it.
+
+mod broken;
+mod carried;
+mod plain;
+
+use std::sync::Arc;
+
+use broken::{Broken, Flaw};
+use carried::Carried;
+use cloakroom::{
+    conformance::{self, Outcome, Report},
+    store::{MemoryStore, NodeName},
+};
+use plain::{Plain, Surroundings};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_store_that_promises_everything_passes() {
+    let report = conformance::check(|| Surroundings::new(|plain: Plain| plain)).await;
+    report.assert();
+    let not_declared: Vec<_> = names(&report, &Outcome::NotDeclared);
+    assert_eq!(
+        not_declared,
+        [
+            "every_save_tells_a_token",
+            "an_end_is_honest_where_clients_hold_the_session",
+            "large_data_are_kept_where_no_limit_is_declared",
+            "find_is_refused_where_no_record_is_kept",
+            "an_encrypted_token_hides_its_session",
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_store_whose_clients_carry_their_sessions_passes() {
+    let report = conformance::check_waiving(
+        || Arc::new(Carried(carried::Flaw::None)),
+        &["another_server_opens_the_session", "a_restart_keeps_live_sessions"],
+    )
+    .await;
+    report.assert();
+    for check in [
+        "a_created_session_is_loaded_with_all_its_fields",
+        "every_save_tells_a_token",
+        "an_end_is_honest_where_clients_hold_the_session",
+        "requests_in_a_row_each_count",
+        "requests_count_once_although_replies_are_lost",
+        "an_idle_session_expires",
+        "a_touch_prolongs_an_idle_session",
+        "data_beyond_the_declared_size_are_refused",
+        "a_token_with_a_flipped_bit_opens_nothing",
+        "find_is_refused_where_no_record_is_kept",
+    ] {
+        assert_eq!(report.outcome(check), Some(&Outcome::Passed), "{check}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_memory_store_passes() {
+    conformance::check(|| Arc::new(MemoryStore::new())).await.assert();
+}
+
+#[tokio::test]
+async fn the_memory_store_passes_on_one_thread_and_with_a_node_name() {
+    let node = NodeName::new("web-1").unwrap();
+    conformance::check(|| Arc::new(MemoryStore::new().node(node.clone()))).await.assert();
+}
+
+#[tokio::test]
+async fn what_cannot_be_seen_is_a_failure_unless_it_is_waived() {
+    let waivers = [
+        "another_server_opens_the_session",
+        "another_server_sees_a_write_at_once",
+        "another_server_refuses_an_ended_session",
+        "another_server_lists_the_session",
+        "a_restart_keeps_live_sessions",
+        "a_restart_keeps_tombstones",
+        "a_dump_holds_no_secret",
+        "an_outage_is_an_error",
+        "an_outage_loses_no_session",
+    ];
+    let report = conformance::check(|| Arc::new(Plain::default())).await;
+    assert_eq!(report.failures().collect::<Vec<_>>(), waivers);
+    let reason = "cannot be seen without the harness's dump()";
+    assert_eq!(report.outcome("a_dump_holds_no_secret"), Some(&Outcome::Failed(reason.into())));
+
+    let report = conformance::check_waiving(|| Arc::new(Plain::default()), &waivers).await;
+    report.assert();
+    assert_eq!(names(&report, &Outcome::Waived), waivers);
+}
+
+#[tokio::test]
+async fn a_waiver_that_nothing_needs_is_a_failure() {
+    let waivers = ["end_is_idempotent", "every_save_tells_a_token", "pigs_fly"];
+    let report = conformance::check_waiving(|| Surroundings::new(|plain: Plain| plain), &waivers).await;
+    let mut failures: Vec<_> = report.failures().collect();
+    failures.sort_unstable();
+    assert_eq!(failures, waivers);
+}
+
+#[tokio::test]
+async fn a_waiver_excuses_no_broken_promise() {
+    let check = "end_is_idempotent";
+    let front = |plain| Broken(plain, broken::EndsTwice);
+    let report = conformance::check_waiving(|| Surroundings::new(front), &[check]).await;
+    assert!(report.failures().any(|failure| failure == check), "{report}");
+}
+
+fn names<'a>(report: &'a Report, outcome: &Outcome) -> Vec<&'a str> {
+    report.entries().filter(|(_, other)| *other == outcome).map(|(name, _)| name).collect()
+}
+
+/// Fails unless the suite finds this flaw with each of these checks.
+async fn caught<F: Flaw + Default>(checks: &[&str]) {
+    let front = |plain| Broken(plain, F::default());
+    assert_caught(&conformance::check(|| Surroundings::new(front)).await, checks);
+}
+
+fn assert_caught(report: &Report, checks: &[&str]) {
+    let failures: Vec<_> = report.failures().collect();
+    for check in checks {
+        assert!(failures.contains(check), "{check} did not catch it\n{report}");
+    }
+}
+
+macro_rules! flaws_are_caught {
+    ($($test:ident: $flaw:ident by $($check:ident)+;)+) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            caught::<broken::$flaw>(&[$(stringify!($check)),+]).await;
+        })+
+    };
+}
+
+flaws_are_caught! {
+    an_upsert_is_caught: UpsertsOnReplace by replace_never_creates a_touch_never_creates;
+    a_missing_tombstone_is_caught: LeavesNoTombstone by
+        end_is_idempotent_and_blocks_the_id_where_nothing_was_stored
+        an_ended_session_takes_no_writes
+        no_order_of_calls_brings_an_ended_session_back;
+    a_tombstone_missing_where_nothing_was_stored_is_caught: EndsOnlyWhatIsThere by
+        end_is_idempotent_and_blocks_the_id_where_nothing_was_stored
+        no_order_of_calls_brings_an_ended_session_back;
+    an_end_that_counts_twice_is_caught: EndsTwice by end_is_idempotent;
+    a_forgotten_tombstone_is_caught: ForgetsTombstones by
+        a_tombstone_lasts_as_long_as_asked
+        a_second_end_only_prolongs_the_tombstone;
+    an_overflow_of_for_ever_is_caught: OverflowsForEver by a_tombstone_may_last_for_ever;
+    a_lost_update_is_caught: LosesUpdates by
+        a_stale_write_is_told_what_is_stored
+        of_many_writes_on_one_state_one_is_done
+        requests_at_the_same_time_each_count
+        requests_with_keys_of_their_own_all_keep_them
+        a_value_read_and_overwritten_meanwhile_is_a_conflict
+        a_touch_loses_no_change
+        a_refused_write_changes_no_list;
+    a_version_that_is_a_count_is_caught: ComparesCountsOnly by a_version_is_more_than_a_count;
+    a_write_in_two_steps_is_caught: WritesInTwoSteps by
+        of_many_writes_on_one_state_one_is_done
+        requests_at_the_same_time_each_count;
+    a_forgotten_replace_is_caught: ForgetsItsReplaces by
+        a_repeated_replace_is_done_once
+        requests_count_once_although_replies_are_lost;
+    a_short_memory_is_caught: RemembersOneWrite by a_repeated_replace_is_recognised_behind_other_writes;
+    a_forgotten_create_is_caught: ForgetsItsCreates by
+        a_repeated_create_is_done_once
+        a_repeated_create_is_recognised_behind_other_writes;
+    a_token_told_once_is_caught: TellsATokenOnce by a_repeated_rotation_tells_its_token_again;
+    a_create_over_others_is_caught: CreatesOverOthers by
+        a_create_overwrites_nothing
+        of_many_creates_of_one_id_one_is_done;
+    a_create_over_tombstones_is_caught: CreatesOverTombstones by
+        an_ended_session_takes_no_writes
+        no_order_of_calls_brings_an_ended_session_back
+        an_end_among_busy_writers_is_final;
+    a_save_over_tombstones_is_caught: SavesOverTombstones by
+        an_ended_session_takes_no_writes
+        no_order_of_calls_brings_an_ended_session_back
+        an_end_among_busy_writers_is_final
+        a_log_out_beats_the_requests_under_way
+        a_touch_revives_nothing;
+    an_ignored_expiry_is_caught: IgnoresExpiry by an_idle_session_expires a_session_expires_at_its_deadline;
+    an_ignored_idle_timeout_is_caught: IgnoresIdleTimeout by an_idle_session_expires;
+    a_revival_of_the_expired_is_caught: RevivesExpired by an_expired_session_takes_no_writes;
+    a_sweep_of_everything_is_caught: SweepsEverything by a_clock_that_jumps_ahead_sweeps_little;
+    an_old_secret_that_stays_good_is_caught: AcceptsOldSecrets by
+        a_rotation_refuses_the_old_token_at_once
+        a_rotation_honours_the_old_token_for_its_grace
+        the_new_token_ends_the_grace
+        a_token_of_two_rotations_ago_opens_nothing;
+    a_grace_without_end_is_caught: NeverReissues by the_new_token_ends_the_grace;
+    a_missing_grace_is_caught: HasNoGrace by a_rotation_honours_the_old_token_for_its_grace;
+    an_unread_secret_is_caught: IgnoresSecrets by
+        an_id_opens_nothing
+        a_made_up_token_opens_nothing
+        a_token_with_a_flipped_bit_opens_nothing;
+    a_second_spelling_is_caught: IgnoresCase by a_token_in_capitals_opens_nothing;
+    an_unread_end_is_caught: ReadsOnlyTheBeginning by a_token_with_an_addition_opens_nothing;
+    an_error_on_junk_is_caught: FailsOnJunk by junk_opens_nothing a_part_of_a_token_opens_nothing;
+    a_panic_on_junk_is_caught: PanicsOnJunk by junk_opens_nothing a_token_with_a_flipped_bit_opens_nothing;
+    an_unrecognised_token_is_caught: RecognisesNothing by issued_tokens_are_recognised;
+    a_token_in_debug_is_caught: ShowsTokens by debug_shows_no_secret;
+    an_outage_taken_for_absence_is_caught: TakesOutagesForAbsence by an_outage_is_an_error;
+    an_end_claimed_in_an_outage_is_caught: ClaimsToEndInOutages by an_outage_is_an_error;
+    an_index_of_the_ended_is_caught: ListsEnded by ended_sessions_are_not_listed;
+    an_index_of_former_subjects_is_caught: ListsFormerSubjects by
+        a_login_moves_a_session_to_its_subject
+        a_refused_write_changes_no_list;
+    an_index_in_the_wrong_order_is_caught: ListsTheOldestFirst by
+        the_sessions_of_a_subject_are_listed_the_newest_first;
+    an_index_of_strangers_is_caught: ListsByPrefix by nobody_sees_the_sessions_of_another;
+    a_missing_index_is_caught: HasNoIndex by there_is_an_index_if_and_only_if_it_is_declared;
+    a_touch_that_goes_back_is_caught: TouchesBackwards by
+        a_touch_never_goes_back
+        a_touch_loses_no_change
+        a_touch_undoes_no_rotation;
+    a_touch_of_what_is_gone_is_caught: TouchesWhatIsGone by
+        a_touch_revives_nothing
+        a_touch_never_creates
+        an_expired_session_takes_no_writes;
+    an_ignored_touch_is_caught: IgnoresTouches by a_touch_prolongs_an_idle_session;
+    a_secret_in_the_dump_is_caught: WritesSecretsDown by a_dump_holds_no_secret;
+    an_answer_from_memory_is_caught: AnswersFromMemory by load_now_agrees_with_load;
+    a_limit_below_the_declared_is_caught: TakesLess by data_of_the_declared_size_are_kept;
+    a_limit_above_the_declared_is_caught: TakesMore by data_beyond_the_declared_size_are_refused;
+    a_hidden_limit_is_caught: HidesItsLimit by large_data_are_kept_where_no_limit_is_declared;
+    guarantees_that_change_are_caught: ChangesItsMind by the_guarantees_never_change;
+    a_token_told_with_every_save_is_caught: AlwaysTellsAToken by an_ordinary_save_tells_no_token;
+    an_end_of_one_handle_is_caught: EndsForItself by
+        another_server_refuses_an_ended_session
+        a_restart_keeps_tombstones;
+    a_write_of_one_handle_is_caught: WritesForItself by
+        another_server_sees_a_write_at_once
+        a_restart_keeps_live_sessions;
+}
+
+#[tokio::test]
+async fn flaws_of_carried_sessions_are_caught() {
+    for (flaw, check) in [
+        (carried::Flaw::HalfSignature, "a_token_with_a_flipped_bit_opens_nothing"),
+        (carried::Flaw::IgnoresExpiry, "an_idle_session_expires"),
+        (carried::Flaw::ClaimsToEnd, "an_end_is_honest_where_clients_hold_the_session"),
+        (carried::Flaw::TellsNoToken, "every_save_tells_a_token"),
+        (carried::Flaw::ClaimsToHide, "an_encrypted_token_hides_its_session"),
+        (carried::Flaw::FindsNothing, "find_is_refused_where_no_record_is_kept"),
+        (carried::Flaw::ForgetsSubject, "a_created_session_is_loaded_with_all_its_fields"),
+    ] {
+        let report = conformance::check(|| Arc::new(Carried(flaw))).await;
+        assert_caught(&report, &[check]);
+    }
+}
