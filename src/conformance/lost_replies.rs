@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use super::{
     Harness, Verdict,
     browser::Browser,
-    crowd::crowd_of,
+    crowd::{crowd_of, pause},
     requests::{count, counted},
     trial::{SECOND, Trial},
     verdict::ensure,
@@ -46,16 +46,20 @@ impl BadLine {
         trial.through(Arc::new(line)).impatient(4 * SECOND)
     }
 
-    /// The reply, unless it is the first to this question.
-    fn pass<T>(&self, asked: Asked, reply: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// The reply, unless it is the first to this question: then it is lost, and others go on meanwhile.
+    async fn pass<T>(&self, asked: Asked, reply: Result<T, StoreError>) -> Result<T, StoreError> {
+        let Some(kind) = self.first_answer(asked) else { return reply };
+        reply?;
+        pause().await;
+        Err(StoreError::new(kind, "the conformance suite has lost the reply"))
+    }
+
+    /// As what the first answer to this question is lost; by turns, both kinds that a server may try again after.
+    fn first_answer(&self, asked: Asked) -> Option<StoreErrorKind> {
         let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         let kinds = [StoreErrorKind::Timeout, StoreErrorKind::Unavailable];
         let kind = kinds[answered.len() % kinds.len()];
-        if answered.insert(asked) {
-            reply.and(Err(StoreError::new(kind, "the conformance suite has lost the reply")))
-        } else {
-            reply
-        }
+        answered.insert(asked).then_some(kind)
     }
 }
 
@@ -85,19 +89,23 @@ impl SessionStore for BadLine {
     }
 
     async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
-        self.pass(Asked::Write(record.version().write), self.store.create(record, cx).await)
+        let reply = self.store.create(record, cx).await;
+        self.pass(Asked::Write(record.version().write), reply).await
     }
 
     async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
-        self.pass(Asked::Write(record.version().write), self.store.replace(record, expected, cx).await)
+        let reply = self.store.replace(record, expected, cx).await;
+        self.pass(Asked::Write(record.version().write), reply).await
     }
 
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
-        self.pass(Asked::End(*id), self.store.end(id, until, cx).await)
+        let reply = self.store.end(id, until, cx).await;
+        self.pass(Asked::End(*id), reply).await
     }
 
     async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
-        self.pass(Asked::Write(record.version().write), self.store.touch(record, expected, cx).await)
+        let reply = self.store.touch(record, expected, cx).await;
+        self.pass(Asked::Write(record.version().write), reply).await
     }
 
     async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
@@ -140,7 +148,7 @@ pub async fn requests_at_the_same_time_count_once_although_replies_are_lost(
             let mut tab = browser.clone();
             async move {
                 let visit = tab.arrive().await?;
-                tokio::task::yield_now().await;
+                pause().await;
                 count(&visit.session)?;
                 Ok(tab.leave(visit).await?)
             }

@@ -3,7 +3,7 @@
 use super::{
     Failure, Harness, Verdict,
     browser::Browser,
-    crowd::{CROWD, crowd},
+    crowd::{CROWD, crowd, pause},
     trial::Trial,
     verdict::{broken, ensure},
 };
@@ -57,7 +57,7 @@ pub async fn requests_at_the_same_time_each_count(harness: &dyn Harness) -> Verd
         async move {
             for _ in 0..REQUESTS {
                 let visit = tab.arrive().await?;
-                tokio::task::yield_now().await;
+                pause().await;
                 count(&visit.session)?;
                 tab.leave(visit).await?;
             }
@@ -79,7 +79,7 @@ pub async fn requests_with_keys_of_their_own_all_keep_them(harness: &dyn Harness
         let mut tab = browser.clone();
         async move {
             let visit = tab.arrive().await?;
-            tokio::task::yield_now().await;
+            pause().await;
             visit.session.insert(format!("key {member}").as_str(), member)?;
             Ok(tab.leave(visit).await?)
         }

@@ -11,7 +11,7 @@ use std::sync::{
 
 use super::{
     Failure, Harness, Verdict,
-    crowd::{CROWD, crowd},
+    crowd::{CROWD, crowd, pause},
     promises::revokes_at_once,
     trial::{Held, MINUTE, Trial},
     verdict::{broken, ensure},
@@ -255,7 +255,7 @@ struct Writer {
 
 impl Writer {
     async fn end(&self) -> Verdict {
-        tokio::task::yield_now().await;
+        pause().await;
         self.trial.log_out(&self.held).await?;
         self.ended.store(true, Ordering::SeqCst);
         Ok(())
@@ -272,7 +272,7 @@ impl Writer {
             };
             let lies = done && was_ended && revokes_at_once(&self.trial.guarantees);
             ensure(!lies, || "a write was done although the end had been confirmed".into())?;
-            tokio::task::yield_now().await;
+            pause().await;
         }
         Ok(())
     }

@@ -295,7 +295,7 @@ impl Flaw for WritesInTwoSteps {
         if let Ok(stored) = good.standing(&record.id(), cx.now)?
             && stored.version() == expected
         {
-            for _ in 0..3 {
+            for _ in 0..8 {
                 tokio::task::yield_now().await;
             }
             good.put(record)?;
@@ -445,7 +445,7 @@ impl Flaw for IgnoresExpiry {
                 Some(Slot::Live(bytes)) => Record::decode(bytes).unwrap(),
                 _ => return None,
             };
-            Some(judge(&record, &token, record.last_active().min(cx.now)))
+            Some(judge(&record, &token, record.created_at()))
         });
         if let Some(Loaded::Live { record, .. }) = expired {
             return Ok(live(record));
@@ -992,5 +992,316 @@ impl Flaw for WritesForItself {
             (Some(record), Some(token)) => Ok(judge(&record, &token, cx.now)),
             _ => good.load(presented, cx).await,
         }
+    }
+}
+
+/// Says that it has ended a session, and does nothing.
+#[derive(Debug, Default)]
+pub(crate) struct EndsNothing(Mutex<HashSet<SessionId>>);
+
+#[async_trait]
+impl Flaw for EndsNothing {
+    async fn end(&self, good: &Plain, id: &SessionId, _: Timestamp, _: Cx) -> Result<Ended, StoreError> {
+        drop(good.slots()?);
+        Ok(if self.0.lock().unwrap().insert(*id) { Ended::Done } else { Ended::Already })
+    }
+}
+
+/// Ends all sessions with each.
+#[derive(Debug, Default)]
+pub(crate) struct EndsEverything;
+
+#[async_trait]
+impl Flaw for EndsEverything {
+    async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+        let ended = good.end(id, until, cx).await?;
+        good.slots()?.retain(|_, slot| matches!(slot, Slot::Ended { .. }));
+        Ok(ended)
+    }
+}
+
+/// Fails to end what has ended.
+#[derive(Debug, Default)]
+pub(crate) struct FailsToEndTwice;
+
+#[async_trait]
+impl Flaw for FailsToEndTwice {
+    async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+        match good.end(id, until, cx).await? {
+            Ended::Already => Err(StoreError::new(StoreErrorKind::Corrupt, "there is nothing to end")),
+            ended => Ok(ended),
+        }
+    }
+}
+
+/// Never finds a session by its ID.
+#[derive(Debug, Default)]
+pub(crate) struct FindsNothing;
+
+#[async_trait]
+impl Flaw for FindsNothing {
+    async fn find(&self, good: &Plain, _: &SessionId, _: Cx) -> Result<Option<Record>, StoreError> {
+        drop(good.slots()?);
+        Ok(None)
+    }
+}
+
+/// Takes a session without data for none.
+#[derive(Debug, Default)]
+pub(crate) struct LosesEmptySessions;
+
+#[async_trait]
+impl Flaw for LosesEmptySessions {
+    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+        match good.load(presented, cx).await? {
+            Loaded::Live { record, .. } if record.data().is_empty() => Ok(Loaded::Absent(Absence::Unknown)),
+            answer => Ok(answer),
+        }
+    }
+}
+
+/// Says that it has saved, and has not.
+#[derive(Debug, Default)]
+pub(crate) struct DropsSaves;
+
+#[async_trait]
+impl Flaw for DropsSaves {
+    async fn replace(
+        &self,
+        good: &Plain,
+        record: &Record,
+        expected: Version,
+        cx: Cx,
+    ) -> Result<Replaced, StoreError> {
+        match good.standing(&record.id(), cx.now)? {
+            Ok(stored) if stored.version() == expected => {
+                Ok(Replaced::Done(ReferenceToken::issue(record, None)))
+            }
+            _ => good.replace(record, expected, cx).await,
+        }
+    }
+}
+
+/// Keeps the subject that a session began with.
+#[derive(Debug, Default)]
+pub(crate) struct DropsLogins;
+
+#[async_trait]
+impl Flaw for DropsLogins {
+    async fn replace(
+        &self,
+        good: &Plain,
+        record: &Record,
+        expected: Version,
+        cx: Cx,
+    ) -> Result<Replaced, StoreError> {
+        match good.standing(&record.id(), cx.now)? {
+            Ok(stored) if stored.subject() != record.subject() => {
+                DropsSaves.replace(good, record, expected, cx).await
+            }
+            _ => good.replace(record, expected, cx).await,
+        }
+    }
+}
+
+/// Takes a session that somebody else has written for one that is gone.
+#[derive(Debug, Default)]
+pub(crate) struct TakesConflictsForEnds;
+
+#[async_trait]
+impl Flaw for TakesConflictsForEnds {
+    async fn replace(
+        &self,
+        good: &Plain,
+        record: &Record,
+        expected: Version,
+        cx: Cx,
+    ) -> Result<Replaced, StoreError> {
+        match good.replace(record, expected, cx).await? {
+            Replaced::Conflict(_) => Ok(Replaced::Gone(Absence::Unknown)),
+            answer => Ok(answer),
+        }
+    }
+}
+
+/// Knows only the sessions that it has created itself.
+#[derive(Debug, Default)]
+pub(crate) struct KnowsOnlyItsOwn(Mutex<HashSet<SessionId>>);
+
+impl KnowsOnlyItsOwn {
+    fn knows(&self, id: SessionId) -> bool {
+        self.0.lock().unwrap().contains(&id)
+    }
+}
+
+#[async_trait]
+impl Flaw for KnowsOnlyItsOwn {
+    async fn create(&self, good: &Plain, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+        self.0.lock().unwrap().insert(record.id());
+        good.create(record, cx).await
+    }
+
+    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+        match named(presented) {
+            Some(token) if !self.knows(token.id()) => Ok(Loaded::Absent(Absence::Unknown)),
+            _ => good.load(presented, cx).await,
+        }
+    }
+
+    async fn list(&self, good: &Plain, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+        let mut sessions = good.list(subject, cx).await?;
+        sessions.retain(|session| self.knows(session.id()));
+        Ok(sessions)
+    }
+}
+
+/// Lists sessions that have expired.
+#[derive(Debug, Default)]
+pub(crate) struct ListsExpired;
+
+#[async_trait]
+impl Flaw for ListsExpired {
+    async fn list(&self, good: &Plain, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+        let earlier = Timestamp::from_millis(cx.now.as_millis() - 60_000);
+        good.list(subject, Cx::new(earlier, cx.deadline)).await
+    }
+}
+
+/// Comes back empty from an outage.
+#[derive(Debug, Default)]
+pub(crate) struct ComesBackEmpty(AtomicU64);
+
+#[async_trait]
+impl Flaw for ComesBackEmpty {
+    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+        if good.slots().is_err() {
+            self.0.store(1, Ordering::SeqCst);
+        } else if self.0.swap(0, Ordering::SeqCst) == 1 {
+            good.slots()?.clear();
+        }
+        good.load(presented, cx).await
+    }
+}
+
+/// Removes sessions that claim to begin later than now.
+#[derive(Debug, Default)]
+pub(crate) struct SweepsTheFuture;
+
+#[async_trait]
+impl Flaw for SweepsTheFuture {
+    async fn create(&self, good: &Plain, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+        let from_the_future = |slot: &Slot| match slot {
+            Slot::Live(bytes) => Record::decode(bytes).unwrap().created_at() > cx.now,
+            Slot::Ended { .. } => false,
+        };
+        good.slots()?.retain(|_, slot| !from_the_future(slot));
+        good.create(record, cx).await
+    }
+}
+
+/// What the good store loads, if `lives` says so of its record: the clock has no say.
+async fn load_if(
+    good: &Plain,
+    presented: Presented<'_>,
+    cx: Cx,
+    lives: impl Fn(&Record) -> bool + Send,
+) -> Result<Loaded, StoreError> {
+    match IgnoresExpiry.load(good, presented, cx).await? {
+        Loaded::Live { record, .. } if !lives(&record) => Ok(Loaded::Absent(Absence::Expired)),
+        Loaded::Live { record, .. } if record.is_expired(cx.now) => Ok(live(record)),
+        _ => good.load(presented, cx).await,
+    }
+}
+
+/// Counts the idle timeout from the beginning, used or not.
+#[derive(Debug, Default)]
+pub(crate) struct CountsIdleFromTheBeginning;
+
+#[async_trait]
+impl Flaw for CountsIdleFromTheBeginning {
+    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+        let lives =
+            |record: &Record| cx.now < record.deadline().min(record.created_at() + record.idle_timeout());
+        load_if(good, presented, cx, lives).await
+    }
+}
+
+/// Believes a last use that lies in the future, whatever the deadline.
+#[derive(Debug, Default)]
+pub(crate) struct TrustsTheFuture;
+
+#[async_trait]
+impl Flaw for TrustsTheFuture {
+    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+        let lives = |record: &Record| record.last_active() > cx.now || !record.is_expired(cx.now);
+        load_if(good, presented, cx, lives).await
+    }
+}
+
+/// Adds times until they overflow.
+#[derive(Debug, Default)]
+pub(crate) struct OverflowsTimes;
+
+#[async_trait]
+impl Flaw for OverflowsTimes {
+    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+        let lives = |record: &Record| {
+            let idle = i64::try_from(record.idle_timeout().as_millis()).unwrap_or(i64::MAX);
+            let end = record.last_active().as_millis().wrapping_add(idle);
+            cx.now < record.deadline().min(Timestamp::from_millis(end))
+        };
+        load_if(good, presented, cx, lives).await
+    }
+}
+
+/// Moves the deadline with each touch.
+#[derive(Debug, Default)]
+pub(crate) struct TouchesTheDeadline(Mutex<HashSet<SessionId>>);
+
+#[async_trait]
+impl Flaw for TouchesTheDeadline {
+    async fn touch(
+        &self,
+        good: &Plain,
+        record: &Record,
+        expected: Version,
+        cx: Cx,
+    ) -> Result<Touched, StoreError> {
+        self.0.lock().unwrap().insert(record.id());
+        good.touch(record, expected, cx).await
+    }
+
+    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+        let touched = named(presented).is_some_and(|token| self.0.lock().unwrap().contains(&token.id()));
+        let lives = |record: &Record| {
+            let idle_end = record.last_active() + record.idle_timeout();
+            if touched { cx.now < idle_end } else { !record.is_expired(cx.now) }
+        };
+        load_if(good, presented, cx, lives).await
+    }
+}
+
+/// Ends a grace with any save.
+#[derive(Debug, Default)]
+pub(crate) struct EndsGraceEarly(Mutex<HashSet<SessionId>>);
+
+#[async_trait]
+impl Flaw for EndsGraceEarly {
+    async fn replace(
+        &self,
+        good: &Plain,
+        record: &Record,
+        expected: Version,
+        cx: Cx,
+    ) -> Result<Replaced, StoreError> {
+        if ReferenceToken::issue(record, None).is_none() {
+            self.0.lock().unwrap().insert(record.id());
+        }
+        good.replace(record, expected, cx).await
+    }
+
+    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+        let saved = named(presented).is_some_and(|token| self.0.lock().unwrap().contains(&token.id()));
+        if saved { HasNoGrace.load(good, presented, cx).await } else { good.load(presented, cx).await }
     }
 }

@@ -135,6 +135,7 @@ macro_rules! flaws_are_caught {
 flaws_are_caught! {
     an_upsert_is_caught: UpsertsOnReplace by replace_never_creates a_touch_never_creates;
     a_missing_tombstone_is_caught: LeavesNoTombstone by
+        an_ended_session_is_told_from_an_unknown_one
         end_is_idempotent_and_blocks_the_id_where_nothing_was_stored
         an_ended_session_takes_no_writes
         no_order_of_calls_brings_an_ended_session_back;
@@ -153,7 +154,8 @@ flaws_are_caught! {
         requests_with_keys_of_their_own_all_keep_them
         a_value_read_and_overwritten_meanwhile_is_a_conflict
         a_touch_loses_no_change
-        a_refused_write_changes_no_list;
+        a_refused_write_changes_no_list
+        a_login_beats_the_requests_under_way;
     a_version_that_is_a_count_is_caught: ComparesCountsOnly by a_version_is_more_than_a_count;
     a_write_in_two_steps_is_caught: WritesInTwoSteps by
         of_many_writes_on_one_state_one_is_done
@@ -161,7 +163,9 @@ flaws_are_caught! {
     a_forgotten_replace_is_caught: ForgetsItsReplaces by
         a_repeated_replace_is_done_once
         requests_count_once_although_replies_are_lost;
-    a_short_memory_is_caught: RemembersOneWrite by a_repeated_replace_is_recognised_behind_other_writes;
+    a_short_memory_is_caught: RemembersOneWrite by
+        a_repeated_replace_is_recognised_behind_other_writes
+        requests_at_the_same_time_count_once_although_replies_are_lost;
     a_forgotten_create_is_caught: ForgetsItsCreates by
         a_repeated_create_is_done_once
         a_repeated_create_is_recognised_behind_other_writes;
@@ -229,6 +233,35 @@ flaws_are_caught! {
     an_end_of_one_handle_is_caught: EndsForItself by
         another_server_refuses_an_ended_session
         a_restart_keeps_tombstones;
+    an_end_that_does_nothing_is_caught: EndsNothing by
+        an_ended_session_is_refused
+        an_end_refuses_every_token_of_the_session
+        no_order_of_calls_brings_an_ended_session_back;
+    an_end_of_everything_is_caught: EndsEverything by an_end_ends_one_session;
+    an_end_that_fails_the_second_time_is_caught: FailsToEndTwice by
+        end_is_idempotent
+        a_log_out_counts_although_its_reply_is_lost;
+    a_find_of_nothing_is_caught: FindsNothing by a_session_is_found_by_its_id;
+    a_loss_of_empty_sessions_is_caught: LosesEmptySessions by an_empty_session_is_loaded;
+    a_dropped_save_is_caught: DropsSaves by a_saved_change_is_loaded requests_in_a_row_each_count;
+    a_dropped_login_is_caught: DropsLogins by a_saved_login_is_loaded;
+    a_conflict_taken_for_an_end_is_caught: TakesConflictsForEnds by
+        a_stale_write_is_told_what_is_stored
+        the_last_writer_wins_where_the_key_says_so;
+    a_store_that_knows_only_its_own_is_caught: KnowsOnlyItsOwn by
+        another_server_opens_the_session
+        another_server_lists_the_session
+        a_restart_keeps_live_sessions;
+    an_index_of_the_expired_is_caught: ListsExpired by expired_sessions_are_not_listed;
+    a_store_that_comes_back_empty_is_caught: ComesBackEmpty by an_outage_loses_no_session;
+    a_sweep_of_the_future_is_caught: SweepsTheFuture by a_clock_that_falls_back_loses_nothing;
+    an_idle_timeout_from_the_beginning_is_caught: CountsIdleFromTheBeginning by
+        a_session_in_use_lives_until_its_deadline
+        a_touch_prolongs_an_idle_session;
+    trust_in_the_future_is_caught: TrustsTheFuture by a_last_use_in_the_future_grants_nothing;
+    an_overflow_of_times_is_caught: OverflowsTimes by a_session_without_timeouts_does_not_expire;
+    a_touch_of_the_deadline_is_caught: TouchesTheDeadline by a_touch_never_moves_the_deadline;
+    an_early_end_of_a_grace_is_caught: EndsGraceEarly by a_save_keeps_the_grace;
     a_write_of_one_handle_is_caught: WritesForItself by
         another_server_sees_a_write_at_once
         a_restart_keeps_live_sessions;
@@ -248,4 +281,14 @@ async fn flaws_of_carried_sessions_are_caught() {
         let report = conformance::check(|| Arc::new(Carried(flaw))).await;
         assert_caught(&report, &[check]);
     }
+}
+
+#[tokio::test]
+async fn every_check_is_seen_to_fail() {
+    let catchers = include_str!("main.rs").split_once("flaws_are_caught! {").unwrap().1;
+    let words: Vec<_> = catchers.split(|char: char| !char.is_alphanumeric() && char != '_').collect();
+    let report = conformance::check(|| Arc::new(MemoryStore::new())).await;
+    let unseen: Vec<_> =
+        report.entries().map(|(check, _)| check).filter(|check| !words.contains(check)).collect();
+    assert_eq!(unseen, [""; 0]);
 }
