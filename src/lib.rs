@@ -1,5 +1,47 @@
 //! Web sessions whose home is one line of configuration.
-#![cfg_attr(docsrs, feature(doc_cfg))]
+//!
+//! An application holds a [`Session`]. Where the session lives between requests is the store that its
+//! [`SessionManager`] was given; no handler knows. In a cloakroom you hand your coat in and carry a ticket, or you keep
+//! your coat on: the app must never notice which.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/memory.rs")]
+//! ```
+//!
+//! # Where to look
+//!
+//! | you want to | look at |
+//! | --- | --- |
+//! | read and change a session in a handler | [`Session`], [`Key`] |
+//! | set timeouts, the cookie, what happens in an outage | [`SessionManager`], [`Cookie`] |
+//! | use it with axum, or any tower service | [`tower::SessionLayer`] |
+//! | choose where sessions live | [`store`], [`store::Guarantees`] |
+//! | write a store of your own | [`SessionStore`], [`conformance`] |
+//! | write an adapter for another framework | [`manager::Exchange`] |
+//! | test your app without sleeping | [`time::ManualClock`] |
+//!
+//! # What holds whatever the store
+//!
+//! - Nothing is stored and no cookie is sent until a handler writes something.
+//! - [`Session::log_in`] changes the secret, so a planted token is worth nothing; [`Session::log_out`] is final.
+//! - Idle and absolute timeouts are enforced on the server, both at once.
+//! - An outage is an error, never "no session": nothing is cleared and nothing overwritten.
+//! - Responses that depend on a session are kept out of shared caches.
+//! - A request that another site began can neither log a visitor in nor out.
+//!
+//! What differs from store to store is data: see [`store::Guarantees`].
+//!
+//! # Features
+//!
+//! Features only add. `memory` is on by default.
+//!
+//! | feature | brings |
+//! | --- | --- |
+//! | `memory` | [`store::MemoryStore`] |
+//! | `tower` | [`tower::SessionLayer`] for any tower service that speaks `http` 1.x |
+//! | `axum` | extractors and responses for axum 0.8 (implies `tower`) |
+//! | `conformance` | the suite that checks a store against what it declares |
+//! | `full` | all of these |
 
 #[cfg(feature = "tower")]
 mod adapter;
@@ -35,3 +77,7 @@ pub use crate::{
     store::SessionStore,
     transport::{Cookie, RequestHead, RequestHeaders, ResponseHeaders, SameSite},
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

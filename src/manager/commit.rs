@@ -281,7 +281,7 @@ impl Call<'_> {
                 Created::Done(token) => return Ok((live(record), Some(token))),
                 Created::Ended => return Err(conflict("the session was ended while it was being created")),
                 Created::Taken(_) => {
-                    warn!(session = %id, "a random session ID was taken; is the generator sound?")
+                    warn!(session = %id, "a random session ID was taken; is the generator sound?");
                 }
             }
         }

@@ -20,8 +20,11 @@ impl Session {
     ///
     /// The client gets a new secret, and the old one is refused at once, so a token that was planted before the login is
     /// worth nothing. What an anonymous visitor collected is kept; what belonged to another subject is
-    /// cleared. The absolute timeout starts anew. If the session was ended or rotated meanwhile, the login
-    /// starts a fresh one: it is never dropped.
+    /// cleared. The absolute timeout starts anew.
+    ///
+    /// If the session was ended or rotated meanwhile, the login starts a fresh one: it is never dropped. If it was the same
+    /// subject who logged in a moment before with the same token, as in a double click, the fresh session begins with a
+    /// copy of that one's data.
     ///
     /// # Errors
     /// [`InvalidSubject`](SessionErrorKind::InvalidSubject) unless `subject` has 1 to [`MAX_SUBJECT_LEN`] bytes, and

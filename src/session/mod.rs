@@ -141,7 +141,6 @@ impl Session {
     /// # Errors
     /// [`Unencodable`](SessionErrorKind::Unencodable) if the value cannot be JSON, [`TooLarge`](SessionErrorKind::TooLarge)
     /// if the session would outgrow its store.
-    #[expect(clippy::needless_pass_by_value, reason = "a handler hands the value over")]
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), SessionError> {
         let value = encode(&value)?.into_boxed_slice();
         self.change(Op::Set { key: key.name().into(), value, guard: self.guard(&key) })
@@ -212,11 +211,10 @@ impl Session {
         }
     }
 
-    /// Removes the value under `key` and returns it: for what may be used once, like a flash message or a login
-    /// attempt's state.
+    /// Removes the value under `key` and returns it: for what may be used once, like a login attempt's state.
     ///
-    /// Of two requests that take the same value one gets it; the other is answered `409 Conflict` if it is saved
-    /// later.
+    /// Of two requests that take the same value at the same time the one that is saved later is answered `409 Conflict`. Where
+    /// that is too strict, as for a flash message, declare the key [`last_writer_wins`](crate::Key::last_writer_wins).
     ///
     /// # Errors
     /// Those of [`get`](Self::get); the value then stays.
@@ -226,7 +224,8 @@ impl Session {
             let Some(value) = decode(data.get(key.name()))? else { return Ok(None) };
             let mut state = self.lock();
             if state.generation() == generation {
-                let op = Op::Remove { key: key.name().into(), guard: Guard::Read };
+                let guard = if key.last_writer_wins() { Guard::Blind } else { Guard::Read };
+                let op = Op::Remove { key: key.name().into(), guard };
                 state.change(op, self.max_data())?;
                 self.mark_changed();
                 return Ok(Some(value));

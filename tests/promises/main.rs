@@ -13,6 +13,8 @@
 //! | 14 a store is tested against what it declares | `tests/conformance.rs`, `stores` |
 //! | 17 anonymous sessions displace nobody | `budgets` |
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod browser;
 mod budgets;
 mod headers;

@@ -16,8 +16,8 @@ use cloakroom::{
 };
 
 #[derive(Debug, Clone, Default)]
-pub struct Probe {
-    pub memory: MemoryStore,
+pub(crate) struct Probe {
+    pub(crate) memory: MemoryStore,
     line: Arc<Line>,
 }
 
@@ -32,27 +32,27 @@ struct Line {
 
 impl Probe {
     /// How many calls went to the store since this was last asked.
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.line.calls.swap(0, SeqCst)
     }
 
     /// Cuts the line, or mends it.
-    pub fn set_down(&self, down: bool) {
+    pub(crate) fn set_down(&self, down: bool) {
         self.line.down.store(down, SeqCst);
     }
 
     /// Lets calls wait for ever.
-    pub fn set_silent(&self, silent: bool) {
+    pub(crate) fn set_silent(&self, silent: bool) {
         self.line.silent.store(silent, SeqCst);
     }
 
     /// Loses the replies of the next `count` writes, which take effect.
-    pub fn lose_replies(&self, count: usize) {
+    pub(crate) fn lose_replies(&self, count: usize) {
         self.line.lose_replies.store(count, SeqCst);
     }
 
     /// Answers every call with an error of this kind.
-    pub fn fail_with(&self, kind: StoreErrorKind) {
+    pub(crate) fn fail_with(&self, kind: StoreErrorKind) {
         *self.line.failing.lock().unwrap() = Some(kind);
     }
 

@@ -1,0 +1,43 @@
+//! The smallest useful program: a cart in the session. `cargo run --example memory`, then
+//!
+//! ```text
+//! curl -c jar -b jar -d item=hat http://127.0.0.1:3000/
+//! ```
+
+use std::{collections::BTreeMap, error::Error, time::Duration};
+
+use axum::{Form, Router, routing::get};
+use cloakroom::{
+    Cookie, Key, Session, SessionError, SessionManager, store::MemoryStore, tower::SessionLayer,
+};
+use serde::Deserialize;
+
+const CART: Key<BTreeMap<String, u32>> = Key::new("cart");
+
+#[derive(Deserialize)]
+struct Order {
+    item: String,
+}
+
+async fn show(session: Session) -> Result<String, SessionError> {
+    let cart = session.get(CART)?.unwrap_or_default();
+    Ok(format!("Your cart: {cart:?}\n"))
+}
+
+async fn add(session: Session, Form(order): Form<Order>) -> Result<String, SessionError> {
+    session.update(CART, move |cart| *cart.entry(order.item.clone()).or_default() += 1)?;
+    show(session).await
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let sessions = SessionManager::new(MemoryStore::new())
+        .idle_timeout(Duration::from_secs(30 * 60))
+        // Only for plain HTTP on your own machine; leave it out in production.
+        .cookie(Cookie::insecure_for_local_development("session"));
+    let app = Router::new().route("/", get(show).post(add)).layer(SessionLayer::new(sessions));
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    axum::serve(listener, app).await?;
+    Ok(())
+}
