@@ -45,6 +45,8 @@
 
 #[cfg(feature = "tower")]
 mod adapter;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod data;
 mod error;
 mod hex;

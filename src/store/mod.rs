@@ -98,7 +98,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot tell whether it was kept.
     async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError>;
 
-    /// Puts `record` in place of the state `expected` of the same session; never creates.
+    /// Puts `record` in place of the state `expected` of the same session; never creates. A session that has ended by time
+    /// is [`Gone`](Replaced::Gone), whether it was swept or not.
     ///
     /// A caller whose reply was lost calls again with the same record; a store that [remembers](Record::remembers) its
     /// write answers [`Done`](Replaced::Done) again.
@@ -108,6 +109,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError>;
 
     /// Ends a session and keeps its ID from being used again until `until`, even where nothing was stored.
+    ///
+    /// Ending again with a later `until` prolongs that, an earlier one shortens nothing; a token of the session reads as
+    /// [`Ended`](Absence::Ended) at the time of the first end.
     ///
     /// # Errors
     /// When the store cannot tell whether the session has ended.

@@ -113,7 +113,10 @@ impl Shelf {
         if !self.budgets.exchange(Charge::of(stored), Charge::of(next)) {
             return Err(Refusal::NoRoom);
         }
-        Ok(mem::replace(stored, next.clone()))
+        let mut next = next.clone();
+        // Somebody may have touched the record since it was loaded.
+        next.touch(stored.last_active());
+        Ok(mem::replace(stored, next))
     }
 
     /// Moves the last use forward, unless somebody has logged in or out since `record` was loaded.

@@ -1,0 +1,95 @@
+//! The suite that checks any [`SessionStore`](crate::SessionStore) against what it declares.
+//!
+//! A store's [`Guarantees`](crate::store::Guarantees) say what it promises; the suite checks exactly that. Time is
+//! advanced, never slept. Whoever writes a store or a wrapper of one runs [`check`] in a test:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! use std::sync::Arc;
+//! use cloakroom::{conformance, store::MemoryStore};
+//!
+//! let report = conformance::check(|| Arc::new(MemoryStore::new())).await;
+//! report.assert();
+//! # }
+//! ```
+//!
+//! A store that promises more than one server can see, like surviving a restart, brings a [`Harness`] of its own, which
+//! shows that; or waives those checks by name with [`check_waiving`]. Each check is also a function of its own:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), cloakroom::conformance::Failure> {
+//! # use std::sync::Arc;
+//! # use cloakroom::store::MemoryStore;
+//! use cloakroom::conformance::replace::replace_never_creates;
+//!
+//! replace_never_creates(&Arc::new(MemoryStore::new())).await
+//! # }
+//! ```
+//!
+//! | module | checks |
+//! | --- | --- |
+//! | [`create`] | beginning a session |
+//! | [`replace`] | putting a new state in place of a known one |
+//! | [`end`] | ending a session, and tombstones |
+//! | [`resurrection`] | no order of calls brings an ended session back |
+//! | [`requests`] | whole requests, alone and at the same time |
+//! | [`lost_replies`] | the same when the store's replies are lost |
+//! | [`expiry`] | ending by time |
+//! | [`clocks`] | clocks that jump |
+//! | [`touch`] | writing down that a session was used |
+//! | [`rotation`] | new secrets for old sessions, with and without grace |
+//! | [`index`] | the sessions of a subject |
+//! | [`limits`] | how much a session may hold |
+//! | [`tokens`] | hostile tokens |
+//! | [`answers`] | answers that agree with each other |
+//! | [`servers`] | other servers, and a restart |
+//! | [`outside`] | dumps and outages of what stands outside of the process |
+//! | [`carried`] | sessions that clients carry |
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `harness` | [`Harness`], [`Outage`]: what a store author gives |
+//! | `run` | [`check`], [`check_waiving`] |
+//! | `report` | [`Report`], [`Outcome`]: what came out |
+//! | `verdict` | [`Verdict`], [`Failure`]: how one check ends |
+//! | `suite` | every check, and the promises that call for it |
+//! | `promises` | what the guarantees mean to the suite |
+//! | `trial` | a store at a moment in time, and what servers and clients do with it |
+//! | `browser` | whole requests through the engine |
+//! | `crowd` | many at the same time |
+
+pub mod answers;
+mod browser;
+pub mod carried;
+pub mod clocks;
+pub mod create;
+mod crowd;
+pub mod end;
+pub mod expiry;
+mod harness;
+pub mod index;
+pub mod limits;
+pub mod lost_replies;
+pub mod outside;
+mod promises;
+pub mod replace;
+mod report;
+pub mod requests;
+pub mod resurrection;
+pub mod rotation;
+mod run;
+pub mod servers;
+mod suite;
+pub mod tokens;
+pub mod touch;
+mod trial;
+mod verdict;
+
+pub use self::{
+    harness::{Harness, Outage},
+    report::{Outcome, Report},
+    run::{check, check_waiving},
+    verdict::{Failure, Verdict},
+};

@@ -1,0 +1,126 @@
+//! What stands outside of the process: it can be read by others, and be out of reach.
+
+use std::time::Duration;
+
+use super::{
+    Failure, Harness, Outage, Verdict,
+    create::same_fields,
+    promises::has_index,
+    trial::{Held, Trial},
+    verdict::{broken, ensure, offered},
+};
+use crate::{
+    error::StoreError,
+    id::SessionId,
+    secret::Secret,
+    store::{Presented, within},
+};
+
+/// A dump of the store is no set of logins: no secret of any token stands in it, in bytes or in hex.
+///
+/// # Errors
+/// With what was seen, if it is not so.
+pub async fn a_dump_holds_no_secret(harness: &dyn Harness) -> Verdict {
+    let trial = Trial::begin(harness).await;
+    let mut held = trial.keep(trial.record_for("alice")?).await?;
+    let mut tokens = vec![held.token.clone(), trial.begin_session().await?.token];
+    for grace in [Duration::from_secs(30), Duration::ZERO] {
+        trial.rotate(&mut held, grace).await?;
+        tokens.push(held.token.clone());
+    }
+    let dump = offered(harness.dump().await, "dump")?;
+    ensure(contains(&dump, held.id()), || "the dump does not show where the sessions are".into())?;
+    for token in &tokens {
+        let secret = secret_of(token.expose()).ok_or_else(|| broken("a token has no secret"))?;
+        ensure(!holds(&dump, &secret), || "a secret stands in the dump".into())?;
+    }
+    Ok(())
+}
+
+/// Whether a session stands in the dump, in bytes or in hex: then the dump is one.
+fn contains(dump: &[u8], id: SessionId) -> bool {
+    holds(dump, &id.to_string())
+}
+
+/// Whether what these hex digits stand for is in the dump, in bytes or in hex.
+fn holds(dump: &[u8], digits: &str) -> bool {
+    let raw = digits.parse::<SessionId>().map(|bytes| *bytes.as_bytes());
+    let capitals = digits.to_ascii_uppercase();
+    let found = |needle: &[u8]| dump.windows(needle.len()).any(|window| window == needle);
+    raw.is_ok_and(|raw| found(&raw)) || found(digits.as_bytes()) || found(capitals.as_bytes())
+}
+
+/// The hex digits of a token's secret.
+fn secret_of(token: &str) -> Option<String> {
+    let start = 2 * SessionId::LEN;
+    token.get(start..start + 2 * Secret::LEN).map(str::to_owned)
+}
+
+// A secret is searched for by its bytes with the parser of IDs.
+const _: () = assert!(Secret::LEN == SessionId::LEN, "a secret has as many digits as an ID");
+
+/// How long the suite waits for a store that cannot be reached.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// While the store is out of reach every call is an error: an outage never reads as "no session".
+///
+/// # Errors
+/// With what was seen, if it is not so.
+pub async fn an_outage_is_an_error(harness: &dyn Harness) -> Verdict {
+    let trial = Trial::begin(harness).await;
+    let (held, new) = (trial.keep(trial.record_for("alice")?).await?, trial.record()?);
+    let outage = offered(harness.cut().await, "cut")?;
+    let seen = calls_without_a_store(&trial, &held, &new).await;
+    outage.over().await;
+    seen
+}
+
+async fn calls_without_a_store(trial: &Trial, held: &Held, new: &crate::record::Record) -> Verdict {
+    let trial = trial.impatient(WAIT);
+    let (store, record) = (&trial.store, &held.record);
+    let token = Presented::new(held.token.expose().as_bytes());
+    if let Some(answer) = store.load_now(token, trial.now) {
+        is_error("load_now", answer)?;
+    }
+    let next = trial.next(record)?.finish();
+    is_error("load", bounded(&trial, store.load(token, trial.cx())).await)?;
+    is_error("find", bounded(&trial, store.find(&record.id(), trial.cx())).await)?;
+    is_error("create", bounded(&trial, store.create(new, trial.cx())).await)?;
+    is_error("replace", bounded(&trial, store.replace(&next, record.version(), trial.cx())).await)?;
+    is_error("touch", bounded(&trial, store.touch(&next, record.version(), trial.cx())).await)?;
+    is_error("end", bounded(&trial, store.end(&record.id(), record.deadline(), trial.cx())).await)?;
+    if let (true, Some(index)) = (has_index(&trial.guarantees), store.index()) {
+        is_error("list", bounded(&trial, index.list("alice", trial.cx())).await)?;
+    }
+    Ok(())
+}
+
+async fn bounded<T>(
+    trial: &Trial,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    within(trial.cx().deadline, call).await
+}
+
+fn is_error<T: std::fmt::Debug>(call: &str, answer: Result<T, StoreError>) -> Verdict {
+    match answer {
+        Err(_) => Ok(()),
+        Ok(answer) => Err(broken(format!("{call} during an outage answered {answer:?}"))),
+    }
+}
+
+/// When the store is back, its sessions are as they were.
+///
+/// # Errors
+/// With what was seen, if it is not so.
+pub async fn an_outage_loses_no_session(harness: &dyn Harness) -> Verdict {
+    let trial = Trial::begin(harness).await;
+    let mut held = trial.begin_session().await?;
+    trial.save(&mut held, "n", "1").await?;
+    let outage: Box<dyn Outage> = offered(harness.cut().await, "cut")?;
+    let answer: Result<_, Failure> = trial.impatient(WAIT).present(held.token.expose().as_bytes()).await;
+    outage.over().await;
+    ensure(answer.is_err(), || "load during an outage was answered".into())?;
+    same_fields(&trial.live(&held.token).await?, &held.record)?;
+    trial.save(&mut held, "n", "2").await
+}

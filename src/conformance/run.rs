@@ -1,0 +1,87 @@
+//! Running the suite.
+
+use std::{
+    any::Any,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+};
+
+use super::{
+    Failure, Harness, Outcome, Report, Verdict,
+    suite::{CHECKS, Check},
+    verdict::broken,
+};
+use crate::store::Guarantees;
+
+/// Checks a store against what it declares; `fresh` gives an empty one each time.
+///
+/// Run it on a runtime with time enabled; with several threads, races are real and not only orders of calls.
+///
+/// ```
+/// use std::sync::Arc;
+/// use cloakroom::{conformance, store::MemoryStore};
+///
+/// #[tokio::test(flavor = "multi_thread")]
+/// async fn my_store_keeps_its_promises() {
+///     conformance::check(|| Arc::new(MemoryStore::new())).await.assert();
+/// }
+/// ```
+pub async fn check<H: Harness>(fresh: impl Fn() -> H) -> Report {
+    check_waiving(fresh, &[]).await
+}
+
+/// Like [`check`], but does without the named checks where the harness cannot show what they want to see.
+///
+/// A waiver excuses nothing else: a check that can be made and fails has failed. A waiver of a check that needs none, or
+/// that is unknown, fails as well, so that none outlives its reason.
+pub async fn check_waiving<H: Harness>(fresh: impl Fn() -> H, waivers: &[&str]) -> Report {
+    let guarantees = fresh().store().await.guarantees();
+    let mut report = Report::new(guarantees.name);
+    for check in CHECKS {
+        let waived = waivers.contains(&check.name);
+        report.add(check.name, outcome(check, &guarantees, &fresh, waived).await);
+    }
+    for unknown in waivers.iter().filter(|waiver| CHECKS.iter().all(|check| check.name != **waiver)) {
+        report.add(unknown, Outcome::Failed("is waived, but there is no such check".into()));
+    }
+    report
+}
+
+async fn outcome<H: Harness>(
+    check: &Check,
+    guarantees: &Guarantees,
+    fresh: impl Fn() -> H,
+    waived: bool,
+) -> Outcome {
+    if !check.is_called_for(guarantees) {
+        return without_need(Outcome::NotDeclared, waived);
+    }
+    let harness = fresh();
+    match caught(check.run(&harness)).await {
+        Err(Failure::Unverifiable(_)) if waived => Outcome::Waived,
+        Ok(()) => without_need(Outcome::Passed, waived),
+        failed @ Err(_) => failed.into(),
+    }
+}
+
+/// What came out of a check that no waiver can be for.
+fn without_need(outcome: Outcome, waived: bool) -> Outcome {
+    if waived { Outcome::Failed("is waived, but needs no waiver".into()) } else { outcome }
+}
+
+/// The verdict; a panic of the store or the harness is a failure like any.
+async fn caught(check: impl Future<Output = Verdict>) -> Verdict {
+    let mut check = pin!(check);
+    poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| check.as_mut().poll(cx)))
+            .unwrap_or_else(|panic| Poll::Ready(Err(broken(format!("panicked: {}", message(&*panic))))))
+    })
+    .await
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}
