@@ -98,9 +98,9 @@ impl RequestHeaders for Headers {
 impl ResponseHeaders for Headers {
     fn each(&self, _: &str, _: &mut dyn FnMut(&[u8])) {}
 
-    fn set(&mut self, _: &'static str, _: &str) {}
+    fn set(&mut self, _: &str, _: &str) {}
 
-    fn append(&mut self, name: &'static str, value: &str) {
+    fn append(&mut self, name: &str, value: &str) {
         if name == "set-cookie" {
             self.0 = Some(value.to_owned());
         }

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     id::SessionId,
+    record::MAX_SUBJECT_LEN,
     record::{Lifetime, Record, Subject},
-    session::MAX_SUBJECT_LEN,
     store::{Index, Replaced, SessionInfo, within},
 };
 

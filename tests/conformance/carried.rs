@@ -100,6 +100,7 @@ impl SessionStore for Carried {
             late_response: LateResponse::MayRevert,
             index: Index::None,
             max_data: Some(MAX_DATA),
+            writable: true,
         }
     }
 

@@ -5,6 +5,7 @@
 mod broken;
 mod carried;
 mod plain;
+mod tokens;
 
 use std::sync::Arc;
 

@@ -123,6 +123,7 @@ impl SessionStore for Plain {
             late_response: LateResponse::Harmless,
             index: Index::AllServers,
             max_data: Some(MAX_DATA),
+            writable: true,
         }
     }
 

@@ -82,6 +82,19 @@ pub struct TokenStore<S> {
 }
 
 impl<S: Seal> TokenStore<S> {
+    fn issue(&self, record: &Record) -> Result<Token, StoreError> {
+        let (size, limit) = (record.data().len(), self.seal.max_data());
+        if size > limit {
+            return Err(StoreError::new(
+                StoreErrorKind::TooLarge { size, limit },
+                format!(
+                    "the session holds {size} bytes, but at most {limit} fit into its token; keep large values elsewhere"
+                ),
+            ));
+        }
+        self.seal.seal(record)
+    }
+
     fn opened(&self, presented: Presented<'_>, now: Timestamp) -> Loaded {
         match self.seal.open(presented.bytes(), now) {
             Ok((record, _)) if record.is_expired(now) => Loaded::Absent(Absence::Expired),
@@ -122,12 +135,12 @@ impl<S: Seal> SessionStore for TokenStore<S> {
     }
 
     async fn create(&self, record: &Record, _: Cx) -> Result<Created, StoreError> {
-        self.seal.seal(record).map(Created::Done)
+        self.issue(record).map(Created::Done)
     }
 
     /// Always done: there is no stored state to compare with.
     async fn replace(&self, record: &Record, _: Version, _: Cx) -> Result<Replaced, StoreError> {
-        self.seal.seal(record).map(|token| Replaced::Done(Some(token)))
+        self.issue(record).map(|token| Replaced::Done(Some(token)))
     }
 
     async fn end(&self, _: &SessionId, _: Timestamp, _: Cx) -> Result<Ended, StoreError> {
