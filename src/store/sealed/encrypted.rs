@@ -242,7 +242,7 @@ impl Encrypted {
 }
 
 impl Seal for Encrypted {
-    const NAME: &'static str = "encrypted cookie";
+    const NAME: &'static str = "encrypted-cookie";
     const FORM: TokenForm = TokenForm::Encrypted;
 
     fn recognises(&self, token: &[u8]) -> bool {

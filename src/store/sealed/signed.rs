@@ -104,7 +104,7 @@ impl Signed {
 }
 
 impl Seal for Signed {
-    const NAME: &'static str = "signed cookie";
+    const NAME: &'static str = "signed-cookie";
     const FORM: TokenForm = TokenForm::Readable;
 
     fn recognises(&self, token: &[u8]) -> bool {

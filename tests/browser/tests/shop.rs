@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom_browser_tests::{Browser, Looks, Stage, Window};
+use cloakroom_browser_tests::{Browser, Looks, Stage, Window, session_store};
 
 fn log_in(browser: &Browser<'_>, name: &str) {
     browser.goto("/");
@@ -85,8 +85,7 @@ fn the_panel_tells_where_the_session_lives() {
     let browser = stage.browser(Window::Desktop);
     add(&browser, "Bobble hat");
     browser.reload();
-    let store = std::env::var("SESSION_STORE").unwrap_or_else(|_| "memory".to_owned());
-    browser.sees("#session-store", &store);
+    browser.sees("#session-store", &session_store());
     browser.sees("#session-panel .number", "№ ");
     for fact in ["Token sent", " bytes", "30 minutes", "12 hours", "Expires", "UTC", "Survives a restart"] {
         browser.sees("#session-panel", fact);
@@ -165,6 +164,36 @@ fn a_logout_in_one_tab_holds_in_the_other() {
     browser.sees_no(".hello");
     browser.goto("/");
     browser.sees_no(".hello");
+}
+
+/// Where clients carry their sessions, or a central store keeps them, any server answers; where one server's memory
+/// does, it is the only one.
+#[test]
+fn two_servers_keep_a_browser_logged_in_unless_the_session_lives_in_one_of_them() {
+    let stage = Stage::with_two_servers();
+    let browser = stage.browser(Window::Desktop);
+    if session_store() == "memory" {
+        browser.goto("/");
+        browser.type_into("#name", "Ada");
+        browser.press("Log in");
+        let known: Vec<bool> = (0..4).map(|_| is_known_after_reload(&browser)).collect();
+        assert!(known.contains(&false), "the server that does not know the session has its turn");
+        return;
+    }
+    log_in(&browser, "Ada");
+    add(&browser, "College scarf");
+    for _ in 0..6 {
+        assert!(is_known_after_reload(&browser));
+        browser.sees("#cart-count", "1");
+    }
+    browser.press("Log out");
+    browser.sees(".message", "Goodbye");
+}
+
+fn is_known_after_reload(browser: &Browser<'_>) -> bool {
+    browser.reload();
+    browser.sees("h1", "Come in from the weather");
+    browser.read(".hello").contains("Hello Ada")
 }
 
 #[test]
