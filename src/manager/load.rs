@@ -26,10 +26,10 @@ pub(super) async fn load(core: &Arc<Core>, head: &RequestHead<'_>) -> Result<Ses
     for token in candidates.tokens() {
         match look_up(core, token, now).await {
             Ok(loaded) => finding.add(core.checked(loaded, now), token.bytes().len()),
-            Err(error) => return on_outage(core, error, facts(core, head, candidates.any)),
+            Err(error) => return on_outage(core, error, facts(core, head, now, candidates.any)),
         }
     }
-    let facts = RequestFacts { token_len: finding.token_len, ..facts(core, head, candidates.any) };
+    let facts = RequestFacts { token_len: finding.token_len, ..facts(core, head, now, candidates.any) };
     let session = Session::new(Arc::clone(core) as _, finding.into_base(candidates.any), facts);
     if let Base::Ambiguous = session.loaded() {
         session.deposit(refuse_both(core, head));
@@ -37,10 +37,10 @@ pub(super) async fn load(core: &Arc<Core>, head: &RequestHead<'_>) -> Result<Ses
     Ok(session)
 }
 
-fn facts(core: &Core, head: &RequestHead<'_>, cookie_presented: bool) -> RequestFacts {
+fn facts(core: &Core, head: &RequestHead<'_>, loaded_at: Timestamp, cookie_presented: bool) -> RequestFacts {
     let allowed = || core.cross_site_paths.iter().any(|path| path == head.path);
     let cross_site = !is_safe(head.method) && is_cross_site(head) && !allowed();
-    RequestFacts { cross_site, cookie_presented, token_len: None }
+    RequestFacts { loaded_at, cross_site, cookie_presented, token_len: None }
 }
 
 /// Asks the store; without a wait, a timer or an allocation where it can answer at once.
