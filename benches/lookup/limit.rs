@@ -22,6 +22,9 @@ pub(crate) struct Map {
 impl Map {
     pub(crate) fn new(ids: &[Id], payload: Payload) -> Self {
         let (text, number) = payload.text();
+        // In another order than that of the visits: else each visit finds the next one's bytes in the cache.
+        let mut ids = ids.to_vec();
+        ids.sort_unstable_by_key(|id| u128::from_le_bytes(*id));
         Self { bytes: ids.iter().map(|id| (*id, Arc::from(&*text))).collect(), number }
     }
 
@@ -39,12 +42,13 @@ impl Map {
         self.bytes.insert(id, bytes);
     }
 
-    /// A copy of the bytes with the number counted on.
-    fn counted(&self, mut bytes: Arc<[u8]>) -> Arc<[u8]> {
-        let next = serde_json::to_vec(&(self.number(&bytes) + 1)).expect("a number is JSON");
+    /// A copy of the bytes with the number counted on, and that number.
+    fn counted(&self, mut bytes: Arc<[u8]>) -> (Arc<[u8]>, u32) {
+        let number = self.number(&bytes) + 1;
+        let next = serde_json::to_vec(&number).expect("a number is JSON");
         // The map holds them too, so this copies.
         Arc::make_mut(&mut bytes)[self.number.clone()].copy_from_slice(&next);
-        bytes
+        (bytes, number)
     }
 }
 
@@ -57,17 +61,19 @@ impl SharedMap {
     }
 
     /// Copy on write under one lock.
-    pub(crate) fn count_at_once(&self, id: &Id) {
+    pub(crate) fn count_at_once(&self, id: &Id) -> u32 {
         let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = map.counted(map.get(id));
+        let (next, number) = map.counted(map.get(id));
         map.put(*id, next);
+        number
     }
 
     /// The same as a request does it: it loads, a handler runs, it saves.
-    pub(crate) fn load_count_save(&self, id: &Id) {
+    pub(crate) fn load_count_save(&self, id: &Id) -> u32 {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = lock().get(id);
-        let next = lock().counted(loaded);
+        let (next, number) = lock().counted(loaded);
         lock().put(*id, next);
+        number
     }
 }

@@ -6,6 +6,7 @@
 //! | `payload` | what a session holds |
 //! | `limit` | the least: a bare map of bytes |
 //! | `memory` | the memory store, bare and behind the manager |
+//! | `resident` | the bytes that a session takes, with `-- --resident` |
 //! | `visitors` | requests without any framework |
 //!
 //! A group is named `lookup/memory/100000/cart`: the work, the store, the number of sessions, the payload. Every
@@ -15,6 +16,7 @@
 mod limit;
 mod memory;
 mod payload;
+mod resident;
 mod visitors;
 
 use std::time::Duration;
@@ -33,6 +35,9 @@ fn sizes() -> &'static [usize] {
 }
 
 fn main() {
+    if std::env::args().any(|arg| arg == "--resident") {
+        return resident::print();
+    }
     let mut criterion = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))
