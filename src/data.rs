@@ -84,15 +84,8 @@ impl Data {
     pub fn with(&self, key: &str, value: &[u8]) -> Option<Self> {
         let key_len = u8::try_from(key.len()).ok()?;
         let value_len = u32::try_from(value.len()).ok()?;
-        let mut bytes = Vec::with_capacity(self.len() + HEADER + key.len() + value.len());
         let (before, after) = self.around(key);
-        bytes.extend_from_slice(before);
-        bytes.push(key_len);
-        bytes.extend_from_slice(&value_len.to_le_bytes());
-        bytes.extend_from_slice(key.as_bytes());
-        bytes.extend_from_slice(value);
-        bytes.extend_from_slice(after);
-        Some(Self(Some(bytes.into())))
+        Some(Self::joined(&[before, &[key_len], &value_len.to_le_bytes(), key.as_bytes(), value, after]))
     }
 
     /// The same values without `key`.
@@ -102,8 +95,22 @@ impl Data {
         match (before.is_empty(), after.is_empty()) {
             (true, true) => Self::default(),
             _ if before.len() + after.len() == self.len() => self.clone(),
-            _ => Self(Some([before, after].concat().into())),
+            _ => Self::joined(&[before, after]),
         }
+    }
+
+    /// The pieces, one behind the other, in one allocation.
+    fn joined(pieces: &[&[u8]]) -> Self {
+        let len = pieces.iter().map(|piece| piece.len()).sum();
+        let mut buffer: Arc<[u8]> = std::iter::repeat_n(0, len).collect();
+        // Nobody else has it yet, so this is a borrow and no copy.
+        let bytes = Arc::make_mut(&mut buffer);
+        let mut start = 0;
+        for piece in pieces {
+            bytes[start..start + piece.len()].copy_from_slice(piece);
+            start += piece.len();
+        }
+        Self(Some(buffer))
     }
 
     /// What stands before and behind the entry of `key`; all and nothing where there is none.

@@ -5,20 +5,6 @@
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// Marks a byte that is no digit in [`VALUES`].
-const INVALID: u8 = 0xff;
-
-/// The value of each lowercase hex digit, [`INVALID`] for any other byte.
-const VALUES: [u8; 256] = {
-    let mut values = [INVALID; 256];
-    let mut digit: u8 = 0;
-    while digit < 16 {
-        values[DIGITS[digit as usize] as usize] = digit;
-        digit += 1;
-    }
-    values
-};
-
 /// Appends the hex digits of `bytes` to `text`.
 pub(crate) fn push(text: &mut String, bytes: &[u8]) {
     for byte in bytes {
@@ -37,12 +23,29 @@ pub(crate) fn parse<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     // Collected and checked once at the end, so that the loop has no branch.
     let mut seen = 0;
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+        let (high, low) = (value(*high), value(*low));
         seen |= high | low;
         *byte = (high << 4) | (low & 15);
     }
     (seen < 16).then_some(bytes)
 }
+
+/// The value of a lowercase hex digit, [`INVALID`] for any other byte.
+///
+/// Computed, not looked up: the compiler does many at once, and no table's cache lines tell the digits of a secret.
+const fn value(digit: u8) -> u8 {
+    let (number, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
+    if number < 10 {
+        number
+    } else if letter < 6 {
+        letter + 10
+    } else {
+        INVALID
+    }
+}
+
+/// Marks a byte that is no digit.
+const INVALID: u8 = 0xff;
 
 #[cfg(test)]
 mod tests {

@@ -28,6 +28,15 @@ pub(crate) struct Situation<'a> {
     pub(crate) now: Timestamp,
 }
 
+impl Situation<'_> {
+    fn upkeep(&self) -> Write {
+        if !self.writable {
+            return Write::Nothing;
+        }
+        upkeep(&self.changes.base, self.request, self.policy, self.now)
+    }
+}
+
 /// What to do.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -70,7 +79,7 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     let Situation { changes, request, keeps, .. } = *situation;
     let has_log = keeps && !changes.log.is_empty();
     if !changes.ends && !has_log {
-        return Ok(Plan { end: None, write: upkeep(situation), removes_cookie: false });
+        return Ok(Plan { end: None, write: situation.upkeep(), removes_cookie: false });
     }
     if request.cross_site {
         return Err(SessionError::new(
@@ -99,7 +108,7 @@ fn ordinary(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     let Situation { changes, policy, now, .. } = *situation;
     let write = match &changes.base {
         Base::Outage(error) => return Err(error.clone().into()),
-        Base::Live { record, .. } if is_unchanged(record, &changes.view) => upkeep(situation),
+        Base::Live { record, .. } if is_unchanged(record, &changes.view) => situation.upkeep(),
         Base::Live { record, .. } => Write::Replace(record.clone()),
         _ if !is_worth_a_session(&changes.view) => Write::Nothing,
         _ if changes.view.logged_in => Write::Create,
@@ -137,11 +146,10 @@ fn is_unchanged(record: &Record, view: &View) -> bool {
 }
 
 /// What a session needs that nobody changed.
-pub(crate) fn upkeep(situation: &Situation<'_>) -> Write {
-    let Situation { changes, request, policy, now, .. } = *situation;
-    match &changes.base {
+pub(crate) fn upkeep(base: &Base, request: RequestFacts, policy: &Policy, now: Timestamp) -> Write {
+    match base {
         // A self-contained token would need a cookie.
-        _ if request.cross_site || !situation.writable => Write::Nothing,
+        _ if request.cross_site => Write::Nothing,
         Base::Live { record, reissue: true } => Write::Reissue(record.clone()),
         Base::Live { record, .. } if policy.touch_is_due(record, now) => Write::Touch(record.clone()),
         _ => Write::Nothing,

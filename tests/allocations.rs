@@ -1,4 +1,7 @@
-//! What the memory store asks of the allocator, counted.
+//! What the memory store, and a request through the manager, ask of the allocator, counted.
+//!
+//! The numbers of a request are exact: whoever changes one, for better or worse, sees it here and writes the new one
+//! down.
 
 use std::{
     pin::pin,
@@ -7,15 +10,16 @@ use std::{
 };
 
 use cloakroom::{
-    Secret, SessionId, WriteId,
+    RequestHead, RequestHeaders, Secret, Session, SessionId, SessionManager, WriteId,
+    manager::Finish,
     record::{Lifetime, Record},
     store::{Created, Cx, Loaded, MemoryStore, Presented, SessionStore as _, Token},
-    time::{Deadline, Timestamp},
+    time::{Deadline, ManualClock, Timestamp},
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
-/// Creates a session at the first poll.
+/// Creates a session.
 fn create(store: &MemoryStore, number: u32) -> Token {
     let hour = Duration::from_secs(3600);
     // Spread like random IDs.
@@ -27,11 +31,17 @@ fn create(store: &MemoryStore, number: u32) -> Token {
         Lifetime { idle: hour, absolute: hour },
         NOW,
     );
-    let created = pin!(store.create(&record, Cx::new(NOW, Deadline::NONE)))
-        .poll(&mut Context::from_waker(Waker::noop()));
-    match created {
-        Poll::Ready(Ok(Created::Done(token))) => token,
+    match at_once(store.create(&record, Cx::new(NOW, Deadline::NONE))) {
+        Ok(Created::Done(token)) => token,
         other => panic!("{other:?}"),
+    }
+}
+
+/// The answer of a future that never waits.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("the memory store never waits"),
     }
 }
 
@@ -60,4 +70,56 @@ fn a_session_without_data_takes_at_most_320_bytes() {
         allocation_counter::measure(|| (0..SESSIONS).for_each(|number| drop(create(&store, number))));
     let each = counted.bytes_current / i64::from(SESSIONS);
     assert!(each <= 320, "{each} bytes");
+}
+
+/// A `Cookie` header.
+struct Cookie(String);
+
+impl RequestHeaders for Cookie {
+    fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        if name == "cookie" {
+            visit(self.0.as_bytes());
+        }
+    }
+}
+
+/// How often one request to a stored session allocates, from its headers to what its response needs.
+fn allocations_of(handler: impl Fn(&Session)) -> u64 {
+    let store = MemoryStore::new();
+    let cookie = Cookie(format!("__Host-session={}", create(&store, 1).expose()));
+    let sessions = SessionManager::new(store).clock(ManualClock::new(NOW));
+    let request = |handler: &dyn Fn(&Session)| {
+        let exchange = sessions.exchange();
+        let head = RequestHead { method: "POST", path: "/", authority: None, headers: &cookie };
+        let session = at_once(exchange.lazy().load(&head)).unwrap();
+        assert!(!session.is_new());
+        handler(&session);
+        let finished = match exchange.finish(200) {
+            Finish::Ready(finished) => finished,
+            Finish::Pending(future) => at_once(future),
+        };
+        assert!(finished.error().is_none());
+    };
+    request(&|session| session.insert("visits", 1_000_000).unwrap());
+    allocation_counter::measure(|| request(&handler)).count_total
+}
+
+/// One for the exchange, one for the session.
+#[test]
+fn a_request_that_reads_allocates_twice() {
+    let read = |session: &Session| assert_eq!(session.get("visits").unwrap(), Some(1_000_000));
+    assert_eq!(allocations_of(read), 2);
+}
+
+#[test]
+fn a_request_that_inserts_allocates_10_times() {
+    assert_eq!(allocations_of(|session| session.insert("visits", 1_000_001).unwrap()), 10);
+}
+
+#[test]
+fn a_request_that_updates_allocates_9_times() {
+    assert_eq!(
+        allocations_of(|session| session.update("visits", |visits: &mut u32| *visits += 1).unwrap()),
+        9
+    );
 }

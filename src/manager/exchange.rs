@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{SessionError, SessionErrorKind},
-    plan::{self, Write},
+    plan::Write,
     session::{Backend as _, Base, BoxFuture, Changes, RequestFacts, Session},
     transport::{Read, RequestHead, ResponseEdits, ResponseHeaders},
 };
@@ -122,10 +122,7 @@ impl Exchange {
                 edits: ResponseEdits::read(Read::Absent, &self.lazy.0.core.vary),
                 error: None,
             }),
-            Some(Ok(session)) => {
-                let keeps = self.lazy.0.core.policy.save_on.keeps(status);
-                Closing::new(&self.lazy.0.core, session, keeps).finish()
-            }
+            Some(Ok(session)) => finish(&self.lazy.0.core, session, status),
         }
     }
 }
@@ -144,6 +141,30 @@ impl Drop for Exchange {
     }
 }
 
+fn finish(core: &Arc<Core>, session: &Session, status: u16) -> Finish {
+    match finish_unchanged(core, session) {
+        Some(edits) => Finish::Ready(Finished { edits, error: None }),
+        None => Closing::new(core, session, core.policy.save_on.keeps(status)).finish(),
+    }
+}
+
+/// The most frequent end by far: the handler has only looked, and no upkeep was due at that time.
+fn finish_unchanged(core: &Core, session: &Session) -> Option<ResponseEdits> {
+    let request = session.request();
+    match core.upkeep(session.loaded(), request, request.loaded_at) {
+        Write::Nothing => session.close_unchanged().map(|saved| edits(core, session, saved)),
+        _ => None,
+    }
+}
+
+/// What the client has to be told of a session that was looked at, beside what was `saved` before.
+fn edits(core: &Core, session: &Session, saved: ResponseEdits) -> ResponseEdits {
+    let read = if session.loaded().record().is_some() { Read::Live } else { Read::Absent };
+    let mut edits = ResponseEdits::read(read, &core.vary);
+    edits.merge(saved);
+    edits
+}
+
 /// A session on its way to the store.
 struct Closing {
     core: Arc<Core>,
@@ -157,15 +178,12 @@ struct Closing {
 impl Closing {
     fn new(core: &Arc<Core>, session: &Session, keeps: bool) -> Self {
         let (changes, saved) = session.close();
-        let read = if session.loaded().record().is_some() { Read::Live } else { Read::Absent };
-        let mut edits = ResponseEdits::read(read, &core.vary);
-        edits.merge(saved);
         Self {
             core: Arc::clone(core),
             changes,
             request: session.request(),
             keeps,
-            edits,
+            edits: edits(core, session, saved),
             session: session.clone(),
         }
     }
@@ -182,9 +200,9 @@ impl Closing {
     }
 
     fn has_nothing_to_write(&self) -> bool {
-        let Self { core, changes, request, keeps, .. } = self;
-        let situation = core.situation(changes, *request, *keeps, core.now());
-        changes.is_empty() && matches!(plan::upkeep(&situation), Write::Nothing)
+        let Self { core, changes, request, .. } = self;
+        let upkeep = || core.upkeep(&changes.base, *request, core.now());
+        changes.is_empty() && matches!(upkeep(), Write::Nothing)
     }
 
     async fn run(mut self) -> Finished {

@@ -18,7 +18,7 @@ use crate::{
 /// The session of a request. An outage is an error, or by the policy's choice a session that refuses changes.
 pub(super) async fn load(core: &Arc<Core>, head: &RequestHead<'_>) -> Result<Session, SessionError> {
     let now = core.now();
-    let (candidates, mut facts) = search(core, head);
+    let (candidates, mut facts) = search(core, head, now);
     let mut finding = Finding::default();
     for token in candidates.tokens() {
         match look_up(core, token, now).await {
@@ -35,8 +35,8 @@ pub(super) async fn load(core: &Arc<Core>, head: &RequestHead<'_>) -> Result<Ses
 }
 
 /// What the request presents in the first place where a token stands.
-fn search<'a>(core: &Core, head: &RequestHead<'a>) -> (Candidates<'a>, RequestFacts) {
-    let mut facts = RequestFacts::default();
+fn search<'a>(core: &Core, head: &RequestHead<'a>, now: Timestamp) -> (Candidates<'a>, RequestFacts) {
+    let mut facts = RequestFacts::at(now);
     let mut chosen = Candidates::default();
     for (at, transport) in core.transports.iter().enumerate() {
         let candidates = transport.candidates(head, &*core.store);

@@ -18,10 +18,10 @@ use std::{sync::Arc, time::Duration};
 pub use self::exchange::{Exchange, Finish, Finished, LazySession};
 use crate::{
     error::SessionError,
-    plan::Situation,
+    plan::{self, Situation, Write},
     policy::{OnOutage, OnStaleWrite, Policy, SaveOn},
     random::{Random, SystemRandom, WriteIds},
-    session::{Backend, BoxFuture, Changes, RequestFacts, Session},
+    session::{Backend, Base, BoxFuture, Changes, RequestFacts, Session},
     store::{Cx, Guarantees, SessionStore},
     time::{Clock, Deadline, SystemClock, Timestamp},
     transport::{Cookie, Transport},
@@ -228,6 +228,14 @@ impl Core {
         now: Timestamp,
     ) -> Situation<'a> {
         Situation { changes, request, keeps, writable: self.guarantees.writable, policy: &self.policy, now }
+    }
+
+    /// What a session needs that nobody has changed.
+    fn upkeep(&self, base: &Base, request: RequestFacts, now: Timestamp) -> Write {
+        if !self.guarantees.writable {
+            return Write::Nothing;
+        }
+        plan::upkeep(base, request, &self.policy, now)
     }
 
     fn bearer(&self) -> Option<&Transport> {

@@ -36,22 +36,25 @@ pub const REMEMBERED_WRITES: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Record(Arc<Inner>);
 
+/// In memory as it stands here: what a load looks at comes first, because with many sessions each line of the cache that
+/// it touches is a wait.
 #[derive(Clone, Debug)]
+#[repr(C)]
 struct Inner {
     id: SessionId,
-    version: u64,
-    /// The newest first; a slot that was never used repeats the oldest.
-    writes: [WriteId; REMEMBERED_WRITES],
-    epoch: u32,
-    remembered: bool,
-    created_at: Timestamp,
+    credentials: Credentials,
+    deadline: Timestamp,
     last_active: Timestamp,
     idle: Duration,
-    deadline: Timestamp,
-    authenticated_at: Option<Timestamp>,
-    subject: Option<Subject>,
-    credentials: Credentials,
     data: Data,
+    created_at: Timestamp,
+    authenticated_at: Option<Timestamp>,
+    epoch: u32,
+    remembered: bool,
+    version: u64,
+    subject: Option<Subject>,
+    /// The newest first; a slot that was never used repeats the oldest.
+    writes: [WriteId; REMEMBERED_WRITES],
     /// What a newer version of the format wrote and this one does not understand: kept as it is.
     extra: Option<Arc<[u8]>>,
 }

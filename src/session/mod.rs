@@ -48,6 +48,7 @@ use crate::{
     policy::OnStaleWrite,
     record::Data,
     store::Token,
+    time::Timestamp,
     transport::ResponseEdits,
 };
 
@@ -90,8 +91,10 @@ struct Shared {
 }
 
 /// What the engine has to know of the request when it writes the session.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestFacts {
+    /// When the session was loaded.
+    pub(crate) loaded_at: Timestamp,
     /// Whether another site began it with a method that may change something.
     pub(crate) cross_site: bool,
     /// Whether any cookie of the session's name came with it.
@@ -102,6 +105,20 @@ pub(crate) struct RequestFacts {
     pub(crate) transport: usize,
     /// The size of the token that was believed.
     pub(crate) token_len: Option<usize>,
+}
+
+impl RequestFacts {
+    /// Those of a request that presented nothing at this time.
+    pub(crate) fn at(now: Timestamp) -> Self {
+        Self {
+            loaded_at: now,
+            cross_site: false,
+            cookie_presented: false,
+            highest_part: 0,
+            transport: 0,
+            token_len: None,
+        }
+    }
 }
 
 impl Session {
@@ -308,7 +325,7 @@ impl Session {
     }
 
     fn snapshot(&self) -> Result<(u64, Data), SessionError> {
-        let state = self.lock();
+        let mut state = self.lock();
         state.check_open()?;
         Ok((state.generation(), state.view().data.clone()))
     }
@@ -321,7 +338,7 @@ impl Session {
 
     /// The view's data, after noting that the handler looks at `key`.
     fn read_view(&self, key: &str) -> Data {
-        let state = self.lock();
+        let mut state = self.lock();
         if let (true, Some(record)) = (state.reveals(key), self.0.loaded.record()) {
             self.0.reads.get(record.data(), key);
         }
@@ -369,8 +386,18 @@ impl Session {
     /// the client.
     pub(crate) fn close(&self) -> (Changes, ResponseEdits) {
         let mut state = self.lock();
-        state.phase = if state.keep_open { Phase::Detached } else { Phase::Closed };
+        state.close();
         (state.take(), std::mem::take(&mut state.edits))
+    }
+
+    /// Closes the session if it stands as it was loaded; hands out what the client has to be told all the same.
+    pub(crate) fn close_unchanged(&self) -> Option<ResponseEdits> {
+        let mut state = self.lock();
+        if self.is_changed() || state.has_changes() {
+            return None;
+        }
+        state.close();
+        Some(std::mem::take(&mut state.edits))
     }
 
     /// Hands out what is to be written, leaving the session open.

@@ -29,6 +29,11 @@ impl Base {
             _ => None,
         }
     }
+
+    /// What it shows before anything is changed.
+    fn view(&self) -> View {
+        self.record().map_or_else(View::default, View::of)
+    }
 }
 
 /// Whether a session may still change.
@@ -78,14 +83,14 @@ pub(crate) struct State {
     pub(crate) bearer: bool,
     ends: bool,
     log: Log,
-    view: View,
+    /// Made when it is first asked for: most requests only look at what was loaded.
+    view: Option<View>,
     /// Grows with each change, so that an update that ran outside the lock sees whether it was overtaken.
     generation: u64,
 }
 
 impl State {
     pub(crate) fn new(base: Base) -> Self {
-        let view = base.record().map_or_else(View::default, View::of);
         Self {
             phase: Phase::Open,
             keep_open: false,
@@ -95,13 +100,17 @@ impl State {
             bearer: false,
             ends: false,
             log: Log::default(),
-            view,
+            view: None,
             generation: 0,
         }
     }
 
-    pub(crate) fn view(&self) -> &View {
-        &self.view
+    pub(crate) fn view(&mut self) -> &View {
+        self.view_mut()
+    }
+
+    fn view_mut(&mut self) -> &mut View {
+        self.view.get_or_insert_with(|| self.base.view())
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -142,7 +151,7 @@ impl State {
     pub(crate) fn change(&mut self, op: Op, max_data: usize) -> Result<(), SessionError> {
         self.check_open()?;
         self.log.check_room()?;
-        self.view.apply(&op, max_data)?;
+        self.view_mut().apply(&op, max_data)?;
         self.logged(op);
         Ok(())
     }
@@ -157,7 +166,7 @@ impl State {
     ) -> Result<(), SessionError> {
         self.check_open()?;
         self.log.check_room()?;
-        self.view.set(key, value, max_data)?;
+        self.view_mut().set(key, value, max_data)?;
         self.logged(Op::Update { key: key.into(), change });
         Ok(())
     }
@@ -180,12 +189,21 @@ impl State {
     pub(crate) fn log_out(&mut self) {
         self.ends = true;
         self.log = Log::default();
-        self.view = View::default();
+        self.view = Some(View::default());
         self.generation += 1;
+    }
+
+    pub(crate) fn has_changes(&self) -> bool {
+        self.ends || !self.log.is_empty()
     }
 
     pub(crate) fn changes_identity(&self) -> bool {
         self.ends || self.log.logs_in()
+    }
+
+    /// Ends the request, unless the handler said that it lives on.
+    pub(crate) fn close(&mut self) {
+        self.phase = if self.keep_open { Phase::Detached } else { Phase::Closed };
     }
 
     /// Hands out everything since the base, to be written.
@@ -194,7 +212,7 @@ impl State {
             base: self.base.clone(),
             ends: std::mem::take(&mut self.ends),
             log: std::mem::take(&mut self.log),
-            view: self.view.clone(),
+            view: self.view().clone(),
             bearer: self.bearer,
         }
     }
@@ -207,12 +225,12 @@ impl State {
 
     /// Stands on what was written from now on; what was logged meanwhile stays logged.
     pub(crate) fn rebase(&mut self, base: Base, max_data: usize) -> Result<(), SessionError> {
-        let mut view = base.record().map_or_else(View::default, View::of);
+        let mut view = base.view();
         self.log.apply(&mut view, max_data).map_err(|error| {
             conflict("a change that was made during a save no longer applies").with_source(error)
         })?;
         self.base = base;
-        self.view = view;
+        self.view = Some(view);
         self.generation += 1;
         Ok(())
     }

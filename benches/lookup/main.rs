@@ -1,0 +1,57 @@
+//! How long a store takes to find a session and to save a changed one, beside the least that could take.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `main` | the sizes, and one criterion group for each |
+//! | `payload` | what a session holds |
+//! | `limit` | the least: a bare map of bytes |
+//! | `memory` | the memory store, bare and behind the manager |
+//! | `resident` | the bytes that a session takes, with `-- --resident` |
+//! | `visitors` | requests without any framework |
+//!
+//! A group is named `lookup/memory/100000/cart`: the work, the store, the number of sessions, the payload. Every
+//! group measures its own limits, because only ratios taken in the same minute mean anything. Sessions are visited in
+//! random order. `scripts/bench` runs this and prints the ratios.
+
+mod limit;
+mod memory;
+mod payload;
+mod resident;
+mod visitors;
+
+use std::time::Duration;
+
+use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
+
+use crate::payload::Payload;
+
+type Group<'a> = BenchmarkGroup<'a, WallTime>;
+
+/// How many sessions there are. Under `cargo test` a few show that it works.
+fn sizes() -> &'static [usize] {
+    let measuring =
+        std::env::args().any(|arg| arg == "--bench") && std::env::args().all(|arg| arg != "--test");
+    if measuring { &[1_000, 100_000, 1_000_000] } else { &[10] }
+}
+
+fn main() {
+    if std::env::args().any(|arg| arg == "--resident") {
+        return resident::print();
+    }
+    let mut criterion = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
+    for &sessions in sizes() {
+        for payload in Payload::ALL {
+            memory::lookup(&mut group(&mut criterion, "lookup/memory", sessions, payload), sessions, payload);
+            memory::save(&mut group(&mut criterion, "save/memory", sessions, payload), sessions, payload);
+        }
+    }
+    criterion.final_summary();
+}
+
+fn group<'a>(criterion: &'a mut Criterion, work: &str, sessions: usize, payload: Payload) -> Group<'a> {
+    criterion.benchmark_group(format!("{work}/{sessions}/{}", payload.name()))
+}

@@ -1,0 +1,99 @@
+//! Requests and responses without any framework, and the visitors who send them.
+
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use cloakroom::{
+    RequestHead, RequestHeaders, ResponseHeaders, Session, SessionManager,
+    manager::{Finish, Finished},
+};
+use serde_json::Value;
+
+/// A session's ID as a bare map has it.
+pub(crate) type Id = [u8; 16];
+
+/// A `Cookie` header: the default cookie's name, then a token of 64 hex digits.
+pub(crate) type CookieHeader = [u8; NAME.len() + 64];
+
+const NAME: &[u8] = b"__Host-session=";
+
+/// The answer of a future that never waits.
+pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("the memory store never waits"),
+    }
+}
+
+/// One request to its end: loads its session, hands it to `handler`, saves it.
+pub(crate) fn request<T>(
+    sessions: &SessionManager,
+    cookie: &[u8],
+    handler: impl FnOnce(&Session) -> T,
+) -> (T, Finished) {
+    let exchange = sessions.exchange();
+    let headers = Cookies(cookie);
+    let head = RequestHead { method: "POST", path: "/", authority: None, headers: &headers };
+    let session = now(exchange.lazy().load(&head)).expect("the memory store answers");
+    let answer = handler(&session);
+    let finished = match exchange.finish(200) {
+        Finish::Ready(finished) => finished,
+        Finish::Pending(future) => now(future),
+    };
+    assert!(finished.error().is_none());
+    (answer, finished)
+}
+
+/// Begins a session that holds these values.
+pub(crate) fn visitor(sessions: &SessionManager, values: &[(&'static str, Value)]) -> CookieHeader {
+    let ((), finished) = request(sessions, b"", |session| {
+        for (key, value) in values {
+            session.insert(*key, value).expect("the payload fits");
+        }
+    });
+    let mut answer = Answer::default();
+    finished.apply(&mut answer);
+    *answer.set_cookie.first_chunk().expect("a session was begun")
+}
+
+/// The token in a cookie.
+pub(crate) fn token(cookie: &CookieHeader) -> &[u8] {
+    &cookie[NAME.len()..]
+}
+
+/// The ID that a cookie names.
+pub(crate) fn id(cookie: &CookieHeader) -> Id {
+    let text = std::str::from_utf8(&token(cookie)[..32]).expect("a token is hex digits");
+    u128::from_str_radix(text, 16).expect("a token is hex digits").to_be_bytes()
+}
+
+/// The headers of a request that has one cookie or none.
+struct Cookies<'a>(&'a [u8]);
+
+impl RequestHeaders for Cookies<'_> {
+    fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+        if name == "cookie" && !self.0.is_empty() {
+            visit(self.0);
+        }
+    }
+}
+
+/// The headers of a response, of which only one matters.
+#[derive(Default)]
+struct Answer {
+    set_cookie: Vec<u8>,
+}
+
+impl ResponseHeaders for Answer {
+    fn each(&self, _: &str, _: &mut dyn FnMut(&[u8])) {}
+
+    fn set(&mut self, _: &'static str, _: &str) {}
+
+    fn append(&mut self, name: &'static str, value: &str) {
+        if name == "set-cookie" {
+            self.set_cookie = value.into();
+        }
+    }
+}
