@@ -14,6 +14,8 @@
 //! | --- | --- |
 //! | read and change a session in a handler | [`Session`], [`Key`] |
 //! | set timeouts, the cookie, what happens in an outage | [`SessionManager`], [`Cookie`] |
+//! | serve clients that are no browsers | [`Bearer`], [`SessionManager::transports`] |
+//! | keep sessions at the client | [`store::EncryptedCookieStore`], [`keyring`] |
 //! | use it with axum, or any tower service | [`tower::SessionLayer`] |
 //! | choose where sessions live | [`store`], [`store::Guarantees`] |
 //! | write a store of your own | [`SessionStore`], [`conformance`] |
@@ -38,6 +40,9 @@
 //! | feature | brings |
 //! | --- | --- |
 //! | `memory` | [`store::MemoryStore`] |
+//! | `cookie-store` | [`store::EncryptedCookieStore`], [`store::SignedCookieStore`] |
+//! | `jwt` | `store::JwtStore` |
+//! | `sealed` | what those two share: [`keyring`], [`store::TokenStore`] (implied by them) |
 //! | `tower` | [`tower::SessionLayer`] for any tower service that speaks `http` 1.x |
 //! | `axum` | extractors and responses for axum 0.8 (implies `tower`) |
 //! | `conformance` | the suite that checks a store against what it declares |
