@@ -178,6 +178,7 @@ impl SecretKey {
         Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(&*self.bytes))
     }
 
+    #[expect(dead_code, reason = "for keys that are used as they are")]
     pub(crate) fn expose(&self) -> &[u8] {
         &self.bytes
     }

@@ -3,6 +3,8 @@
 //! The numbers of a request are exact: whoever changes one, for better or worse, sees it here and writes the new one
 //! down.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 use std::{
     pin::pin,
     task::{Context, Poll, Waker},

@@ -89,9 +89,9 @@ struct Answer {
 impl ResponseHeaders for Answer {
     fn each(&self, _: &str, _: &mut dyn FnMut(&[u8])) {}
 
-    fn set(&mut self, _: &'static str, _: &str) {}
+    fn set(&mut self, _: &str, _: &str) {}
 
-    fn append(&mut self, name: &'static str, value: &str) {
+    fn append(&mut self, name: &str, value: &str) {
         if name == "set-cookie" {
             self.set_cookie = value.into();
         }
