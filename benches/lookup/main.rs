@@ -6,10 +6,12 @@
 //! | `payload` | what a session holds |
 //! | `limit` | the least: a bare map of bytes |
 //! | `memory` | the memory store, bare and behind the manager |
+//! | `tokens` | the stores whose clients carry the session |
 //! | `resident` | the bytes that a session takes, with `-- --resident` |
 //! | `visitors` | requests without any framework |
 //!
-//! A group is named `lookup/memory/100000/cart`: the work, the store, the number of sessions, the payload. Every
+//! A group is named `lookup/memory/100000/cart`: the work, the store, the number of sessions where it matters, the
+//! payload. Every
 //! group measures its own limits, because only ratios taken in the same minute mean anything. Sessions are visited in
 //! random order. `scripts/bench` runs this and prints the ratios.
 
@@ -17,6 +19,7 @@ mod limit;
 mod memory;
 mod payload;
 mod resident;
+mod tokens;
 mod visitors;
 
 use std::time::Duration;
@@ -44,14 +47,17 @@ fn main() {
         .measurement_time(Duration::from_secs(2))
         .configure_from_args();
     for &sessions in sizes() {
+        for payload in Payload::TWO {
+            let name = |work| format!("{work}/memory/{sessions}/{}", payload.name());
+            memory::lookup(&mut criterion.benchmark_group(name("lookup")), sessions, payload);
+            memory::save(&mut criterion.benchmark_group(name("save")), sessions, payload);
+        }
+    }
+    for way in tokens::WAYS {
         for payload in Payload::ALL {
-            memory::lookup(&mut group(&mut criterion, "lookup/memory", sessions, payload), sessions, payload);
-            memory::save(&mut group(&mut criterion, "save/memory", sessions, payload), sessions, payload);
+            let name = format!("lookup/{}/{}", way.name, payload.name());
+            tokens::lookup(&mut criterion.benchmark_group(name), &way, payload);
         }
     }
     criterion.final_summary();
-}
-
-fn group<'a>(criterion: &'a mut Criterion, work: &str, sessions: usize, payload: Payload) -> Group<'a> {
-    criterion.benchmark_group(format!("{work}/{sessions}/{}", payload.name()))
 }

@@ -45,11 +45,13 @@ pub(crate) fn save(group: &mut Group<'_>, sessions: usize, payload: Payload) {
     visit(group, "manager, get and insert", cookies, |cookie| house.request(cookie, get_and_insert));
 }
 
-fn read(session: &Session) -> u32 {
+/// Reads the one key.
+pub(crate) fn read(session: &Session) -> u32 {
     session.get(VISITS).expect("it is a number").expect("it is there")
 }
 
-fn update(session: &Session) -> u32 {
+/// Changes the one key.
+pub(crate) fn update(session: &Session) -> u32 {
     let count = |visits: &mut u32| {
         *visits += 1;
         *visits

@@ -1,4 +1,4 @@
-//! What a session holds: two sizes, with one small number among the rest.
+//! What a session holds: three sizes, with one small number among the rest.
 
 use std::ops::Range;
 
@@ -11,6 +11,8 @@ pub(crate) enum Payload {
     Small,
     /// The same and a cart of ten items: 930 bytes.
     Cart,
+    /// The same with thirty-two items: 2.8 kB. Only for stores whose work grows with it.
+    Large,
 }
 
 /// The one key that is read and changed. Its number always has seven digits.
@@ -20,12 +22,16 @@ pub(crate) const VISITS: &str = "visits";
 pub(crate) const FIRST_VISIT: u32 = 1_000_000;
 
 impl Payload {
-    pub(crate) const ALL: [Self; 2] = [Self::Small, Self::Cart];
+    /// Those of stores that only hand records around: a third size would show nothing new.
+    pub(crate) const TWO: [Self; 2] = [Self::Small, Self::Cart];
+
+    pub(crate) const ALL: [Self; 3] = [Self::Small, Self::Cart, Self::Large];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Small => "small",
             Self::Cart => "cart",
+            Self::Large => "large",
         }
     }
 
@@ -38,8 +44,13 @@ impl Payload {
             ("csrf", json!("0f1e2d3c4b5a69788796a5b4c3d2e1f0")),
             ("roles", json!(["editor", "reader"])),
         ];
-        if let Self::Cart = self {
-            values.push(("cart", (0..10).map(item).collect()));
+        let items = match self {
+            Self::Small => 0,
+            Self::Cart => 10,
+            Self::Large => 32,
+        };
+        if items > 0 {
+            values.push(("cart", (0..items).map(item).collect()));
         }
         values
     }

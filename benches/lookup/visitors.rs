@@ -48,6 +48,11 @@ pub(crate) fn request<T>(
 
 /// Begins a session that holds these values.
 pub(crate) fn visitor(sessions: &SessionManager, values: &[(&'static str, Value)]) -> CookieHeader {
+    *begin(sessions, values).0.first_chunk().expect("a session was begun")
+}
+
+/// Begins a session that holds these values: the `Cookie` header of its visitor, and the token alone.
+pub(crate) fn begin(sessions: &SessionManager, values: &[(&'static str, Value)]) -> (Vec<u8>, Vec<u8>) {
     let ((), finished) = request(sessions, b"", |session| {
         for (key, value) in values {
             session.insert(*key, value).expect("the payload fits");
@@ -55,7 +60,9 @@ pub(crate) fn visitor(sessions: &SessionManager, values: &[(&'static str, Value)
     });
     let mut answer = Answer::default();
     finished.apply(&mut answer);
-    *answer.set_cookie.first_chunk().expect("a session was begun")
+    let parts = answer.cookies.iter().map(|pair| pair.split_once('=').expect("it is a cookie").1);
+    let token: String = parts.map(|part| part.split_once('~').map_or(part, |(_, part)| part)).collect();
+    (answer.cookies.join("; ").into_bytes(), token.into_bytes())
 }
 
 /// The token in a cookie.
@@ -80,10 +87,10 @@ impl RequestHeaders for Cookies<'_> {
     }
 }
 
-/// The headers of a response, of which only one matters.
+/// The headers of a response, of which only its cookies matter.
 #[derive(Default)]
 struct Answer {
-    set_cookie: Vec<u8>,
+    cookies: Vec<String>,
 }
 
 impl ResponseHeaders for Answer {
@@ -93,7 +100,7 @@ impl ResponseHeaders for Answer {
 
     fn append(&mut self, name: &str, value: &str) {
         if name == "set-cookie" {
-            self.set_cookie = value.into();
+            self.cookies.extend(value.split(';').next().map(str::to_owned));
         }
     }
 }

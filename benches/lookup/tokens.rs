@@ -1,0 +1,147 @@
+//! The stores whose clients carry the session, beside the same work by hand.
+
+use std::hint::black_box;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use cloakroom::{
+    SessionManager, SessionStore,
+    keyring::{KeyRing, SecretKey},
+    store::{Cipher, EncryptedCookieStore, Loaded, Presented, SignedCookieStore},
+    time::{Clock as _, SystemClock},
+};
+use ring::{
+    aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hmac,
+};
+use serde::Deserialize;
+
+use crate::{
+    Group,
+    memory::{read, update},
+    payload::{Payload, VISITS},
+    visitors::{begin, request},
+};
+
+/// A way to carry a session: how the store is made, and what it takes by hand.
+pub(crate) struct Way {
+    pub(crate) name: &'static str,
+    house: fn(Payload) -> House,
+    by_hand: fn(&[u8]) -> Box<dyn Fn() -> u32>,
+}
+
+/// Every way.
+pub(crate) const WAYS: [Way; 3] = [
+    Way {
+        name: "encrypted-cookie",
+        house: |payload| House::new(EncryptedCookieStore::new(&keys()).max_token(MAX_TOKEN), payload),
+        by_hand: |text| opened_by_hand(&AES_256_GCM, text),
+    },
+    Way {
+        name: "encrypted-cookie-chacha",
+        house: |payload| {
+            let store = EncryptedCookieStore::new(&keys()).cipher(Cipher::ChaCha20Poly1305);
+            House::new(store.max_token(MAX_TOKEN), payload)
+        },
+        by_hand: |text| opened_by_hand(&CHACHA20_POLY1305, text),
+    },
+    Way {
+        name: "signed-cookie",
+        house: |payload| House::new(SignedCookieStore::new(&keys()).max_token(MAX_TOKEN), payload),
+        by_hand: verified_by_hand,
+    },
+];
+
+const MAX_TOKEN: usize = 16 * 1024;
+
+/// Reads one key of a session, and changes it.
+pub(crate) fn lookup(group: &mut Group<'_>, way: &Way, payload: Payload) {
+    let by_hand = (way.by_hand)(&payload.text().0);
+    group.bench_function("limit", |bencher| bencher.iter(&by_hand));
+    let house = (way.house)(payload);
+    group.bench_function("load_now, one key read", |bencher| bencher.iter(|| house.load_now()));
+    group.bench_function("manager, one key read", |bencher| {
+        bencher.iter(|| black_box(request(&house.sessions, &house.cookies, read)).0);
+    });
+    group.bench_function("manager, update", |bencher| {
+        bencher.iter(|| black_box(request(&house.sessions, &house.cookies, update)).0);
+    });
+}
+
+fn keys() -> KeyRing {
+    KeyRing::new(SecretKey::generate().expect("there is randomness"))
+}
+
+/// A store, a manager, and the cookies of one session.
+struct House {
+    store: Box<dyn SessionStore>,
+    sessions: SessionManager,
+    cookies: Vec<u8>,
+    token: Vec<u8>,
+}
+
+impl House {
+    fn new<S: SessionStore + Clone>(store: S, payload: Payload) -> Self {
+        let sessions = SessionManager::new(store.clone());
+        let (cookies, token) = begin(&sessions, &payload.values());
+        Self { store: Box::new(store), sessions, cookies, token }
+    }
+
+    fn load_now(&self) -> u32 {
+        let loaded = self.store.load_now(Presented::new(black_box(&self.token)), SystemClock.now());
+        let Some(Ok(Loaded::Live { record, .. })) = loaded else { panic!("the session is live") };
+        serde_json::from_slice(record.data().get(VISITS).expect("it is there")).expect("it is a number")
+    }
+}
+
+/// What an application would declare for the payload.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "decoded, as an application would, and not looked at")]
+struct Typed {
+    user: u64,
+    name: String,
+    visits: u32,
+    csrf: String,
+    roles: Vec<String>,
+    #[serde(default)]
+    cart: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "decoded, as an application would, and not looked at")]
+struct Item {
+    sku: String,
+    name: String,
+    quantity: u32,
+    cents: u32,
+}
+
+fn visits(text: &[u8]) -> u32 {
+    serde_json::from_slice::<Typed>(text).expect("it is of the type").visits
+}
+
+/// AEAD, base64 and typed JSON, with a prepared key.
+fn opened_by_hand(algorithm: &'static ring::aead::Algorithm, text: &[u8]) -> Box<dyn Fn() -> u32> {
+    let key = LessSafeKey::new(UnboundKey::new(algorithm, &[7; 32]).expect("the key has 32 bytes"));
+    let nonce = || Nonce::assume_unique_for_key([7; NONCE_LEN]);
+    let mut bytes = text.to_vec();
+    key.seal_in_place_append_tag(nonce(), Aad::from(b"context"), &mut bytes).expect("it is short");
+    let token = URL_SAFE_NO_PAD.encode(bytes);
+    Box::new(move || {
+        let mut bytes = URL_SAFE_NO_PAD.decode(black_box(&token)).expect("it is base64");
+        visits(key.open_in_place(nonce(), Aad::from(b"context"), &mut bytes).expect("it is genuine"))
+    })
+}
+
+/// HMAC, base64 and typed JSON, with a prepared key.
+fn verified_by_hand(text: &[u8]) -> Box<dyn Fn() -> u32> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+    let mut bytes = text.to_vec();
+    bytes.extend_from_slice(hmac::sign(&key, text).as_ref());
+    let token = URL_SAFE_NO_PAD.encode(bytes);
+    Box::new(move || {
+        let bytes = URL_SAFE_NO_PAD.decode(black_box(&token)).expect("it is base64");
+        let (text, tag) = bytes.split_last_chunk::<32>().expect("it has a tag");
+        hmac::verify(&key, text, tag).expect("it is genuine");
+        visits(text)
+    })
+}
