@@ -4,7 +4,10 @@
 //! | --- | --- |
 //! | `mod` | [`TokenStore`]: the one store behind all of them, and [`Seal`], what they differ in |
 //! | `envelope` | the form of the tokens of the two cookie stores |
+//! | `keys` | the keys of a ring, ready for use by the two |
 //! | `encrypted` | [`EncryptedCookieStore`] |
+//! | `cipher` | its algorithms |
+//! | `epochs` | its keys, and how long each is used |
 //! | `signed` | [`SignedCookieStore`] |
 //!
 //! # What is hostile
@@ -16,8 +19,11 @@
 //! token can be presented again; and of two responses that overtake each other the one that arrives last wins, which may
 //! bring an older state back. Its [`Guarantees`] say so.
 
+mod cipher;
 mod encrypted;
 mod envelope;
+mod epochs;
+mod keys;
 mod signed;
 
 use std::fmt;
@@ -25,7 +31,8 @@ use std::fmt;
 use async_trait::async_trait;
 
 pub use self::{
-    encrypted::{Cipher, Encrypted, EncryptedCookieStore},
+    cipher::Cipher,
+    encrypted::{Encrypted, EncryptedCookieStore},
     signed::{Signed, SignedCookieStore},
 };
 use super::{
@@ -35,13 +42,10 @@ use super::{
 use crate::{
     error::{StoreError, StoreErrorKind},
     id::SessionId,
+    random::NoRandomness,
     record::{Record, Version},
     time::Timestamp,
 };
-
-/// The longest token of a cookie store, unless chosen otherwise: with the other cookies of a site it stays below the
-/// 8 KiB that servers accept as a header.
-const DEFAULT_MAX_TOKEN: usize = 7 * 1024;
 
 /// How a store of this kind turns records into tokens and back.
 pub trait Seal: fmt::Debug + Send + Sync + 'static {
@@ -142,4 +146,13 @@ fn too_large(size: usize, limit: usize) -> StoreError {
             "the session's token would have {size} bytes, but at most {limit} are allowed; keep large values elsewhere"
         ),
     )
+}
+
+fn cannot_seal() -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, "the session cannot be sealed")
+}
+
+fn no_randomness(error: NoRandomness) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "a token cannot be sealed without randomness")
+        .with_source(error)
 }
