@@ -193,6 +193,7 @@ impl SecretKey {
         Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(&*self.bytes))
     }
 
+    #[cfg(feature = "jwt")]
     pub(crate) fn expose(&self) -> &[u8] {
         &self.bytes
     }

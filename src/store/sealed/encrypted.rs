@@ -7,12 +7,11 @@
 use std::sync::Arc;
 
 use super::{
-    Seal, TokenStore, cannot_seal,
+    Seal, TokenStore,
     cipher::{Cipher, NONCE_LEN, TAG_LEN},
-    envelope::{Envelope, Format, HEADER},
-    epochs::{EPOCH_LEN, Epochs},
+    envelope::{Envelope, Format, HEADER, cannot_seal},
+    epochs::{EPOCH_LEN, Epochs, no_randomness},
     keys::SealKeys,
-    no_randomness,
 };
 use crate::{
     error::StoreError,

@@ -10,9 +10,9 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::{cannot_seal, too_large};
+use super::too_large;
 use crate::{
-    error::StoreError,
+    error::{StoreError, StoreErrorKind},
     keyring::KeyId,
     record::{MAX_SUBJECT_LEN, Record, SEALED_OVERHEAD},
     store::Token,
@@ -133,6 +133,10 @@ impl Envelope {
     fn header(&self, bytes: &[u8]) -> Option<Header> {
         Header::read(bytes).filter(|header| self.formats.contains(&header.format))
     }
+}
+
+pub(super) fn cannot_seal() -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, "the session cannot be sealed")
 }
 
 /// How many letters so many bytes have.

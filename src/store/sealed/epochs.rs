@@ -13,8 +13,16 @@ use std::{
     },
 };
 
-use super::{cannot_seal, cipher::CipherKey, envelope::Header, keys::SealKey, no_randomness};
-use crate::{error::StoreError, keyring::Derivation, random::Random};
+use super::{
+    cipher::CipherKey,
+    envelope::{Header, cannot_seal},
+    keys::SealKey,
+};
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    keyring::Derivation,
+    random::{NoRandomness, Random},
+};
 
 /// After so many tokens a store draws another epoch: long before random nonces under one key could meet.
 const SEALS_PER_EPOCH: u64 = 1 << 24;
@@ -124,5 +132,130 @@ impl Epochs {
 impl fmt::Debug for Epochs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Epochs").field("seals_per_epoch", &self.seals_per_epoch).finish_non_exhaustive()
+    }
+}
+
+pub(super) fn no_randomness(error: NoRandomness) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "a token cannot be sealed without randomness")
+        .with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, sync::atomic::AtomicBool, thread};
+
+    use super::*;
+    use crate::{
+        keyring::{KeyRing, SecretKey},
+        random::SystemRandom,
+        store::sealed::{envelope::Format, keys::SealKeys},
+    };
+
+    const FORMATS: [Format; 2] = [Format::Aes256Gcm, Format::ChaCha20Poly1305];
+
+    fn epochs(seals_per_epoch: u64) -> Epochs {
+        Epochs { seals_per_epoch, ..Epochs::new() }
+    }
+
+    fn keys() -> SealKeys<Derivation> {
+        let ring = KeyRing::new(SecretKey::generate().unwrap());
+        SealKeys::new(&ring, &FORMATS, |secret, _| secret.derivation())
+    }
+
+    fn remembered(epochs: &Epochs) -> usize {
+        epochs.remembered.read().unwrap().len()
+    }
+
+    fn id(n: usize) -> EpochId {
+        u128::try_from(n).unwrap().to_le_bytes()
+    }
+
+    #[test]
+    fn an_epoch_is_used_exactly_so_often_and_its_tokens_open_after_it() {
+        let (epochs, keys, random) = (epochs(3), keys(), SystemRandom::new());
+        let seals: Vec<EpochId> =
+            (0..7).map(|_| epochs.to_seal(keys.active(), &random).unwrap().id).collect();
+        assert!(seals[..3].iter().all(|id| *id == seals[0]));
+        assert!(seals[3..6].iter().all(|id| *id == seals[3] && *id != seals[0]));
+        assert!(seals[6] != seals[3] && seals[6] != seals[0]);
+
+        let stranger = Epochs::new();
+        for id in &seals {
+            assert_eq!(epochs.open(keys.active(), id, |_| Some(())), Some(()));
+            assert_eq!(stranger.open(keys.active(), id, |_| Some(())), Some(()));
+        }
+        assert_eq!((remembered(&epochs), remembered(&stranger)), (3, 3));
+    }
+
+    #[test]
+    fn threads_never_seal_more_under_one_epoch_than_allowed_and_draw_no_more_epochs_than_needed() {
+        let (epochs, keys, random) = (epochs(100), keys(), SystemRandom::new());
+        let seals =
+            || (0..1000).map(|_| epochs.to_seal(keys.active(), &random).unwrap().id).collect::<Vec<_>>();
+        let mut counts = HashMap::new();
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(seals)).collect();
+            for id in threads.into_iter().flat_map(|thread| thread.join().unwrap()) {
+                *counts.entry(id).or_insert(0) += 1;
+            }
+        });
+        assert_eq!(counts.len(), 80);
+        assert!(counts.values().all(|count| *count == 100), "{counts:?}");
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_forged_tokens() {
+        let (epochs, keys) = (Epochs::new(), keys());
+        for n in 0..2 * REMEMBERED {
+            assert_eq!(epochs.open(keys.active(), &id(n), |_| None::<()>), None);
+        }
+        assert_eq!(remembered(&epochs), 0);
+    }
+
+    #[test]
+    fn of_genuine_tokens_the_newest_epochs_are_remembered() {
+        let (epochs, keys) = (Epochs::new(), keys());
+        for n in 0..2 * REMEMBERED {
+            assert!(epochs.open(keys.active(), &id(n), |_| Some(())).is_some());
+            assert!(epochs.open(keys.active(), &id(n), |_| Some(())).is_some());
+        }
+        assert_eq!(remembered(&epochs), REMEMBERED);
+        assert!(epochs.known(keys.active().header, &id(REMEMBERED)).is_some());
+        assert!(epochs.known(keys.active().header, &id(REMEMBERED - 1)).is_none());
+    }
+
+    #[test]
+    fn an_epoch_belongs_to_one_header() {
+        let (epochs, keys, random) = (Epochs::new(), keys(), SystemRandom::new());
+        let mut other = keys.clone();
+        other.activate(Format::ChaCha20Poly1305);
+        let aes = epochs.to_seal(keys.active(), &random).unwrap();
+        assert!(epochs.known(other.active().header, &aes.id).is_none());
+        let chacha = epochs.to_seal(other.active(), &random).unwrap();
+        assert_ne!(aes.id, chacha.id);
+        assert_eq!(chacha.header, other.active().header);
+    }
+
+    /// A source that fails, then works.
+    #[derive(Debug, Default)]
+    struct Failing(AtomicBool);
+
+    impl Random for Failing {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), NoRandomness> {
+            if self.0.load(Ordering::Relaxed) { SystemRandom::new().fill(bytes) } else { Err(NoRandomness) }
+        }
+    }
+
+    #[test]
+    fn without_randomness_nothing_is_sealed_and_the_next_attempt_draws_again() {
+        let (epochs, keys, random) = (epochs(1), keys(), Failing::default());
+        let refused = epochs.to_seal(keys.active(), &random).map(|_| ()).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
+        random.0.store(true, Ordering::Relaxed);
+        let first = epochs.to_seal(keys.active(), &random).unwrap().id;
+        random.0.store(false, Ordering::Relaxed);
+        assert!(epochs.to_seal(keys.active(), &random).is_err(), "a used-up epoch is not used again");
+        random.0.store(true, Ordering::Relaxed);
+        assert_ne!(epochs.to_seal(keys.active(), &random).unwrap().id, first);
     }
 }

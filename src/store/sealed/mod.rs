@@ -5,10 +5,10 @@
 //! | `mod` | [`TokenStore`]: the one store behind all of them, and [`Seal`], what they differ in |
 //! | `envelope` | the form of the tokens of the two cookie stores |
 //! | `keys` | the keys of a ring, ready for use by the two |
-//! | `encrypted` | [`EncryptedCookieStore`] |
+//! | `encrypted` | `EncryptedCookieStore` |
 //! | `cipher` | its algorithms |
 //! | `epochs` | its keys, and how long each is used |
-//! | `signed` | [`SignedCookieStore`] |
+//! | `signed` | `SignedCookieStore` |
 //!
 //! # What is hostile
 //! Every byte of a token, its length included. It is authenticated before anything in it is read; what is read then was
@@ -19,17 +19,24 @@
 //! token can be presented again; and of two responses that overtake each other the one that arrives last wins, which may
 //! bring an older state back. Its [`Guarantees`] say so.
 
+#[cfg(feature = "cookie-store")]
 mod cipher;
+#[cfg(feature = "cookie-store")]
 mod encrypted;
+#[cfg(feature = "cookie-store")]
 mod envelope;
+#[cfg(feature = "cookie-store")]
 mod epochs;
+#[cfg(feature = "cookie-store")]
 mod keys;
+#[cfg(feature = "cookie-store")]
 mod signed;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "cookie-store")]
 pub use self::{
     cipher::Cipher,
     encrypted::{Encrypted, EncryptedCookieStore},
@@ -39,10 +46,11 @@ use super::{
     Absence, Created, Cx, Ended, Guarantees, Index, LateResponse, Loaded, Presented, Reach, Replaced,
     Revocation, SessionStore, Token, TokenForm, Updates,
 };
+#[cfg(feature = "cookie-store")]
+use crate::error::StoreErrorKind;
 use crate::{
-    error::{StoreError, StoreErrorKind},
+    error::StoreError,
     id::SessionId,
-    random::NoRandomness,
     record::{Record, Version},
     time::Timestamp,
 };
@@ -78,8 +86,8 @@ pub trait Seal: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// A store whose clients carry the session; see the names by which it is used: [`EncryptedCookieStore`],
-/// [`SignedCookieStore`].
+/// A store whose clients carry the session; see the names by which it is used: `EncryptedCookieStore`,
+/// `SignedCookieStore`.
 #[derive(Debug, Clone)]
 pub struct TokenStore<S> {
     seal: S,
@@ -139,6 +147,7 @@ impl<S: Seal> SessionStore for TokenStore<S> {
     }
 }
 
+#[cfg(feature = "cookie-store")]
 fn too_large(size: usize, limit: usize) -> StoreError {
     StoreError::new(
         StoreErrorKind::TooLarge { size, limit },
@@ -146,13 +155,4 @@ fn too_large(size: usize, limit: usize) -> StoreError {
             "the session's token would have {size} bytes, but at most {limit} are allowed; keep large values elsewhere"
         ),
     )
-}
-
-fn cannot_seal() -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, "the session cannot be sealed")
-}
-
-fn no_randomness(error: NoRandomness) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, "a token cannot be sealed without randomness")
-        .with_source(error)
 }
