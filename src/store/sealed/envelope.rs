@@ -92,17 +92,16 @@ impl Envelope {
         let Some(start) = token.get(..16) else { return false };
         let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let mut bytes = [0; 12];
-        (encoded_len(self.overhead)..=self.longest).contains(&token.len())
-            && token.len() % 4 != 1
+        self.has_length(token)
             && token.iter().all(letter)
             && URL_SAFE_NO_PAD.decode_slice(start, &mut bytes).is_ok()
             && self.header(&bytes).is_some()
     }
 
-    /// The header of a token and all its bytes; `None` unless it is canonical base64url, not too long, and of one of
-    /// the formats.
+    /// The header of a token and all its bytes; `None` unless it is canonical base64url, neither too long nor too short,
+    /// and of one of the formats.
     pub(super) fn open(&self, token: &[u8]) -> Option<(Header, Vec<u8>)> {
-        if token.len() > self.longest {
+        if !self.has_length(token) {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
@@ -128,6 +127,11 @@ impl Envelope {
     /// The largest session data that fit even beside the longest subject.
     pub(super) const fn max_data(&self) -> usize {
         decoded_len(self.longest).saturating_sub(self.overhead + SEALED_OVERHEAD + MAX_SUBJECT_LEN)
+    }
+
+    fn has_length(&self, token: &[u8]) -> bool {
+        // No bytes have one letter more than a multiple of four.
+        token.len() % 4 != 1 && (encoded_len(self.overhead)..=self.longest).contains(&token.len())
     }
 
     fn header(&self, bytes: &[u8]) -> Option<Header> {
