@@ -10,7 +10,17 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use crate::{keyring::KeyId, store::Token};
+use super::too_large;
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    keyring::KeyId,
+    record::{MAX_SUBJECT_LEN, Record, SEALED_OVERHEAD},
+    store::Token,
+};
+
+/// The longest token of a cookie store, unless chosen otherwise: with the other cookies of a site it stays below the
+/// 8 KiB that servers accept as a header.
+const DEFAULT_LONGEST: usize = 7 * 1024;
 
 /// How a body is sealed. Numbers are never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,58 +64,102 @@ impl Header {
         out.extend_from_slice(self.key.as_bytes());
     }
 
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+    fn read(bytes: &[u8]) -> Option<Self> {
         let ([format, key @ ..], _) = bytes.split_first_chunk::<HEADER>()?;
         Some(Self { format: Format::of(*format)?, key: KeyId::from_bytes(*key) })
     }
 }
 
-/// The bytes of a token; `None` unless it is canonical base64url of at most `longest` letters.
-pub(super) fn decode(token: &[u8], longest: usize) -> Option<Vec<u8>> {
-    if token.len() > longest {
-        return None;
+/// What the tokens of one store look like.
+#[derive(Debug, Clone)]
+pub(super) struct Envelope {
+    formats: &'static [Format],
+    /// The bytes of a token beside its record.
+    overhead: usize,
+    /// The letters of the longest token.
+    pub(super) longest: usize,
+}
+
+impl Envelope {
+    /// `seal_len` is the number of bytes that a seal adds to a record.
+    pub(super) const fn new(formats: &'static [Format], seal_len: usize) -> Self {
+        Self { formats, overhead: HEADER + seal_len, longest: DEFAULT_LONGEST }
     }
-    URL_SAFE_NO_PAD.decode(token).ok()
+
+    /// Whether a token has the letters, the length and the header of one of the formats.
+    pub(super) fn recognises(&self, token: &[u8]) -> bool {
+        // Sixteen letters are twelve bytes: the header is among them.
+        let Some(start) = token.get(..16) else { return false };
+        let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let mut bytes = [0; 12];
+        self.has_length(token)
+            && token.iter().all(letter)
+            && URL_SAFE_NO_PAD.decode_slice(start, &mut bytes).is_ok()
+            && self.header(&bytes).is_some()
+    }
+
+    /// The header of a token and all its bytes; `None` unless it is canonical base64url, neither too long nor too short,
+    /// and of one of the formats.
+    pub(super) fn open(&self, token: &[u8]) -> Option<(Header, Vec<u8>)> {
+        if !self.has_length(token) {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        Some((self.header(&bytes)?, bytes))
+    }
+
+    /// The first bytes of a token, with room for the rest.
+    pub(super) fn begin(&self, header: Header, record: &Record) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.overhead + SEALED_OVERHEAD + record.variable_len());
+        header.write(&mut bytes);
+        bytes
+    }
+
+    /// The token of these bytes, unless it is too long.
+    pub(super) fn close(&self, bytes: &[u8]) -> Result<Token, StoreError> {
+        let letters = encoded_len(bytes.len());
+        if letters > self.longest {
+            return Err(too_large(letters, self.longest));
+        }
+        Token::new(URL_SAFE_NO_PAD.encode(bytes)).ok_or_else(cannot_seal)
+    }
+
+    /// The largest session data that fit even beside the longest subject.
+    pub(super) const fn max_data(&self) -> usize {
+        decoded_len(self.longest).saturating_sub(self.overhead + SEALED_OVERHEAD + MAX_SUBJECT_LEN)
+    }
+
+    fn has_length(&self, token: &[u8]) -> bool {
+        // No bytes have one letter more than a multiple of four.
+        token.len() % 4 != 1 && (encoded_len(self.overhead)..=self.longest).contains(&token.len())
+    }
+
+    fn header(&self, bytes: &[u8]) -> Option<Header> {
+        Header::read(bytes).filter(|header| self.formats.contains(&header.format))
+    }
 }
 
-/// Whether a token has the letters and the header of one of these formats.
-pub(super) fn is_of(token: &[u8], formats: &[Format], longest: usize) -> bool {
-    // Sixteen letters are twelve bytes: the header is among them.
-    let Some(start) = token.get(..16) else { return false };
-    let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let mut bytes = [0; 12];
-    token.len() <= longest
-        && token.iter().all(letter)
-        && URL_SAFE_NO_PAD.decode_slice(start, &mut bytes).is_ok()
-        && Header::read(&bytes).is_some_and(|header| formats.contains(&header.format))
-}
-
-/// The token of these bytes.
-pub(super) fn encode(bytes: &[u8]) -> Option<Token> {
-    Token::new(URL_SAFE_NO_PAD.encode(bytes))
+pub(super) fn cannot_seal() -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, "the session cannot be sealed")
 }
 
 /// How many letters so many bytes have.
-pub(super) const fn encoded_len(bytes: usize) -> usize {
+const fn encoded_len(bytes: usize) -> usize {
     (bytes * 4).div_ceil(3)
 }
 
 /// How many bytes so many letters have.
-pub(super) const fn decoded_len(letters: usize) -> usize {
-    letters * 3 / 4
-}
-
-/// What a seal is bound to besides its body: the header, and the purpose that the store was given.
-pub(super) fn associated_data(header: Header, context: &str) -> Vec<u8> {
-    let mut data = b"cloakroom session v1\0".to_vec();
-    header.write(&mut data);
-    data.extend_from_slice(context.as_bytes());
-    data
+const fn decoded_len(letters: usize) -> usize {
+    letters / 4 * 3 + letters % 4 * 3 / 4
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn envelope() -> Envelope {
+        Envelope::new(&[Format::HmacSha256], 3)
+    }
 
     #[test]
     fn lengths_agree_with_the_encoder() {
@@ -114,14 +168,46 @@ mod tests {
             assert_eq!(encoded_len(bytes), letters);
             assert_eq!(decoded_len(letters), bytes);
         }
+        assert_eq!(decoded_len(usize::MAX), usize::MAX / 4 * 3 + 2);
     }
 
     #[test]
     fn only_canonical_letters_are_read() {
-        assert!(decode(b"AAAA", 100).is_some());
-        for bad in [&b"AAA="[..], b"AAB", b"A+AA", b"A/AA", b"A AA", b"AAAAA", b"\xff\xff\xff\xff"] {
-            assert!(decode(bad, 100).is_none(), "{bad:?}");
+        let token = URL_SAFE_NO_PAD.encode([3, 1, 2, 3, 4, 5, 6, 7, 8, 255, 254, 253, 252]);
+        assert_eq!(token, "AwECAwQFBgcI__79_A");
+        assert!(envelope().open(token.as_bytes()).is_some());
+        for bad in [
+            "AwECAwQFBgcI__79_A==", // padded
+            "AwECAwQFBgcI__79_B",   // a bit that stands for nothing
+            "AwECAwQFBgcI//79/A",   // the other alphabet
+            "AwECAwQFBgcI__79_",    // a letter short
+            "AwECAwQFBgcI__79_AA\n",
+            " AwECAwQFBgcI__79_A",
+            "AwECAwQF",           // no whole header
+            "AQECAwQFBgcI__79_A", // another format
+            "BAECAwQFBgcI__79_A", // no format
+            "",
+        ] {
+            assert!(envelope().open(bad.as_bytes()).is_none(), "{bad:?}");
         }
-        assert!(decode(b"AAAA", 3).is_none());
+        let short = Envelope { longest: token.len() - 1, ..envelope() };
+        assert!(short.open(token.as_bytes()).is_none());
+    }
+
+    #[test]
+    fn whatever_opens_is_recognised_and_lengths_that_cannot_be_are_not() {
+        let token = URL_SAFE_NO_PAD.encode([3; 12]);
+        assert!(envelope().recognises(token.as_bytes()));
+        assert!(envelope().open(token.as_bytes()).is_some());
+        assert!(!envelope().recognises(&token.as_bytes()[..15]), "shorter than any token");
+        assert!(!envelope().recognises(format!("{token}A").as_bytes()), "no bytes have so many letters");
+        assert!(!envelope().recognises(format!("{token}A=").as_bytes()));
+        assert!(!Envelope { longest: 15, ..envelope() }.recognises(token.as_bytes()));
+    }
+
+    #[test]
+    fn no_limit_is_too_large_or_too_small_to_reckon_with() {
+        assert_eq!(Envelope { longest: 0, ..envelope() }.max_data(), 0);
+        assert!(Envelope { longest: usize::MAX, ..envelope() }.max_data() > usize::MAX / 2);
     }
 }

@@ -4,39 +4,51 @@
 //! | --- | --- |
 //! | `mod` | [`TokenStore`]: the one store behind all of them, and [`Seal`], what they differ in |
 //! | `envelope` | the form of the tokens of the two cookie stores |
-//! | `encrypted` | [`EncryptedCookieStore`] |
-//! | `signed` | [`SignedCookieStore`] |
+//! | `keys` | the keys of a ring, ready for use by the two |
+//! | `encrypted` | `EncryptedCookieStore` |
+//! | `cipher` | its algorithms |
+//! | `epochs` | its keys, and how long each is used |
+//! | `signed` | `SignedCookieStore` |
 //!
 //! # What is hostile
 //! Every byte of a token, its length included. It is authenticated before anything in it is read; what is read then was
 //! written by a server that holds the key.
 
+#[cfg(feature = "cookie-store")]
+mod cipher;
+#[cfg(feature = "cookie-store")]
 mod encrypted;
+#[cfg(feature = "cookie-store")]
 mod envelope;
+#[cfg(feature = "cookie-store")]
+mod epochs;
+#[cfg(feature = "cookie-store")]
+mod keys;
+#[cfg(feature = "cookie-store")]
 mod signed;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "cookie-store")]
 pub use self::{
-    encrypted::{Cipher, Encrypted, EncryptedCookieStore},
+    cipher::Cipher,
+    encrypted::{Encrypted, EncryptedCookieStore},
     signed::{Signed, SignedCookieStore},
 };
 use super::{
     Absence, Created, Cx, Ended, Guarantees, Index, LateResponse, Loaded, Presented, Reach, Replaced,
     Revocation, SessionStore, Token, TokenForm, Updates,
 };
+#[cfg(feature = "cookie-store")]
+use crate::error::StoreErrorKind;
 use crate::{
-    error::{StoreError, StoreErrorKind},
+    error::StoreError,
     id::SessionId,
     record::{Record, Version},
     time::Timestamp,
 };
-
-/// The longest token of a cookie store, unless chosen otherwise: with the other cookies of a site it stays below the
-/// 8 KiB that servers accept as a header.
-const DEFAULT_MAX_TOKEN: usize = 7 * 1024;
 
 /// How a store of this kind turns records into tokens and back.
 pub trait Seal: fmt::Debug + Send + Sync + 'static {
@@ -69,8 +81,8 @@ pub trait Seal: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// A store whose clients carry the session; see the names by which it is used: [`EncryptedCookieStore`],
-/// [`SignedCookieStore`].
+/// A store whose clients carry the session; see the names by which it is used: `EncryptedCookieStore`,
+/// `SignedCookieStore`.
 ///
 /// # What such a store cannot do
 /// It has no power over what clients hold. A copied token stays good until it expires, a log-out included; an older
@@ -148,6 +160,7 @@ impl<S: Seal> SessionStore for TokenStore<S> {
     }
 }
 
+#[cfg(feature = "cookie-store")]
 fn too_large(size: usize, limit: usize) -> StoreError {
     StoreError::new(
         StoreErrorKind::TooLarge { size, limit },

