@@ -42,6 +42,17 @@ impl Data {
         Ok(Self(Some(bytes.into())))
     }
 
+    /// The values of these entries, each a key and its JSON text; `None` if a key or a value is too long to be written
+    /// down. The caller knows that no key comes twice.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn from_entries<'a>(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Self> {
+        let mut bytes = Vec::new();
+        for (key, value) in entries {
+            push(&mut bytes, key.as_bytes(), value.as_bytes())?;
+        }
+        Some(Self((!bytes.is_empty()).then(|| bytes.into())))
+    }
+
     /// The whole buffer.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -82,15 +93,10 @@ impl Data {
     /// The same values with `key` set to the JSON text `value`; `None` if either is too long to be written down.
     #[must_use]
     pub fn with(&self, key: &str, value: &[u8]) -> Option<Self> {
-        let key_len = u8::try_from(key.len()).ok()?;
-        let value_len = u32::try_from(value.len()).ok()?;
         let mut bytes = Vec::with_capacity(self.len() + HEADER + key.len() + value.len());
         let (before, after) = self.around(key);
         bytes.extend_from_slice(before);
-        bytes.push(key_len);
-        bytes.extend_from_slice(&value_len.to_le_bytes());
-        bytes.extend_from_slice(key.as_bytes());
-        bytes.extend_from_slice(value);
+        push(&mut bytes, key.as_bytes(), value)?;
         bytes.extend_from_slice(after);
         Some(Self(Some(bytes.into())))
     }
@@ -144,6 +150,15 @@ impl Entry<'_> {
     const fn len(&self) -> usize {
         HEADER + self.key.len() + self.value.len()
     }
+}
+
+/// Appends an entry; `None` if the key or the value is too long to be written down.
+fn push(bytes: &mut Vec<u8>, key: &[u8], value: &[u8]) -> Option<()> {
+    bytes.push(u8::try_from(key.len()).ok()?);
+    bytes.extend_from_slice(&u32::try_from(value.len()).ok()?.to_le_bytes());
+    bytes.extend_from_slice(key);
+    bytes.extend_from_slice(value);
+    Some(())
 }
 
 /// The first entry and what follows it; `None` where no whole entry stands.

@@ -3,6 +3,11 @@
 //! Nobody seals under a key itself: each use derives a key of its own with HKDF-SHA256 (RFC 5869), so that one key has
 //! one algorithm and one purpose.
 
+#![cfg_attr(
+    not(any(feature = "cookie-store", feature = "jwt")),
+    allow(dead_code, reason = "keys are derived for the stores of these features")
+)]
+
 use std::{env, fmt, fs, path::Path};
 
 use base64::{
@@ -41,10 +46,12 @@ impl KeyId {
     /// The number of bytes in a key ID.
     pub const LEN: usize = 8;
 
+    #[cfg(feature = "cookie-store")]
     pub(crate) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
 
+    #[cfg(feature = "cookie-store")]
     pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }
@@ -162,7 +169,7 @@ impl SecretKey {
     /// [`InvalidKey`] if the text is neither, or the key too short or weak.
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
         let text = text.trim();
-        let is_hex = text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_hex { Self::from_hex(text) } else { Self::from_base64(text) }
     }
 
@@ -178,6 +185,7 @@ impl SecretKey {
         Zeroizing::new(base64::engine::general_purpose::STANDARD.encode(&*self.bytes))
     }
 
+    #[cfg(feature = "jwt")]
     pub(crate) fn expose(&self) -> &[u8] {
         &self.bytes
     }

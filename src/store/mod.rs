@@ -33,10 +33,12 @@ use async_trait::async_trait;
 pub(crate) use self::deadline::within;
 #[cfg(feature = "memory")]
 pub use self::memory::{Budget, MemoryStore, Usage};
+#[cfg(feature = "cookie-store")]
+pub use self::sealed::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
+#[cfg(feature = "jwt")]
+pub use self::sealed::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 #[cfg(feature = "sealed")]
-pub use self::sealed::{
-    Cipher, Encrypted, EncryptedCookieStore, Seal, Signed, SignedCookieStore, TokenStore,
-};
+pub use self::sealed::{Seal, TokenStore};
 pub use self::{
     guarantees::{Guarantees, Index, LateResponse, Reach, Revocation, TokenForm, Updates},
     index::{SessionIndex, SessionInfo},

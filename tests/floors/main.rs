@@ -19,13 +19,13 @@ use source::{File, Mention, tokens};
 /// them, and their neighbours up to the floor before [`APART`].
 const FLOORS: &[&[&str]] = &[
     // 0: words
-    &["error", "hex", "id", "key", "random", "secret", "time"],
+    &["error", "hex", "id", "key", "keyring", "random", "secret", "time"],
     // 1: values
     &["data", "policy", "record", "token"],
     // 2: traits
     &["session", "store/deadline", "store/guarantees", "store/index", "store/mod", "transport"],
     // 3: deeds
-    &["plan", "store/memory"],
+    &["plan", "store/memory", "store/sealed"],
     // 4: engine
     &["manager"],
     // 5: tools

@@ -4,8 +4,9 @@
 //! | --- | --- |
 //! | `mod` | [`TokenStore`]: the one store behind all of them, and [`Seal`], what they differ in |
 //! | `envelope` | the form of the tokens of the two cookie stores |
-//! | `encrypted` | [`EncryptedCookieStore`] |
-//! | `signed` | [`SignedCookieStore`] |
+//! | `encrypted` | `EncryptedCookieStore` |
+//! | `signed` | `SignedCookieStore` |
+//! | `jwt` | `JwtStore` |
 //!
 //! # What is hostile
 //! Every byte of a token, its length included. It is authenticated before anything in it is read; what is read then was
@@ -16,14 +17,22 @@
 //! token can be presented again; and of two responses that overtake each other the one that arrives last wins, which may
 //! bring an older state back. Its [`Guarantees`] say so.
 
+#[cfg(feature = "cookie-store")]
 mod encrypted;
+#[cfg(feature = "cookie-store")]
 mod envelope;
+#[cfg(feature = "jwt")]
+mod jwt;
+#[cfg(feature = "cookie-store")]
 mod signed;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "jwt")]
+pub use self::jwt::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
+#[cfg(feature = "cookie-store")]
 pub use self::{
     encrypted::{Cipher, Encrypted, EncryptedCookieStore},
     signed::{Signed, SignedCookieStore},
@@ -32,8 +41,10 @@ use super::{
     Absence, Created, Cx, Ended, Guarantees, Index, LateResponse, Loaded, Presented, Reach, Replaced,
     Revocation, SessionStore, Token, TokenForm, Updates,
 };
+#[cfg(any(feature = "cookie-store", feature = "jwt"))]
+use crate::error::StoreErrorKind;
 use crate::{
-    error::{StoreError, StoreErrorKind},
+    error::StoreError,
     id::SessionId,
     record::{Record, Version},
     time::Timestamp,
@@ -41,6 +52,7 @@ use crate::{
 
 /// The longest token of a cookie store, unless chosen otherwise: with the other cookies of a site it stays below the
 /// 8 KiB that servers accept as a header.
+#[cfg(feature = "cookie-store")]
 const DEFAULT_MAX_TOKEN: usize = 7 * 1024;
 
 /// How a store of this kind turns records into tokens and back.
@@ -74,8 +86,8 @@ pub trait Seal: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// A store whose clients carry the session; see the names by which it is used: [`EncryptedCookieStore`],
-/// [`SignedCookieStore`].
+/// A store whose clients carry the session; see the names by which it is used: `EncryptedCookieStore`,
+/// `SignedCookieStore`, `JwtStore`.
 #[derive(Debug, Clone)]
 pub struct TokenStore<S> {
     seal: S,
@@ -135,6 +147,7 @@ impl<S: Seal> SessionStore for TokenStore<S> {
     }
 }
 
+#[cfg(any(feature = "cookie-store", feature = "jwt"))]
 fn too_large(size: usize, limit: usize) -> StoreError {
     StoreError::new(
         StoreErrorKind::TooLarge { size, limit },
