@@ -42,6 +42,19 @@ impl Data {
         Ok(Self(Some(bytes.into())))
     }
 
+    /// The values of these entries, each a key and its JSON text; `None` if a key or a value is too long to be written
+    /// down. The caller knows that no key comes twice.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn from_entries<'a>(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Self> {
+        let mut bytes = Vec::new();
+        for (key, value) in entries {
+            bytes.extend_from_slice(&header(key, value.as_bytes())?);
+            bytes.extend_from_slice(key.as_bytes());
+            bytes.extend_from_slice(value.as_bytes());
+        }
+        Some(Self((!bytes.is_empty()).then(|| bytes.into())))
+    }
+
     /// The whole buffer.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -82,10 +95,9 @@ impl Data {
     /// The same values with `key` set to the JSON text `value`; `None` if either is too long to be written down.
     #[must_use]
     pub fn with(&self, key: &str, value: &[u8]) -> Option<Self> {
-        let key_len = u8::try_from(key.len()).ok()?;
-        let value_len = u32::try_from(value.len()).ok()?;
+        let header = header(key, value)?;
         let (before, after) = self.around(key);
-        Some(Self::joined(&[before, &[key_len], &value_len.to_le_bytes(), key.as_bytes(), value, after]))
+        Some(Self::joined(&[before, &header, key.as_bytes(), value, after]))
     }
 
     /// The same values without `key`.
@@ -151,6 +163,13 @@ impl Entry<'_> {
     const fn len(&self) -> usize {
         HEADER + self.key.len() + self.value.len()
     }
+}
+
+/// What stands before a key and its value; `None` if either is too long to be written down.
+fn header(key: &str, value: &[u8]) -> Option<[u8; HEADER]> {
+    let key_len = u8::try_from(key.len()).ok()?;
+    let [a, b, c, d] = u32::try_from(value.len()).ok()?.to_le_bytes();
+    Some([key_len, a, b, c, d])
 }
 
 /// The first entry and what follows it; `None` where no whole entry stands.

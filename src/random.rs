@@ -34,6 +34,14 @@ impl SystemRandom {
     }
 }
 
+#[cfg(feature = "jwt")]
+impl SystemRandom {
+    /// The generator as `ring` wants it, to make keys and signatures with.
+    pub(crate) const fn for_ring(&self) -> &impl ring::rand::SecureRandom {
+        &self.0
+    }
+}
+
 impl Default for SystemRandom {
     fn default() -> Self {
         Self::new()

@@ -8,6 +8,11 @@
 //! Nobody seals under a key itself: each use derives a key of its own with HKDF-SHA256 (RFC 5869), so that one key has
 //! one algorithm and one purpose.
 
+#![cfg_attr(
+    not(any(feature = "cookie-store", feature = "jwt")),
+    allow(dead_code, reason = "keys are derived for the stores of these features")
+)]
+
 mod derivation;
 
 use std::{env, fmt, fs, path::Path};
@@ -49,10 +54,12 @@ impl KeyId {
     /// The number of bytes in a key ID.
     pub const LEN: usize = 8;
 
+    #[cfg(feature = "cookie-store")]
     pub(crate) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
 
+    #[cfg(feature = "cookie-store")]
     pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }

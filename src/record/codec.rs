@@ -39,7 +39,7 @@ const SEALED: u8 = 16;
 const KNOWN_FLAGS: u8 = REMEMBERED | AUTHENTICATED | PREVIOUS | SUBJECT | SEALED;
 
 /// The most bytes of a sealed record beside its data and its subject.
-#[cfg(feature = "sealed")]
+#[cfg(feature = "cookie-store")]
 pub(crate) const SEALED_OVERHEAD: usize = 1 + 1 + 16 + 8 + 4 + 8 + 5 * 8 + 2 + 4;
 
 /// The bytes are no record of a format that this version reads.
@@ -70,7 +70,7 @@ impl Record {
     }
 
     /// Appends the record as its client carries it, to be sealed.
-    #[cfg(feature = "sealed")]
+    #[cfg(feature = "cookie-store")]
     pub(crate) fn encode_sealed(&self, out: &mut Vec<u8>) {
         self.push_head(out, SEALED);
         out.extend_from_slice(&self.version().write.as_u64().to_le_bytes());
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "sealed")]
+    #[cfg(feature = "cookie-store")]
     fn a_record_that_its_client_carries_keeps_all_but_its_secret_and_older_writes() {
         let record = rich();
         let mut bytes = Vec::new();

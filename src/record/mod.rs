@@ -5,20 +5,25 @@
 //! | `mod` | [`Record`], its [`Version`] and its times |
 //! | `credentials` | the secrets, and the judgement of a presented one |
 //! | `codec` | the versioned binary form for stores outside the process |
+//! | `parts` | a record in parts, for a store with a form of its own |
 //!
 //! A record is a value: cheap to clone, never changed in place by more than one owner. The engine makes the next
 //! record from the last one; a store keeps what it is given.
 
 mod codec;
 mod credentials;
+#[cfg(feature = "jwt")]
+mod parts;
 
 use std::{sync::Arc, time::Duration};
 
 pub use self::codec::InvalidRecord;
-#[cfg(feature = "sealed")]
+#[cfg(feature = "cookie-store")]
 pub(crate) use self::codec::SEALED_OVERHEAD;
 use self::credentials::Credentials;
 pub(crate) use self::credentials::Verdict;
+#[cfg(feature = "jwt")]
+pub(crate) use self::parts::Parts;
 pub use crate::data::{Data, InvalidData};
 use crate::{
     id::{SessionId, WriteId},

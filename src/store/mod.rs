@@ -35,6 +35,8 @@ pub(crate) use self::deadline::within;
 pub use self::memory::{Budget, MemoryStore, Usage};
 #[cfg(feature = "cookie-store")]
 pub use self::sealed::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
+#[cfg(feature = "jwt")]
+pub use self::sealed::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 #[cfg(feature = "sealed")]
 pub use self::sealed::{Seal, TokenStore};
 pub use self::{

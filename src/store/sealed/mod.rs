@@ -3,48 +3,32 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `mod` | [`TokenStore`]: the one store behind all of them, and [`Seal`], what they differ in |
-//! | `envelope` | the form of the tokens of the two cookie stores |
-//! | `keys` | the keys of a ring, ready for use by the two |
-//! | `encrypted` | `EncryptedCookieStore` |
-//! | `cipher` | its algorithms |
-//! | `epochs` | its keys, and how long each is used |
-//! | `signed` | `SignedCookieStore` |
+//! | `cookie` | `EncryptedCookieStore`, `SignedCookieStore` |
+//! | `jwt` | `JwtStore` |
 //!
 //! # What is hostile
 //! Every byte of a token, its length included. It is authenticated before anything in it is read; what is read then was
 //! written by a server that holds the key.
 
 #[cfg(feature = "cookie-store")]
-mod cipher;
-#[cfg(feature = "cookie-store")]
-mod encrypted;
-#[cfg(feature = "cookie-store")]
-mod envelope;
-#[cfg(feature = "cookie-store")]
-mod epochs;
-#[cfg(feature = "cookie-store")]
-mod keys;
-#[cfg(feature = "cookie-store")]
-mod signed;
+mod cookie;
+#[cfg(feature = "jwt")]
+mod jwt;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
 #[cfg(feature = "cookie-store")]
-pub use self::{
-    cipher::Cipher,
-    encrypted::{Encrypted, EncryptedCookieStore},
-    signed::{Signed, SignedCookieStore},
-};
+pub use self::cookie::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
+#[cfg(feature = "jwt")]
+pub use self::jwt::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 use super::{
     Absence, Created, Cx, Ended, Guarantees, Index, LateResponse, Loaded, Presented, Reach, Replaced,
     Revocation, SessionStore, Token, TokenForm, Updates,
 };
-#[cfg(feature = "cookie-store")]
-use crate::error::StoreErrorKind;
 use crate::{
-    error::StoreError,
+    error::{StoreError, StoreErrorKind},
     id::SessionId,
     record::{Record, Version},
     time::Timestamp,
@@ -82,7 +66,7 @@ pub trait Seal: fmt::Debug + Send + Sync + 'static {
 }
 
 /// A store whose clients carry the session; see the names by which it is used: `EncryptedCookieStore`,
-/// `SignedCookieStore`.
+/// `SignedCookieStore`, `JwtStore`.
 ///
 /// # What such a store cannot do
 /// It has no power over what clients hold. A copied token stays good until it expires, a log-out included; an older
@@ -160,7 +144,7 @@ impl<S: Seal> SessionStore for TokenStore<S> {
     }
 }
 
-#[cfg(feature = "cookie-store")]
+#[cfg(any(feature = "cookie-store", feature = "jwt"))]
 fn too_large(size: usize, limit: usize) -> StoreError {
     StoreError::new(
         StoreErrorKind::TooLarge { size, limit },

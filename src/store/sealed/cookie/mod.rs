@@ -1,0 +1,24 @@
+//! Sessions in a cookie, encrypted or signed.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `encrypted` | [`EncryptedCookieStore`] |
+//! | `cipher` | its algorithms |
+//! | `epochs` | its keys, and how long each is used |
+//! | `signed` | [`SignedCookieStore`] |
+//! | `envelope` | the form of both stores' tokens |
+//! | `keys` | the keys of a ring, ready for use by both |
+
+mod cipher;
+mod encrypted;
+mod envelope;
+mod epochs;
+mod keys;
+mod signed;
+
+pub use self::{
+    cipher::Cipher,
+    encrypted::{Encrypted, EncryptedCookieStore},
+    signed::{Signed, SignedCookieStore},
+};
+use super::{Seal, TokenStore, too_large};
