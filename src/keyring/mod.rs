@@ -177,7 +177,7 @@ impl SecretKey {
     /// [`InvalidKey`] if the text is neither, or the key too short or weak.
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
         let text = text.trim();
-        let is_hex = text.len() % 2 == 0 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_hex { Self::from_hex(text) } else { Self::from_base64(text) }
     }
 
