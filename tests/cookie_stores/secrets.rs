@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use cloakroom::{
-    SessionStore as _,
+    SessionStore,
     keyring::{KeyRing, SecretKey},
     record::Data,
     store::{Cipher, EncryptedCookieStore, Presented, SignedCookieStore},
@@ -31,7 +31,7 @@ async fn nothing_secret_stands_in_debug_or_errors() {
     let chacha = encrypted.clone().cipher(Cipher::ChaCha20Poly1305);
     let signed = SignedCookieStore::new(&keys).context(CANARY);
     let mut hidden: Vec<Vec<u8>> = vec![CANARY.into(), KEY.into()];
-    for store in [&encrypted as &dyn cloakroom::SessionStore, &chacha, &signed] {
+    for store in [&encrypted as &dyn SessionStore, &chacha, &signed] {
         let token = seal(store, &secret).await;
         let loaded = load_at(store, token.as_bytes(), crate::NOW);
         seen += &format!("{store:?} {store:#?} {loaded:?} {:?}", Presented::new(token.as_bytes()));
@@ -55,7 +55,8 @@ async fn nothing_secret_stands_in_debug_or_errors() {
     }
     for bytes in hidden {
         assert!(!seen.as_bytes().windows(8).any(|window| bytes[..8] == *window), "{seen}");
-        assert!(!seen.contains(&format!("{:?}", &bytes[..4]).trim_matches(['[', ']'])), "{seen}");
+        let listed = format!("{:?}", &bytes[..4]);
+        assert!(!seen.contains(listed.trim_matches(['[', ']'])), "{seen}");
     }
     assert!(seen.contains(&key.id().to_string()), "the key's name may be shown");
 }
