@@ -39,7 +39,7 @@ use crate::{
 /// Sessions in a JSON Web Token: **the client can read everything in its session**, though it can change nothing.
 ///
 /// Choose it when other programs are meant to read sessions too; otherwise the encrypted cookie is as simple and keeps
-/// secrets. It shares what [such a store cannot do](super#what-such-a-store-cannot-do).
+/// secrets. It shares what [such a store cannot do](TokenStore#what-such-a-store-cannot-do).
 ///
 /// ```
 /// use cloakroom::{SessionManager, keyring::{KeyRing, SecretKey}, store::JwtStore};
