@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom::{
-    Session, SessionErrorKind, SessionStore, StoreErrorKind,
+    Session, SessionErrorKind, SessionStore,
     record::Data,
     store::{Absence, EncryptedCookieStore, Loaded, SignedCookieStore},
 };
@@ -11,7 +11,7 @@ use cloakroom::{
 use crate::{
     Form, LIFETIME, MINUTE, NOW, absence,
     browser::{HOUR, Server},
-    live, load_at, record, ring, seal, try_seal, with_data,
+    live, load_at, record, ring, seal, with_data,
 };
 
 /// The longest token that one cookie surely holds.
