@@ -195,27 +195,34 @@ impl Log {
 
     /// Logs a change. What it makes unnecessary is forgotten, except that a key was read.
     pub(crate) fn push(&mut self, mut op: Op) {
-        if let Op::Clear = op {
-            self.0.retain(|earlier| earlier.key().is_none() && !matches!(earlier, Op::Clear));
-        } else if op.overwrites() {
-            self.overwrite(&mut op);
+        match &mut op {
+            Op::Clear => self.clear(),
+            Op::Set { key, guard, .. } | Op::Remove { key, guard } => self.overwrite(key, guard),
+            _ => {}
         }
         self.0.push(op);
     }
 
-    fn overwrite(&mut self, op: &mut Op) {
-        let was_read =
-            self.0.iter().any(|earlier| earlier.key() == op.key() && earlier.guard() == Guard::Read);
-        self.0.retain(|earlier| earlier.key() != op.key());
-        if let (true, Op::Set { guard, .. } | Op::Remove { guard, .. }) = (was_read, op) {
+    fn clear(&mut self) {
+        let only_guards = |op| match op {
+            Op::Set { key, guard: guard @ Guard::Read, .. } => Some(Op::Remove { key, guard }),
+            Op::Clear => None,
+            op => (op.key().is_none() || op.guard() == Guard::Read).then_some(op),
+        };
+        self.0 = std::mem::take(&mut self.0).into_iter().filter_map(only_guards).collect();
+    }
+
+    fn overwrite(&mut self, key: &str, guard: &mut Guard) {
+        let was_read = |op: &Op| op.key() == Some(key) && op.guard() == Guard::Read;
+        if self.0.iter().any(was_read) {
             *guard = Guard::Read;
         }
+        self.0.retain(|op| op.key() != Some(key));
     }
 
     /// Whether the view's value of `key` comes from this log alone, so that reading it reveals nothing stored.
     pub(crate) fn determines(&self, key: &str) -> bool {
-        let last = self.0.iter().rev().find(|op| op.key() == Some(key) || matches!(op, Op::Clear));
-        last.is_some_and(|op| op.overwrites() || matches!(op, Op::Clear))
+        self.0.iter().any(|op| matches!(op, Op::Clear) || (op.key() == Some(key) && op.overwrites()))
     }
 
     /// The log as it stands from the last login on: what a fresh session for that login may contain.
@@ -319,8 +326,14 @@ mod tests {
 
     #[test]
     fn only_writes_of_its_own_determine_a_key() {
-        let log = log([set("set", "1", Guard::Blind), add("updated", 1)]);
+        let log = log([
+            set("set", "1", Guard::Blind),
+            add("updated", 1),
+            set("both", "1", Guard::Blind),
+            add("both", 1),
+        ]);
         assert!(log.determines("set"));
+        assert!(log.determines("both"));
         assert!(!log.determines("updated"));
         assert!(!log.determines("untouched"));
     }

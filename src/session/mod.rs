@@ -200,7 +200,7 @@ impl Session {
         let key = key.name();
         loop {
             // The closure is the application's: it runs outside the lock, and again if a clone was faster.
-            let (generation, data) = self.snapshot()?;
+            let (generation, data) = self.snapshot(key)?;
             let mut value: T = decode(data.get(key))?.unwrap_or_default();
             let result = catch_unwind(AssertUnwindSafe(|| change(&mut value))).map_err(|_| panicked())?;
             let Ok(result) = result else { return Ok(result) };
@@ -224,11 +224,11 @@ impl Session {
     /// Those of [`get`](Self::get); the value then stays.
     pub fn take<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
         loop {
-            let (generation, data) = self.snapshot()?;
+            let (generation, data) = self.snapshot(key.name())?;
             let Some(value) = decode(data.get(key.name()))? else { return Ok(None) };
+            let guard = self.guard(&key);
             let mut state = self.lock();
             if state.generation() == generation {
-                let guard = if key.last_writer_wins() { Guard::Blind } else { Guard::Read };
                 let op = Op::Remove { key: key.name().into(), guard };
                 state.change(op, self.max_data())?;
                 self.mark_changed();
@@ -307,10 +307,11 @@ impl Session {
         self.lock().token.clone()
     }
 
-    fn snapshot(&self) -> Result<(u64, Data), SessionError> {
+    /// What a change of the value under `key` begins with, if nobody is faster.
+    fn snapshot(&self, key: &str) -> Result<(u64, Data), SessionError> {
         let state = self.lock();
         state.check_open()?;
-        Ok((state.generation(), state.view().data.clone()))
+        Ok((state.generation(), self.look(&state, key)))
     }
 
     fn change(&self, op: Op) -> Result<(), SessionError> {
@@ -319,9 +320,12 @@ impl Session {
         Ok(())
     }
 
-    /// The view's data, after noting that the handler looks at `key`.
     fn read_view(&self, key: &str) -> Data {
-        let state = self.lock();
+        self.look(&self.lock(), key)
+    }
+
+    /// The view's data, after noting that the handler looks at `key`.
+    fn look(&self, state: &State, key: &str) -> Data {
         if let (true, Some(record)) = (state.reveals(key), self.0.loaded.record()) {
             self.0.reads.get(record.data(), key);
         }

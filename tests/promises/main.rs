@@ -12,6 +12,7 @@
 //! | 11 caches, 16 other sites | `headers` |
 //! | 14 a store is tested against what it declares | `tests/conformance.rs`, `stores` |
 //! | how tokens travel | `transports` |
+//! | 2 against a naive model | `model` |
 //! | 17 anonymous sessions displace nobody | `budgets` |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
@@ -21,6 +22,7 @@ mod budgets;
 mod headers;
 mod hostile;
 mod identity;
+mod model;
 mod outages;
 mod probe;
 mod secrets;
