@@ -128,9 +128,7 @@ impl View {
                 "the key of a session value has at most 255 bytes",
             )
         })?;
-        if next.len() > max_data {
-            return Err(too_large(next.len(), max_data));
-        }
+        check_size(&next, max_data)?;
         self.data = next;
         Ok(())
     }
@@ -147,13 +145,17 @@ impl View {
     }
 }
 
-fn too_large(size: usize, limit: usize) -> SessionError {
-    SessionError::new(
+fn check_size(data: &Data, limit: usize) -> Result<(), SessionError> {
+    let size = data.len();
+    if size <= limit {
+        return Ok(());
+    }
+    Err(SessionError::new(
         SessionErrorKind::TooLarge { size, limit },
         format!(
             "the session would hold {size} bytes, but at most {limit} are allowed; keep large values elsewhere"
         ),
-    )
+    ))
 }
 
 /// Runs an application's closure; its panic becomes an error, so that no request path unwinds.
@@ -237,9 +239,11 @@ impl Log {
         self
     }
 
-    /// Applies the log to a view.
+    /// Applies the log to a view. Only the size that it ends with counts: what was forgotten made room in between.
     pub(crate) fn apply(&self, view: &mut View, max_data: usize) -> Result<(), SessionError> {
-        self.0.iter().try_for_each(|op| view.apply(op, max_data))
+        let limit = max_data.max(view.data.len());
+        self.0.iter().try_for_each(|op| view.apply(op, usize::MAX))?;
+        check_size(&view.data, limit)
     }
 
     /// Applies the log to what somebody else has written since `base` was loaded.

@@ -365,3 +365,17 @@ async fn a_value_that_this_request_wrote_itself_may_be_read_and_overwritten() {
     assert_eq!(browser.receive(visit).await.status(), 200);
     assert_eq!(browser.sees::<i64>("count").await, Some(7));
 }
+
+#[tokio::test]
+async fn a_replay_counts_the_size_of_what_it_ends_with() {
+    let server = Server::new(Probe::default()).with(|sessions| sessions.max_data(1000));
+    let mut browser = server.browser();
+    browser.does(|session| session.insert("a", "x".repeat(600))).await;
+    let visit = browser.visit().await;
+    visit.session.remove("a").unwrap();
+    visit.session.insert("b", "x".repeat(600)).unwrap();
+    visit.session.insert("a", 1).unwrap();
+    browser.does(|session| session.insert("c", 1)).await;
+    assert_eq!(browser.receive(visit).await.status(), 200);
+    assert_eq!(browser.sees::<i64>("a").await, Some(1));
+}
