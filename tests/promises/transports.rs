@@ -242,3 +242,22 @@ async fn a_session_that_outgrows_its_token_is_refused_with_size_and_limit_and_st
     assert_eq!(error.status(), 413);
     assert_eq!(jar.len(&server).await, Some(8_000));
 }
+
+#[tokio::test]
+async fn promise_7_a_log_out_removes_the_cookie_whichever_of_several_it_came_in() {
+    for at in 0..2 {
+        let cookies = ["__Host-id", "__Host-old"];
+        let server = Server::new(Probe::default())
+            .with(|sessions| sessions.transports(cookies.map(|name| Cookie::named(name).into())));
+        let visit = server
+            .browser()
+            .try_visit(&post(&[("cookie", format!("{}=whatever", cookies[at]))]))
+            .await
+            .unwrap();
+        visit.session.log_out().unwrap();
+        let mut jar = Jar::default();
+        jar.0.insert(cookies[at].into(), "whatever".into());
+        jar.keep(&finish(visit, 200).await);
+        assert_eq!(jar.names(), [""; 0]);
+    }
+}
