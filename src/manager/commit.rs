@@ -242,8 +242,8 @@ impl Call<'_> {
 
     fn replay(&self, loaded: &Record, stored: &Record, changes: &Changes) -> Result<View, SessionError> {
         let mut view = changes.log.replay(loaded.data(), stored, max_data(self.core))?;
-        // Somebody else has renewed it since: that is what was asked for.
-        view.renewed &= stored.has_secret_of(loaded);
+        // Somebody else has renewed it since: that is what was asked for, unless the token is to go another way.
+        view.renewed &= changes.bearer || stored.has_secret_of(loaded);
         Ok(view)
     }
 

@@ -261,3 +261,18 @@ async fn promise_7_a_log_out_removes_the_cookie_whichever_of_several_it_came_in(
         assert_eq!(jar.names(), [""; 0]);
     }
 }
+
+#[tokio::test]
+async fn a_bearer_token_is_issued_even_if_another_request_renews_the_session_meanwhile() {
+    let server = both_ways();
+    let mut browser = server.browser();
+    browser.logs_in("alice").await;
+    let (issue, renew) = (browser.visit().await, browser.visit().await);
+    issue.session.issue_bearer().unwrap();
+    renew.session.renew().unwrap();
+    browser.receive(renew).await;
+    let response = finish(issue, 200).await;
+    let token = response.header("session-token").expect("a token was asked for");
+    let request = post(&[("authorization", format!("Bearer {token}"))]);
+    assert_eq!(subject(&server, &request).await.as_deref(), Some("alice"));
+}
