@@ -207,11 +207,19 @@ impl Call<'_> {
             Ok(match within(self.cx.deadline, call).await? {
                 Replaced::Done(token) => (live(next), token),
                 // Somebody else has written meanwhile; the next request sees to it.
-                Replaced::Conflict(stored) => (live(stored), None),
+                Replaced::Conflict(stored) => (self.continued(&record, stored), None),
                 Replaced::Gone(absence) => (Base::Absent(Some(absence)), None),
             })
         };
         unless_failed(reissued.await, record)
+    }
+
+    /// What a session stands on that was loaded as one record and is stored as another: a later login is not its own.
+    fn continued(&self, loaded: &Record, stored: Record) -> Base {
+        if plan::is_continued_by(loaded, &stored) {
+            return live(stored);
+        }
+        Base::Absent(Some(Absence::Rotated { id: stored.id(), at: self.cx.now }))
     }
 
     /// Puts the changed record in place of `loaded`, replaying the log as often as others are faster.
