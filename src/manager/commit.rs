@@ -9,7 +9,7 @@ use crate::{
     plan::{self, Draws, OnConflict, Plan, Refusal, Write},
     random,
     record::{REMEMBERED_WRITES, Record, Version},
-    session::{Backend as _, Base, Changes, RequestFacts, Session, View, conflict, max_data},
+    session::{Backend as _, Base, Changes, RequestFacts, Session, Turn, View, conflict, max_data},
     store::{Absence, Created, Cx, Ended, Replaced, Token, Touched, within},
     time::Timestamp,
     transport::{ResponseEdits, Transport},
@@ -46,8 +46,20 @@ impl Failed {
     }
 }
 
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self { error: error.into(), edits: ResponseEdits::default() }
+    }
+}
+
+/// Waits until no other handle writes the session.
+pub(super) async fn turn<'a>(core: &Core, session: &'a Session) -> Result<Turn<'a>, StoreError> {
+    within(core.cx().deadline, async { Ok(session.turn().await) }).await
+}
+
 /// Writes what a handler asked to be saved before its response leaves, or after.
 pub(super) async fn save(core: &Core, session: &Session) -> Result<(), SessionError> {
+    let _turn = turn(core, session).await?;
     let mut taken = Taken { session, changes: session.take_changes(), written: false };
     if taken.changes.is_empty() {
         return Ok(());

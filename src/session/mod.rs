@@ -78,6 +78,9 @@ use crate::{
 #[derive(Clone)]
 pub struct Session(Arc<Shared>);
 
+/// The right to write a session.
+pub(crate) type Turn<'a> = tokio::sync::MutexGuard<'a, ()>;
+
 struct Shared {
     backend: Arc<dyn Backend>,
     /// What was loaded. Reads look here, without a lock, until something changes.
@@ -86,6 +89,8 @@ struct Shared {
     reads: Reads,
     /// Whether reads have to look at the state's view instead of what was loaded.
     changed: AtomicBool,
+    /// Held by whoever writes the session: what one save has taken is not part of the next one.
+    writing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -113,6 +118,7 @@ impl Session {
             request,
             reads: Reads::default(),
             changed: AtomicBool::new(false),
+            writing: tokio::sync::Mutex::new(()),
             state,
         }))
     }
@@ -369,15 +375,22 @@ impl Session {
         self.is_changed() && self.lock().changes_identity()
     }
 
-    /// Closes the session for its handler; hands out what is still to be written and what earlier saves have to tell
-    /// the client.
-    pub(crate) fn close(&self) -> (Changes, ResponseEdits) {
-        let mut state = self.lock();
-        state.phase = if state.keep_open { Phase::Detached } else { Phase::Closed };
-        (state.take(), std::mem::take(&mut state.edits))
+    /// Ends the request: nobody can change the session any more, unless the handler said that it lives on.
+    pub(crate) fn close(&self) {
+        self.lock().close();
     }
 
-    /// Hands out what is to be written, leaving the session open.
+    /// Waits for the save under way; the next one begins when the guard is dropped.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        self.0.writing.lock().await
+    }
+
+    /// The turn, unless a save is under way.
+    pub(crate) fn try_turn(&self) -> Option<Turn<'_>> {
+        self.0.writing.try_lock().ok()
+    }
+
+    /// Hands out what is to be written, to whoever has the turn.
     pub(crate) fn take_changes(&self) -> Changes {
         self.lock().take()
     }
@@ -390,6 +403,11 @@ impl Session {
     /// Whether a token could no longer reach the client.
     pub(crate) fn is_detached(&self) -> bool {
         self.lock().phase == Phase::Detached
+    }
+
+    /// What earlier saves have to tell the client.
+    pub(crate) fn take_edits(&self) -> ResponseEdits {
+        std::mem::take(&mut self.lock().edits)
     }
 
     /// Keeps what the client has to be told until the response leaves, and the token for the handler.

@@ -58,11 +58,6 @@ impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
         !self.ends && self.log.is_empty()
     }
-
-    /// Whether somebody logged in or out, which must be carried through.
-    pub(crate) fn change_identity(&self) -> bool {
-        self.ends || self.log.logs_in()
-    }
 }
 
 #[derive(Debug)]
@@ -116,6 +111,13 @@ impl State {
     /// Whether the view's value of `key` may come from the loaded record.
     pub(crate) fn reveals(&self, key: &str) -> bool {
         self.record().is_some() && !self.log.determines(key)
+    }
+
+    /// Ends the request, once.
+    pub(crate) fn close(&mut self) {
+        if self.phase == Phase::Open {
+            self.phase = if self.keep_open { Phase::Detached } else { Phase::Closed };
+        }
     }
 
     /// Refuses where no change can be kept any more.

@@ -1,5 +1,7 @@
 //! Several handles of one session, and handles that outlive their request.
 
+use cloakroom::{SessionErrorKind, manager::Finish};
+
 use crate::{
     browser::{Server, finish},
     probe::Probe,
@@ -25,4 +27,100 @@ async fn promise_7_a_long_lived_handle_never_steps_over_into_the_session_of_a_la
     socket.insert("address", "the attacker's").unwrap();
     assert!(socket.save().await.is_err());
     assert_eq!(victim.sees::<String>("address").await.as_deref(), Some("home"));
+}
+
+#[tokio::test]
+async fn two_saves_at_once_begin_one_session() {
+    let probe = Probe::default();
+    let mut browser = Server::new(probe.clone()).browser();
+    let visit = browser.visit().await;
+    let (one, two) = (visit.session.clone(), visit.session.clone());
+    probe.delay_next(3);
+    let saved = tokio::join!(
+        async {
+            one.update("count", |count: &mut i64| *count += 1).unwrap();
+            one.save().await
+        },
+        async {
+            two.update("count", |count: &mut i64| *count += 1).unwrap();
+            two.save().await
+        }
+    );
+    assert!(matches!(saved, (Ok(()), Ok(()))), "{saved:?}");
+    browser.receive(visit).await;
+    assert_eq!(probe.memory.usage().anonymous_sessions, 1);
+    assert_eq!(browser.sees::<i64>("count").await, Some(2));
+}
+
+#[tokio::test]
+async fn promise_2_two_saves_at_once_count_each_change_once() {
+    let probe = Probe::default();
+    let mut browser = Server::new(probe.clone()).browser();
+    browser.does(|session| session.insert("count", 0)).await;
+    let visit = browser.visit().await;
+    let (one, two) = (visit.session.clone(), visit.session.clone());
+    probe.delay_next(3);
+    let saved = tokio::join!(
+        async {
+            one.update("count", |count: &mut i64| *count += 1).unwrap();
+            one.save().await
+        },
+        async {
+            two.update("count", |count: &mut i64| *count += 1).unwrap();
+            two.save().await
+        }
+    );
+    assert!(matches!(saved, (Ok(()), Ok(()))), "{saved:?}");
+    browser.receive(visit).await;
+    assert_eq!(browser.sees::<i64>("count").await, Some(2));
+}
+
+#[tokio::test]
+async fn a_response_waits_for_a_save_under_way_and_tells_its_token() {
+    let probe = Probe::default();
+    let mut browser = Server::new(probe.clone()).browser();
+    let visit = browser.visit().await;
+    let session = visit.session.clone();
+    session.insert("a", 1).unwrap();
+    probe.delay_next(3);
+    let save = tokio::spawn(async move { session.save().await });
+    tokio::task::yield_now().await;
+    let response = browser.receive(visit).await;
+    save.await.unwrap().unwrap();
+    assert!(response.cookie().is_some());
+    assert_eq!(browser.sees::<i64>("a").await, Some(1));
+}
+
+#[tokio::test]
+async fn a_session_that_is_loaded_after_the_response_refuses_changes() {
+    let browser = Server::new(Probe::default()).browser();
+    let request = browser.request();
+    let exchange = browser.server.sessions.exchange();
+    let lazy = exchange.lazy();
+    assert!(matches!(exchange.finish(200), Finish::Ready(_)));
+    let late = lazy.load(&request.head()).await.unwrap();
+    assert_eq!(late.insert("a", 1).unwrap_err().kind(), SessionErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn a_session_whose_request_was_dropped_refuses_changes() {
+    let visit = Server::new(Probe::default()).browser().visit().await;
+    let late = visit.session.clone();
+    drop(visit);
+    assert_eq!(late.insert("a", 1).unwrap_err().kind(), SessionErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn a_handler_that_outlives_a_dropped_request_keeps_what_it_logged() {
+    let mut browser = Server::new(Probe::default()).browser();
+    browser.does(|session| session.insert("a", 1)).await;
+    let visit = browser.visit().await;
+    let socket = visit.session.clone();
+    socket.keep_open().unwrap();
+    socket.insert("a", 2).unwrap();
+    drop(visit);
+    socket.save().await.unwrap();
+    assert_eq!(browser.sees::<i64>("a").await, Some(2));
+    socket.renew().unwrap();
+    assert_eq!(socket.save().await.unwrap_err().kind(), SessionErrorKind::TokenUndeliverable);
 }

@@ -27,6 +27,7 @@ struct Line {
     down: AtomicBool,
     silent: AtomicBool,
     lose_replies: AtomicUsize,
+    delay: AtomicUsize,
     failing: Mutex<Option<StoreErrorKind>>,
 }
 
@@ -51,6 +52,11 @@ impl Probe {
         self.line.lose_replies.store(count, SeqCst);
     }
 
+    /// Lets others go first, so many times, before the next call is made.
+    pub(crate) fn delay_next(&self, yields: usize) {
+        self.line.delay.store(yields, SeqCst);
+    }
+
     /// Answers every call with an error of this kind.
     pub(crate) fn fail_with(&self, kind: StoreErrorKind) {
         *self.line.failing.lock().unwrap() = Some(kind);
@@ -60,6 +66,9 @@ impl Probe {
         self.line.calls.fetch_add(1, SeqCst);
         if self.line.silent.load(SeqCst) {
             std::future::pending::<()>().await;
+        }
+        for _ in 0..self.line.delay.swap(0, SeqCst) {
+            tokio::task::yield_now().await;
         }
         let failing = *self.line.failing.lock().unwrap();
         match failing {
