@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 
 use super::{
     Core,
-    commit::{self, Failed},
+    commit::{self, Failed, Written},
     load,
 };
 use crate::{
@@ -217,9 +217,14 @@ impl Closing {
     async fn write(&self) -> Result<ResponseEdits, Failed> {
         let _turn = commit::turn(&self.core, &self.session).await?;
         let mut changes = self.session.take_changes();
-        let written = commit::commit(&self.core, &mut changes, self.session.request(), self.keeps).await?;
-        self.stand_on(written.base);
-        Ok(written.edits)
+        let written = commit::commit(&self.core, &mut changes, self.session.request(), self.keeps).await;
+        let (base, outcome) = match written {
+            Ok(Written { base, edits, .. }) => (base, Ok(edits)),
+            // The client is told that nothing was saved, so nothing of it may be saved later.
+            Err(failed) => (changes.base, Err(failed)),
+        };
+        self.stand_on(base);
+        outcome
     }
 
     /// What the response has to say of the session, apart from what is still to be written.

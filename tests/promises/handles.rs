@@ -124,3 +124,22 @@ async fn a_handler_that_outlives_a_dropped_request_keeps_what_it_logged() {
     socket.renew().unwrap();
     assert_eq!(socket.save().await.unwrap_err().kind(), SessionErrorKind::TokenUndeliverable);
 }
+
+#[tokio::test]
+async fn promise_8_what_the_response_says_was_not_saved_is_not_saved_later() {
+    let probe = Probe::default();
+    let mut browser = Server::new(probe.clone()).browser();
+    browser.does(|session| session.insert("a", 1)).await;
+    let visit = browser.visit().await;
+    let socket = visit.session.clone();
+    socket.keep_open().unwrap();
+    socket.insert("a", 2).unwrap();
+    probe.set_down(true);
+    assert_eq!(browser.receive(visit).await.status(), 503);
+    probe.set_down(false);
+    assert_eq!(socket.get::<i64>("a").unwrap(), Some(1));
+    socket.insert("b", 3).unwrap();
+    socket.save().await.unwrap();
+    assert_eq!(browser.sees::<i64>("a").await, Some(1));
+    assert_eq!(browser.sees::<i64>("b").await, Some(3));
+}
