@@ -82,12 +82,12 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, Refusal> {
 fn after_log_out(situation: &Situation<'_>, has_log: bool) -> Result<Plan, Refusal> {
     let Situation { changes, request, .. } = *situation;
     if let Base::Outage(error) = &changes.base {
-        return Err(Refusal { error: error.clone(), removes_cookie: request.cookie_presented });
+        return Err(Refusal { error: error.clone(), removes_cookie: request.holds_cookie });
     }
     Ok(Plan {
         end: changes.base.record().map(|record| (record.id(), record.deadline())),
         write: if has_log && is_worth_a_session(&changes.view) { Write::Create } else { Write::Nothing },
-        removes_cookie: request.cookie_presented,
+        removes_cookie: request.holds_cookie,
     })
 }
 

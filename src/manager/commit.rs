@@ -40,7 +40,7 @@ impl Failed {
     fn new(core: &Core, error: SessionError, request: RequestFacts, removes_cookie: bool) -> Self {
         let mut edits = ResponseEdits::default();
         if removes_cookie {
-            core.take_back(request, &mut edits);
+            core.take_back(request, None, &mut edits);
         }
         Self { error, edits }
     }
@@ -115,15 +115,15 @@ pub(super) async fn commit(
     let done = call.carry_out(plan, changes).await;
     let (base, token) = done.map_err(|error| Failed::new(core, error, request, removes_cookie))?;
     let mut edits = ResponseEdits::default();
-    match (&token, base.record()) {
-        (Some(token), Some(record)) => {
-            let lasts = record.deadline().since(call.cx.now);
-            let way = core.way(request, changes.bearer);
-            check_length(token, way).map_err(|error| Failed::new(core, error, request, removes_cookie))?;
-            way.hand_out(token, lasts, request.highest_part, &mut edits);
-        }
-        _ if removes_cookie => core.take_back(request, &mut edits),
-        _ => {}
+    let mut way = None;
+    if let (Some(token), Some(record)) = (&token, base.record()) {
+        let chosen = core.way(request, changes.bearer);
+        check_length(token, chosen).map_err(|error| Failed::new(core, error, request, removes_cookie))?;
+        chosen.hand_out(token, record.deadline().since(call.cx.now), request.highest_part, &mut edits);
+        way = Some(chosen);
+    }
+    if removes_cookie {
+        core.take_back(request, way, &mut edits);
     }
     Ok(Written { base, edits, token })
 }
@@ -147,8 +147,10 @@ impl Core {
         asked.unwrap_or(&self.transports[request.transport])
     }
 
-    fn take_back(&self, request: RequestFacts, edits: &mut ResponseEdits) {
-        self.transports.iter().for_each(|transport| transport.take_back(request.highest_part, edits));
+    /// Takes the token back from wherever the client may hold it, apart from where it gets a new one.
+    fn take_back(&self, request: RequestFacts, way: Option<&Transport>, edits: &mut ResponseEdits) {
+        let others = self.transports.iter().filter(|transport| Some(*transport) != way);
+        others.for_each(|transport| transport.take_back(request.highest_part, edits));
     }
 }
 

@@ -41,7 +41,7 @@ fn search<'a>(core: &Core, head: &RequestHead<'a>) -> (Candidates<'a>, RequestFa
     for (at, transport) in core.transports.iter().enumerate() {
         let candidates = transport.candidates(head, &*core.store);
         if let Transport::Cookie(_) = transport {
-            facts.cookie_presented |= candidates.any;
+            facts.holds_cookie |= candidates.any;
             facts.highest_part = facts.highest_part.max(candidates.highest_part);
         }
         if candidates.too_many {

@@ -99,8 +99,8 @@ struct Shared {
 pub(crate) struct RequestFacts {
     /// Whether another site began it with a method that may change something.
     pub(crate) cross_site: bool,
-    /// Whether any cookie of the session's name came with it.
-    pub(crate) cookie_presented: bool,
+    /// Whether its client holds a cookie of the session's name, or is about to get one.
+    pub(crate) holds_cookie: bool,
     /// The highest number of a cookie with a part of a token.
     pub(crate) highest_part: usize,
     /// In which of the manager's ways the token came; the first where none came.
@@ -367,7 +367,7 @@ impl Session {
     }
 
     pub(crate) fn request(&self) -> RequestFacts {
-        self.0.request
+        RequestFacts { holds_cookie: self.0.request.holds_cookie || self.lock().told, ..self.0.request }
     }
 
     /// Whether somebody logged in or out, and it is not written yet.
@@ -412,9 +412,7 @@ impl Session {
 
     /// Keeps what the client has to be told until the response leaves, and the token for the handler.
     pub(crate) fn deposit(&self, edits: ResponseEdits, token: Option<Token>) {
-        let mut state = self.lock();
-        state.edits.merge(edits);
-        state.token = token.or(state.token.take());
+        self.lock().deposit(edits, token);
     }
 
     /// Stands on what was written from now on.

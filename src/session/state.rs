@@ -69,6 +69,8 @@ pub(crate) struct State {
     pub(crate) edits: ResponseEdits,
     /// The token that the last save brought.
     pub(crate) token: Option<Token>,
+    /// Whether a save before the response brought a token at all.
+    pub(crate) told: bool,
     /// Whether the handler wants the token for a client that is no browser.
     pub(crate) bearer: bool,
     ends: bool,
@@ -87,6 +89,7 @@ impl State {
             base,
             edits: ResponseEdits::default(),
             token: None,
+            told: false,
             bearer: false,
             ends: false,
             log: Log::default(),
@@ -183,6 +186,7 @@ impl State {
         self.ends = true;
         self.log = Log::default();
         self.view = View::default();
+        self.token = None;
         self.generation += 1;
     }
 
@@ -199,6 +203,13 @@ impl State {
             view: self.view.clone(),
             bearer: self.bearer,
         }
+    }
+
+    /// Keeps what the client has to be told, and the token for the handler.
+    pub(crate) fn deposit(&mut self, edits: ResponseEdits, token: Option<Token>) {
+        self.edits.merge(edits);
+        self.told |= token.is_some();
+        self.token = token.or(self.token.take());
     }
 
     /// Puts back what could not be written.

@@ -1,9 +1,14 @@
 //! Several handles of one session, and handles that outlive their request.
 
-use cloakroom::{SessionErrorKind, manager::Finish};
+use cloakroom::{
+    SessionErrorKind,
+    keyring::{KeyRing, SecretKey},
+    manager::Finish,
+    store::EncryptedCookieStore,
+};
 
 use crate::{
-    browser::{Server, finish},
+    browser::{Response, Server, finish},
     probe::Probe,
 };
 
@@ -142,4 +147,37 @@ async fn promise_8_what_the_response_says_was_not_saved_is_not_saved_later() {
     socket.save().await.unwrap();
     assert_eq!(browser.sees::<i64>("a").await, Some(1));
     assert_eq!(browser.sees::<i64>("b").await, Some(3));
+}
+
+/// The session cookie that a browser without any holds after a response.
+fn held(response: &Response) -> Option<&str> {
+    response.cookie().filter(|value| !value.is_empty())
+}
+
+#[tokio::test]
+async fn promise_7_a_log_out_takes_back_a_token_that_was_to_be_told_with_the_response() {
+    let stateless = EncryptedCookieStore::new(&KeyRing::new(SecretKey::generate().unwrap()));
+    for server in [Server::new(stateless), Server::new(Probe::default())] {
+        let visit = server.browser().visit().await;
+        visit.session.log_in("alice").unwrap();
+        visit.session.save().await.unwrap();
+        visit.session.log_out().unwrap();
+        assert!(visit.session.token().is_none());
+        let response = finish(visit, 200).await;
+        assert!(response.is_ok());
+        assert_eq!(held(&response), None);
+    }
+}
+
+#[tokio::test]
+async fn the_last_of_several_saves_is_the_one_that_is_told() {
+    let mut browser = Server::new(Probe::default()).browser();
+    let visit = browser.visit().await;
+    for _ in 0..3 {
+        visit.session.log_in("alice").unwrap();
+        visit.session.save().await.unwrap();
+    }
+    let response = browser.receive(visit).await;
+    assert_eq!(response.headers.iter().filter(|(name, _)| name == "set-cookie").count(), 1);
+    assert_eq!(browser.subject().await.as_deref(), Some("alice"));
 }

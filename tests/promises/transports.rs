@@ -276,3 +276,22 @@ async fn a_bearer_token_is_issued_even_if_another_request_renews_the_session_mea
     let request = post(&[("authorization", format!("Bearer {token}"))]);
     assert_eq!(subject(&server, &request).await.as_deref(), Some("alice"));
 }
+
+#[tokio::test]
+async fn promise_7_a_log_out_removes_the_cookie_even_if_a_bearer_token_is_issued_after_it() {
+    for saves in [false, true] {
+        let server = both_ways();
+        let mut browser = server.browser();
+        browser.logs_in("alice").await;
+        let visit = browser.visit().await;
+        visit.session.log_out().unwrap();
+        if saves {
+            visit.session.save().await.unwrap();
+        }
+        visit.session.log_in("alice").unwrap();
+        visit.session.issue_bearer().unwrap();
+        let response = browser.receive(visit).await;
+        assert!(response.header("session-token").is_some());
+        assert_eq!(browser.cookie, None);
+    }
+}
