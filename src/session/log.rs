@@ -246,18 +246,24 @@ impl Log {
         check_size(&view.data, limit)
     }
 
+    /// Refuses to overwrite what was read in `shown` and has another value in `stored`.
+    pub(crate) fn check_guards(&self, shown: &Data, stored: &Data) -> Result<(), SessionError> {
+        let guarded = self.0.iter().filter(|op| op.guard() == Guard::Read);
+        if guarded.filter_map(Op::key).any(|key| shown.get(key) != stored.get(key)) {
+            return Err(conflict(
+                "a value that this request read and overwrote was changed by another request",
+            ));
+        }
+        Ok(())
+    }
+
     /// Applies the log to what somebody else has written since `base` was loaded.
     ///
     /// # Errors
     /// `Conflict` if a key that this request read and then blindly wrote has another value now, or if an update
     /// that was accepted before is refused by what it finds now.
     pub(crate) fn replay(&self, base: &Data, stored: &Record, max_data: usize) -> Result<View, SessionError> {
-        let guarded = self.0.iter().filter(|op| op.guard() == Guard::Read);
-        if guarded.filter_map(Op::key).any(|key| base.get(key) != stored.data().get(key)) {
-            return Err(conflict(
-                "a value that this request read and overwrote was changed by another request",
-            ));
-        }
+        self.check_guards(base, stored.data())?;
         let mut view = View::of(stored);
         self.apply(&mut view, max_data).map_err(|error| match error.kind() {
             SessionErrorKind::UpdatePanicked => error,

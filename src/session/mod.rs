@@ -39,7 +39,7 @@ pub(crate) use self::{
 };
 use self::{
     log::{Change, Guard, Op, panicked},
-    reads::Reads,
+    reads::{Reads, Sight},
     state::{Phase, State},
 };
 use crate::{
@@ -132,14 +132,14 @@ impl Session {
             let Some(record) = self.0.loaded.record() else { return Ok(None) };
             return decode(self.0.reads.get(record.data(), key.name()));
         }
-        let data = self.read_view(key.name());
+        let data = self.lock().look(key.name());
         decode(data.get(key.name()))
     }
 
     /// Whether there is a value under `key`.
     #[must_use]
     pub fn contains(&self, key: impl KeyName) -> bool {
-        self.read_view(key.name()).get(key.name()).is_some()
+        self.lock().look(key.name()).get(key.name()).is_some()
     }
 
     /// Sets `key` to `value`, whatever stood there.
@@ -153,7 +153,7 @@ impl Session {
     /// if the session would outgrow its store.
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), SessionError> {
         let value = encode(&value)?.into_boxed_slice();
-        self.change(Op::Set { key: key.name().into(), value, guard: self.guard(&key) })
+        self.change(Op::Set { key: key.name().into(), value, guard: self.guard(&key)? })
     }
 
     /// Changes the value under `key` in place; a missing one begins as its default.
@@ -232,7 +232,7 @@ impl Session {
         loop {
             let (generation, data) = self.snapshot(key.name())?;
             let Some(value) = decode(data.get(key.name()))? else { return Ok(None) };
-            let guard = self.guard(&key);
+            let guard = self.guard(&key)?;
             let mut state = self.lock();
             if state.generation() == generation {
                 let op = Op::Remove { key: key.name().into(), guard };
@@ -248,7 +248,7 @@ impl Session {
     /// # Errors
     /// Only those that every change has; see [`Session`].
     pub fn remove(&self, key: impl KeyName) -> Result<(), SessionError> {
-        self.change(Op::Remove { key: key.name().into(), guard: self.guard(&key) })
+        self.change(Op::Remove { key: key.name().into(), guard: self.guard(&key)? })
     }
 
     /// Removes every value. Who is logged in stays logged in; see [`log_out`](Self::log_out).
@@ -315,9 +315,9 @@ impl Session {
 
     /// What a change of the value under `key` begins with, if nobody is faster.
     fn snapshot(&self, key: &str) -> Result<(u64, Data), SessionError> {
-        let state = self.lock();
+        let mut state = self.lock();
         state.check_open()?;
-        Ok((state.generation(), self.look(&state, key)))
+        Ok((state.generation(), state.look(key)))
     }
 
     fn change(&self, op: Op) -> Result<(), SessionError> {
@@ -326,24 +326,24 @@ impl Session {
         Ok(())
     }
 
-    fn read_view(&self, key: &str) -> Data {
-        self.look(&self.lock(), key)
-    }
-
-    /// The view's data, after noting that the handler looks at `key`.
-    fn look(&self, state: &State, key: &str) -> Data {
-        if let (true, Some(record)) = (state.reveals(key), self.0.loaded.record()) {
-            self.0.reads.get(record.data(), key);
+    /// What a blind write of the value under `key` has to mind.
+    fn guard(&self, key: &impl KeyName) -> Result<Guard, SessionError> {
+        if key.last_writer_wins() || self.0.backend.policy().on_stale_write == OnStaleWrite::Overwrite {
+            return Ok(Guard::Blind);
         }
-        state.view().data.clone()
+        match self.lock().seen.get(key.name()) {
+            Some(Sight::Outdated) => {
+                Err(conflict("a value that this request read was changed by another request before a save"))
+            }
+            Some(Sight::Current) => Ok(Guard::Read),
+            None if self.has_read(key.name()) => Ok(Guard::Read),
+            None => Ok(Guard::Blind),
+        }
     }
 
-    fn guard(&self, key: &impl KeyName) -> Guard {
-        let overwrites =
-            key.last_writer_wins() || self.0.backend.policy().on_stale_write == OnStaleWrite::Overwrite;
-        let was_read =
-            || self.0.loaded.record().is_some_and(|record| self.0.reads.contains(record.data(), key.name()));
-        if !overwrites && was_read() { Guard::Read } else { Guard::Blind }
+    /// Whether `key` was read before anything changed.
+    fn has_read(&self, key: &str) -> bool {
+        self.0.loaded.record().is_some_and(|record| self.0.reads.contains(record.data(), key))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -417,8 +417,11 @@ impl Session {
 
     /// Stands on what was written from now on.
     pub(crate) fn rebase(&self, base: Base) -> Result<(), SessionError> {
+        let read = self.0.loaded.record().map(|record| self.0.reads.keys(record.data()));
+        let mut state = self.lock();
         self.mark_changed();
-        self.lock().rebase(base, self.max_data())
+        read.into_iter().flatten().for_each(|key| state.seen.add_earlier(key));
+        state.rebase(base, self.max_data())
     }
 
     pub(crate) fn max_data(&self) -> usize {

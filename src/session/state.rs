@@ -1,9 +1,12 @@
 //! The part of a session that changes: what it stands on, what was logged, and whether it may still change.
 
-use super::log::{Change, Log, Op, View, conflict};
+use super::{
+    log::{Change, Log, Op, View, conflict},
+    reads::Seen,
+};
 use crate::{
     error::{SessionError, SessionErrorKind},
-    record::{Record, Subject},
+    record::{Data, Record, Subject},
     store::{Absence, Token},
     time::Timestamp,
     transport::ResponseEdits,
@@ -73,6 +76,10 @@ pub(crate) struct State {
     pub(crate) told: bool,
     /// Whether the handler wants the token for a client that is no browser.
     pub(crate) bearer: bool,
+    /// What was read since something first changed.
+    pub(crate) seen: Seen,
+    /// What was shown when the save under way began, with what it writes.
+    taken: Data,
     ends: bool,
     log: Log,
     view: View,
@@ -90,6 +97,8 @@ impl State {
             edits: ResponseEdits::default(),
             token: None,
             told: false,
+            taken: Data::default(),
+            seen: Seen::default(),
             bearer: false,
             ends: false,
             log: Log::default(),
@@ -111,9 +120,12 @@ impl State {
         if self.ends { None } else { self.base.record() }
     }
 
-    /// Whether the view's value of `key` may come from the loaded record.
-    pub(crate) fn reveals(&self, key: &str) -> bool {
-        self.record().is_some() && !self.log.determines(key)
+    /// The view's data, after noting that the handler looks at `key`, if that shows it anything stored.
+    pub(crate) fn look(&mut self, key: &str) -> Data {
+        if self.record().is_some() && !self.log.determines(key) {
+            self.seen.add(key);
+        }
+        self.view.data.clone()
     }
 
     /// Ends the request, once.
@@ -196,6 +208,7 @@ impl State {
 
     /// Hands out everything since the base, to be written.
     pub(crate) fn take(&mut self) -> Changes {
+        self.taken = self.view.data.clone();
         Changes {
             base: self.base.clone(),
             ends: std::mem::take(&mut self.ends),
@@ -221,9 +234,11 @@ impl State {
     /// Stands on what was written from now on; what was logged meanwhile stays logged.
     pub(crate) fn rebase(&mut self, base: Base, max_data: usize) -> Result<(), SessionError> {
         let mut view = base.record().map_or_else(View::default, View::of);
+        self.log.check_guards(&self.taken, &view.data)?;
         self.log.apply(&mut view, max_data).map_err(|error| {
             conflict("a change that was made during a save no longer applies").with_source(error)
         })?;
+        self.seen.compare(&self.view.data, &view.data);
         self.base = base;
         self.view = view;
         self.generation += 1;

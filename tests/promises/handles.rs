@@ -181,3 +181,76 @@ async fn the_last_of_several_saves_is_the_one_that_is_told() {
     assert_eq!(response.headers.iter().filter(|(name, _)| name == "set-cookie").count(), 1);
     assert_eq!(browser.subject().await.as_deref(), Some("alice"));
 }
+
+#[tokio::test]
+async fn promise_2_a_read_after_a_save_guards_the_write_that_follows_it() {
+    let mut browser = Server::new(Probe::default()).browser();
+    let visit = browser.visit().await;
+    let socket = visit.session.clone();
+    socket.keep_open().unwrap();
+    socket.insert("count", 0).unwrap();
+    browser.receive(visit).await;
+
+    let read = socket.get::<i64>("count").unwrap().unwrap();
+    browser.does(|session| session.insert("count", 10)).await;
+    socket.insert("count", read + 1).unwrap();
+    assert_eq!(socket.save().await.unwrap_err().kind(), SessionErrorKind::Conflict);
+    assert_eq!(browser.sees::<i64>("count").await, Some(10));
+}
+
+#[tokio::test]
+async fn promise_2_a_value_that_changed_with_a_save_is_not_overwritten_unread() {
+    let mut browser = Server::new(Probe::default()).browser();
+    browser.does(|session| session.insert("count", 1)).await;
+    let visit = browser.visit().await;
+    let read = visit.session.get::<i64>("count").unwrap().unwrap();
+    browser.does(|session| session.insert("count", 10)).await;
+    visit.session.insert("other", 1).unwrap();
+    visit.session.save().await.unwrap();
+    assert_eq!(visit.session.insert("count", read + 1).unwrap_err().kind(), SessionErrorKind::Conflict);
+    assert_eq!(visit.session.get::<i64>("count").unwrap(), Some(10));
+    visit.session.insert("count", 11).unwrap();
+    assert!(browser.receive(visit).await.is_ok());
+    assert_eq!(browser.sees::<i64>("count").await, Some(11));
+}
+
+#[tokio::test]
+async fn what_a_handle_wrote_and_saved_itself_is_no_surprise_to_it() {
+    let mut browser = Server::new(Probe::default()).browser();
+    browser.does(|session| session.insert("count", 1)).await;
+    let visit = browser.visit().await;
+    for _ in 0..3 {
+        let read = visit.session.get::<i64>("count").unwrap().unwrap();
+        visit.session.insert("count", read + 1).unwrap();
+        visit.session.insert("count", read + 2).unwrap();
+        visit.session.save().await.unwrap();
+        visit.session.insert("count", read + 3).unwrap();
+    }
+    assert!(browser.receive(visit).await.is_ok());
+    assert_eq!(browser.sees::<i64>("count").await, Some(10));
+}
+
+#[tokio::test]
+async fn promise_2_a_write_during_a_save_minds_what_the_save_brings() {
+    let probe = Probe::default();
+    let mut browser = Server::new(probe.clone()).browser();
+    browser.does(|session| session.insert("count", 1)).await;
+    let visit = browser.visit().await;
+    browser.does(|session| session.insert("count", 10)).await;
+    let (one, two) = (visit.session.clone(), visit.session.clone());
+    probe.delay_next(3);
+    let (saved, ()) = tokio::join!(
+        async {
+            one.insert("other", 1).unwrap();
+            one.save().await
+        },
+        async {
+            let read = two.get::<i64>("count").unwrap().unwrap();
+            two.insert("count", read + 1).unwrap();
+        }
+    );
+    assert_eq!(saved.unwrap_err().kind(), SessionErrorKind::Conflict);
+    assert_eq!(browser.receive(visit).await.status(), 409);
+    assert_eq!(browser.sees::<i64>("count").await, Some(10));
+    assert_eq!(browser.sees::<i64>("other").await, Some(1));
+}
