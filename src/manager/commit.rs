@@ -148,7 +148,12 @@ impl Core {
     }
 
     /// Takes the token back from wherever the client may hold it, apart from where it gets a new one.
-    fn take_back(&self, request: RequestFacts, way: Option<&Transport>, edits: &mut ResponseEdits) {
+    pub(super) fn take_back(
+        &self,
+        request: RequestFacts,
+        way: Option<&Transport>,
+        edits: &mut ResponseEdits,
+    ) {
         let others = self.transports.iter().filter(|transport| Some(*transport) != way);
         others.for_each(|transport| transport.take_back(request.highest_part, edits));
     }

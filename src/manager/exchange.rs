@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, task::JoinError};
 use tracing::{debug, warn};
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     load,
 };
 use crate::{
-    error::{SessionError, SessionErrorKind},
+    error::{SessionError, StoreError, StoreErrorKind},
     plan::{self, Write},
     session::{Backend as _, Base, BoxFuture, Session},
     transport::{Read, RequestHead, ResponseEdits, ResponseHeaders},
@@ -164,6 +164,7 @@ impl Drop for Exchange {
 }
 
 /// A session whose request is over, on its way to the store.
+#[derive(Clone)]
 struct Closing {
     core: Arc<Core>,
     session: Session,
@@ -227,6 +228,21 @@ impl Closing {
         outcome
     }
 
+    /// The task that was to write it has panicked or was stopped. Whatever it did: who logged out keeps no cookie.
+    fn outcome_unknown(&self, logged_out: bool, error: JoinError) -> Finished {
+        let request = self.session.request();
+        let error =
+            StoreError::new(StoreErrorKind::OutcomeUnknown, "the task that saved a session did not end")
+                .with_source(error);
+        let mut edits = self.edits();
+        if logged_out && request.holds_cookie && !request.cross_site {
+            let mut end = ResponseEdits::default();
+            self.core.take_back(request, None, &mut end);
+            edits.merge(end);
+        }
+        Finished { edits, error: Some(error.into()) }
+    }
+
     /// What the response has to say of the session, apart from what is still to be written.
     fn edits(&self) -> ResponseEdits {
         let read = if self.session.loaded().record().is_some() { Read::Live } else { Read::Absent };
@@ -250,14 +266,9 @@ fn carry_through(closing: Closing) -> Finish {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return Finish::Pending(Box::pin(closing.run()));
     };
-    let task = runtime.spawn(closing.run());
+    let logs_out = closing.session.logs_out();
+    let task = runtime.spawn(closing.clone().run());
     Finish::Pending(Box::pin(async move {
-        task.await.unwrap_or_else(|error| Finished {
-            edits: ResponseEdits::default(),
-            error: Some(
-                SessionError::new(SessionErrorKind::Conflict, "the task that saved the session did not end")
-                    .with_source(error),
-            ),
-        })
+        task.await.unwrap_or_else(|error| closing.outcome_unknown(logs_out, error))
     }))
 }

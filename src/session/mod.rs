@@ -375,6 +375,11 @@ impl Session {
         self.is_changed() && self.lock().changes_identity()
     }
 
+    /// Whether it was logged out, and that is not written yet.
+    pub(crate) fn logs_out(&self) -> bool {
+        self.lock().ends()
+    }
+
     /// Ends the request: nobody can change the session any more, unless the handler said that it lives on.
     pub(crate) fn close(&self) {
         self.lock().close();

@@ -202,6 +202,10 @@ impl State {
         self.generation += 1;
     }
 
+    pub(crate) fn ends(&self) -> bool {
+        self.ends
+    }
+
     pub(crate) fn changes_identity(&self) -> bool {
         self.ends || self.log.logs_in()
     }

@@ -26,6 +26,7 @@ struct Line {
     calls: AtomicUsize,
     down: AtomicBool,
     silent: AtomicBool,
+    panicking: AtomicBool,
     lose_replies: AtomicUsize,
     delay: AtomicUsize,
     failing: Mutex<Option<StoreErrorKind>>,
@@ -45,6 +46,11 @@ impl Probe {
     /// Lets calls wait for ever.
     pub(crate) fn set_silent(&self, silent: bool) {
         self.line.silent.store(silent, SeqCst);
+    }
+
+    /// Lets calls panic.
+    pub(crate) fn set_panicking(&self, panicking: bool) {
+        self.line.panicking.store(panicking, SeqCst);
     }
 
     /// Loses the replies of the next `count` writes, which take effect.
@@ -70,6 +76,7 @@ impl Probe {
         for _ in 0..self.line.delay.swap(0, SeqCst) {
             tokio::task::yield_now().await;
         }
+        assert!(!self.line.panicking.load(SeqCst), "the probe was told to panic");
         let failing = *self.line.failing.lock().unwrap();
         match failing {
             Some(kind) => Err(StoreError::new(kind, "the probe was told to fail")),
