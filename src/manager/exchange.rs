@@ -67,7 +67,7 @@ impl LazySession {
     /// Like [`load`](Self::load), but `None` unless a live session came with the request.
     ///
     /// # Errors
-    /// The store's failure, unless the manager carries on without it: an outage is never "no session".
+    /// The store's failure, unless the manager carries on without it: then this is `None`.
     pub async fn load_existing(&self, head: &RequestHead<'_>) -> Result<Option<Session>, SessionError> {
         let session = self.load(head).await?;
         Ok((!session.is_new()).then_some(session))

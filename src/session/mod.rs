@@ -144,13 +144,14 @@ impl Session {
 
     /// Sets `key` to `value`, whatever stood there.
     ///
-    /// If this request has read the key, and another request changes it before this one is saved, the client is
-    /// answered `409 Conflict`; see [`Key::last_writer_wins`](crate::Key::last_writer_wins) and, better,
+    /// If this request has seen the value that stood there, and another request changes it before this one is saved, the
+    /// client is answered `409 Conflict`; see [`Key::last_writer_wins`](crate::Key::last_writer_wins) and, better,
     /// [`update`](Self::update).
     ///
     /// # Errors
     /// [`Unencodable`](SessionErrorKind::Unencodable) if the value cannot be JSON, [`TooLarge`](SessionErrorKind::TooLarge)
-    /// if the session would outgrow its store.
+    /// if the session would outgrow its store, [`Conflict`](SessionErrorKind::Conflict) if a [`save`](Self::save) has
+    /// brought another value than the one that was read.
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), SessionError> {
         let value = encode(&value)?.into_boxed_slice();
         self.change(Op::Set { key: key.name().into(), value, guard: self.guard(&key)? })
@@ -246,7 +247,8 @@ impl Session {
     /// Removes the value under `key`, if there is one.
     ///
     /// # Errors
-    /// Only those that every change has; see [`Session`].
+    /// [`Conflict`](SessionErrorKind::Conflict) as for [`insert`](Self::insert), and those that every change has; see
+    /// [`Session`].
     pub fn remove(&self, key: impl KeyName) -> Result<(), SessionError> {
         self.change(Op::Remove { key: key.name().into(), guard: self.guard(&key)? })
     }
@@ -263,7 +265,8 @@ impl Session {
     ///
     /// Ordinary handlers need not call it: their session is saved when the response leaves. A handler that outlives
     /// its response, like a websocket's, calls [`keep_open`](Self::keep_open) first and then this after each change.
-    /// After it the session shows what is stored, other requests' changes included.
+    /// After a change was written the session shows what is stored, other requests' changes included; with nothing to
+    /// write it asks nobody. Saves of several clones happen one after the other.
     ///
     /// # Errors
     /// [`TokenUndeliverable`](SessionErrorKind::TokenUndeliverable), before anything is written, if the response is

@@ -53,7 +53,7 @@ pub async fn session(parts: &Parts) -> Result<Session, SessionError> {
 /// Like [`session`], but `None` unless a live session came with the request. Nothing is ever created.
 ///
 /// # Errors
-/// Those of [`session`]: an outage is never "no session".
+/// Those of [`session`]: an outage is no "no session", unless the manager carries on without its store.
 pub async fn existing_session(parts: &Parts) -> Result<Option<Session>, SessionError> {
     let seat = seat(parts)?;
     seat.lazy.load_existing(&seat.head(parts)).await
