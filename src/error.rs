@@ -143,6 +143,14 @@ impl SessionError {
         Self(Arc::new(Inner { kind, message: message.into(), source: None }))
     }
 
+    /// Another site began the request, and nobody has allowed that.
+    pub(crate) fn cross_site() -> Self {
+        Self::new(
+            SessionErrorKind::CrossSite,
+            "a request that another site began tried to change the session; allow its path if that is meant to be",
+        )
+    }
+
     pub(crate) fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Arc::new(Inner { source: Some(Source::from(source.into())), ..Inner::clone(&self.0) }))
     }

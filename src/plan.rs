@@ -5,7 +5,7 @@
 //! faster; [`next_record`] and [`first_record`] what the record then holds.
 
 use crate::{
-    error::{SessionError, SessionErrorKind},
+    error::SessionError,
     id::{SessionId, WriteId},
     policy::Policy,
     record::Record,
@@ -82,11 +82,7 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, Refusal> {
         return Ok(Plan { end: None, write: situation.upkeep(), removes_cookie: false });
     }
     if request.cross_site {
-        return Err(SessionError::new(
-            SessionErrorKind::CrossSite,
-            "a request that another site began tried to change the session; allow its path if that is meant to be",
-        )
-        .into());
+        return Err(SessionError::cross_site().into());
     }
     if changes.ends { after_log_out(situation, has_log) } else { ordinary(situation) }
 }
@@ -95,12 +91,12 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, Refusal> {
 fn after_log_out(situation: &Situation<'_>, has_log: bool) -> Result<Plan, Refusal> {
     let Situation { changes, request, .. } = *situation;
     if let Base::Outage(error) = &changes.base {
-        return Err(Refusal { error: error.clone(), removes_cookie: request.cookie_presented });
+        return Err(Refusal { error: error.clone(), removes_cookie: request.holds_cookie });
     }
     Ok(Plan {
         end: changes.base.record().map(|record| (record.id(), record.deadline())),
         write: if has_log && is_worth_a_session(&changes.view) { Write::Create } else { Write::Nothing },
-        removes_cookie: request.cookie_presented,
+        removes_cookie: request.holds_cookie,
     })
 }
 
@@ -167,7 +163,12 @@ pub(crate) enum OnConflict {
     Refuse,
 }
 
-/// Replay only continues a session that is still the same: same subject, same login. A renewal counts as equal.
+/// Whether a session is still the same: same subject, same login. A renewal counts as equal.
+pub(crate) fn is_continued_by(loaded: &Record, stored: &Record) -> bool {
+    loaded.subject() == stored.subject() && loaded.epoch() == stored.epoch()
+}
+
+/// Replay only continues a session that is still the same.
 pub(crate) fn on_conflict(
     loaded: &Record,
     stored: &Record,
@@ -175,7 +176,7 @@ pub(crate) fn on_conflict(
     policy: &Policy,
     now: Timestamp,
 ) -> OnConflict {
-    if loaded.subject() == stored.subject() && loaded.epoch() == stored.epoch() {
+    if is_continued_by(loaded, stored) {
         OnConflict::Replay
     } else if changes.log.logs_in() {
         let twin = is_same_login(stored, &changes.view, policy, now);

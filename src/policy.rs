@@ -19,7 +19,8 @@ pub enum OnOutage {
     /// Extracting a session fails with `503 Service Unavailable`. The default.
     #[default]
     Refuse,
-    /// The handler runs with an empty session that refuses every change. Nothing is written and no cookie is cleared,
+    /// The handler runs with an empty session that refuses every change, or with `None` where it asks for an optional one.
+    /// Nothing is written and no cookie is cleared,
     /// so whoever was logged in is logged in again when the store is back.
     CarryOnAnonymous,
 }

@@ -18,7 +18,8 @@ impl<S: Sync> FromRequestParts<S> for Session {
     }
 }
 
-/// `None` unless a live session came with the request. An outage is refused all the same: it is never "no session".
+/// `None` unless a live session came with the request. An outage is refused all the same, unless the manager's
+/// [`OnOutage`](crate::OnOutage) is to carry on: then it is `None` too.
 impl<S: Sync> OptionalFromRequestParts<S> for Session {
     type Rejection = SessionError;
 

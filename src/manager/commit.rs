@@ -9,7 +9,7 @@ use crate::{
     plan::{self, Draws, OnConflict, Plan, Refusal, Write},
     random,
     record::{REMEMBERED_WRITES, Record, Version},
-    session::{Backend as _, Base, Changes, RequestFacts, Session, View, conflict, max_data},
+    session::{Backend as _, Base, Changes, RequestFacts, Session, Turn, View, conflict, max_data},
     store::{Absence, Created, Cx, Ended, Replaced, Token, Touched, within},
     time::Timestamp,
     transport::{ResponseEdits, Transport},
@@ -40,14 +40,26 @@ impl Failed {
     fn new(core: &Core, error: SessionError, request: RequestFacts, removes_cookie: bool) -> Self {
         let mut edits = ResponseEdits::default();
         if removes_cookie {
-            core.take_back(request, &mut edits);
+            core.take_back(request, None, &mut edits);
         }
         Self { error, edits }
     }
 }
 
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self { error: error.into(), edits: ResponseEdits::default() }
+    }
+}
+
+/// Waits until no other handle writes the session.
+pub(super) async fn turn<'a>(core: &Core, session: &'a Session) -> Result<Turn<'a>, StoreError> {
+    within(core.cx().deadline, async { Ok(session.turn().await) }).await
+}
+
 /// Writes what a handler asked to be saved before its response leaves, or after.
 pub(super) async fn save(core: &Core, session: &Session) -> Result<(), SessionError> {
+    let _turn = turn(core, session).await?;
     let mut taken = Taken { session, changes: session.take_changes(), written: false };
     if taken.changes.is_empty() {
         return Ok(());
@@ -103,15 +115,15 @@ pub(super) async fn commit(
     let done = call.carry_out(plan, changes).await;
     let (base, token) = done.map_err(|error| Failed::new(core, error, request, removes_cookie))?;
     let mut edits = ResponseEdits::default();
-    match (&token, base.record()) {
-        (Some(token), Some(record)) => {
-            let lasts = record.deadline().since(call.cx.now);
-            let way = core.way(request, changes.bearer);
-            check_length(token, way).map_err(|error| Failed::new(core, error, request, removes_cookie))?;
-            way.hand_out(token, lasts, request.highest_part, &mut edits);
-        }
-        _ if removes_cookie => core.take_back(request, &mut edits),
-        _ => {}
+    let mut way = None;
+    if let (Some(token), Some(record)) = (&token, base.record()) {
+        let chosen = core.way(request, changes.bearer);
+        check_length(token, chosen).map_err(|error| Failed::new(core, error, request, removes_cookie))?;
+        chosen.hand_out(token, record.deadline().since(call.cx.now), request.highest_part, &mut edits);
+        way = Some(chosen);
+    }
+    if removes_cookie {
+        core.take_back(request, way, &mut edits);
     }
     Ok(Written { base, edits, token })
 }
@@ -135,8 +147,15 @@ impl Core {
         asked.unwrap_or(&self.transports[request.transport])
     }
 
-    fn take_back(&self, request: RequestFacts, edits: &mut ResponseEdits) {
-        self.transports.iter().for_each(|transport| transport.take_back(request.highest_part, edits));
+    /// Takes the token back from wherever the client may hold it, apart from where it gets a new one.
+    pub(super) fn take_back(
+        &self,
+        request: RequestFacts,
+        way: Option<&Transport>,
+        edits: &mut ResponseEdits,
+    ) {
+        let others = self.transports.iter().filter(|transport| Some(*transport) != way);
+        others.for_each(|transport| transport.take_back(request.highest_part, edits));
     }
 }
 
@@ -207,11 +226,19 @@ impl Call<'_> {
             Ok(match within(self.cx.deadline, call).await? {
                 Replaced::Done(token) => (live(next), token),
                 // Somebody else has written meanwhile; the next request sees to it.
-                Replaced::Conflict(stored) => (live(stored), None),
+                Replaced::Conflict(stored) => (self.continued(&record, stored), None),
                 Replaced::Gone(absence) => (Base::Absent(Some(absence)), None),
             })
         };
         unless_failed(reissued.await, record)
+    }
+
+    /// What a session stands on that was loaded as one record and is stored as another: a later login is not its own.
+    fn continued(&self, loaded: &Record, stored: Record) -> Base {
+        if plan::is_continued_by(loaded, &stored) {
+            return live(stored);
+        }
+        Base::Absent(Some(Absence::Rotated { id: stored.id(), at: self.cx.now }))
     }
 
     /// Puts the changed record in place of `loaded`, replaying the log as often as others are faster.
@@ -242,8 +269,8 @@ impl Call<'_> {
 
     fn replay(&self, loaded: &Record, stored: &Record, changes: &Changes) -> Result<View, SessionError> {
         let mut view = changes.log.replay(loaded.data(), stored, max_data(self.core))?;
-        // Somebody else has renewed it since: that is what was asked for.
-        view.renewed &= stored.has_secret_of(loaded);
+        // Somebody else has renewed it since: that is what was asked for, unless the token is to go another way.
+        view.renewed &= changes.bearer || stored.has_secret_of(loaded);
         Ok(view)
     }
 

@@ -1,8 +1,14 @@
 //! One request and its response: what an adapter holds while a handler runs.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+};
 
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, task::JoinError};
 use tracing::{debug, warn};
 
 use super::{
@@ -11,9 +17,9 @@ use super::{
     load,
 };
 use crate::{
-    error::{SessionError, SessionErrorKind},
+    error::{SessionError, StoreError, StoreErrorKind},
     plan::Write,
-    session::{Backend as _, Base, BoxFuture, Changes, RequestFacts, Session},
+    session::{Base, BoxFuture, Session},
     transport::{Read, RequestHead, ResponseEdits, ResponseHeaders},
 };
 
@@ -25,7 +31,6 @@ use crate::{
 #[derive(Debug)]
 pub struct Exchange {
     lazy: LazySession,
-    finished: bool,
 }
 
 /// The session of a request, loaded when it is first asked for. Clones share it.
@@ -35,6 +40,8 @@ pub struct LazySession(Arc<Inner>);
 struct Inner {
     core: Arc<Core>,
     session: OnceCell<Result<Session, SessionError>>,
+    /// Whether the response is gone, or nobody waits for it any more.
+    is_over: AtomicBool,
 }
 
 impl fmt::Debug for LazySession {
@@ -49,13 +56,18 @@ impl LazySession {
     /// # Errors
     /// The store's failure, unless the manager carries on without it.
     pub async fn load(&self, head: &RequestHead<'_>) -> Result<Session, SessionError> {
-        self.0.session.get_or_init(|| load::load(&self.0.core, head)).await.clone()
+        let session = self.0.session.get_or_init(|| load::load(&self.0.core, head)).await.clone()?;
+        // Either this or the end of the exchange comes second and sees the other.
+        if self.0.is_over.load(SeqCst) {
+            session.close();
+        }
+        Ok(session)
     }
 
     /// Like [`load`](Self::load), but `None` unless a live session came with the request.
     ///
     /// # Errors
-    /// The store's failure, unless the manager carries on without it: an outage is never "no session".
+    /// The store's failure, unless the manager carries on without it: then this is `None`.
     pub async fn load_existing(&self, head: &RequestHead<'_>) -> Result<Option<Session>, SessionError> {
         let session = self.load(head).await?;
         Ok((!session.is_new()).then_some(session))
@@ -101,7 +113,13 @@ impl Finished {
 
 impl Exchange {
     pub(super) fn new(core: Arc<Core>) -> Self {
-        Self { lazy: LazySession(Arc::new(Inner { core, session: OnceCell::new() })), finished: false }
+        Self {
+            lazy: LazySession(Arc::new(Inner {
+                core,
+                session: OnceCell::new(),
+                is_over: AtomicBool::new(false),
+            })),
+        }
     }
 
     /// What an extractor asks for the session.
@@ -113,111 +131,121 @@ impl Exchange {
     /// Ends the exchange with the status of the handler's response: writes what has changed and tells what the response
     /// needs.
     #[must_use]
-    pub fn finish(mut self, status: u16) -> Finish {
-        self.finished = true;
-        match self.lazy.0.session.get() {
+    pub fn finish(self, status: u16) -> Finish {
+        let LazySession(inner) = &self.lazy;
+        inner.is_over.store(true, SeqCst);
+        match inner.session.get() {
             None => Finish::Ready(Finished::default()),
             // The extractor has answered with it.
             Some(Err(_)) => Finish::Ready(Finished {
-                edits: ResponseEdits::read(Read::Absent, &self.lazy.0.core.vary),
+                edits: ResponseEdits::read(Read::Absent, &inner.core.vary),
                 error: None,
             }),
-            Some(Ok(session)) => finish(&self.lazy.0.core, session, status),
+            Some(Ok(session)) => Closing::new(&inner.core, session, status).finish(),
         }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let Some(Ok(session)) = self.lazy.0.session.get() else { return };
-        if self.finished || !session.changes_identity() {
+        let LazySession(inner) = &self.lazy;
+        if inner.is_over.swap(true, SeqCst) {
             return;
         }
+        let Some(Ok(session)) = inner.session.get() else { return };
         // A panic is answered as a server error, a vanished client like any success.
         let status = if std::thread::panicking() { 500 } else { 200 };
-        let keeps = self.lazy.0.core.policy.save_on.keeps(status);
-        debug!("a request was dropped after a login or log-out, which is carried through");
-        carry_through(Closing::new(&self.lazy.0.core, session, keeps));
+        let closing = Closing::new(&inner.core, session, status);
+        if session.changes_identity() {
+            debug!("a request was dropped after a login or log-out, which is carried through");
+            carry_through(closing);
+        }
     }
 }
 
-fn finish(core: &Arc<Core>, session: &Session, status: u16) -> Finish {
-    match finish_unchanged(core, session) {
-        Some(edits) => Finish::Ready(Finished { edits, error: None }),
-        None => Closing::new(core, session, core.policy.save_on.keeps(status)).finish(),
-    }
-}
-
-/// The most frequent end by far: the handler has only looked, and no upkeep was due at that time.
-fn finish_unchanged(core: &Core, session: &Session) -> Option<ResponseEdits> {
-    let request = session.request();
-    match core.upkeep(session.loaded(), request, request.loaded_at) {
-        Write::Nothing => session.close_unchanged().map(|saved| edits(core, session, saved)),
-        _ => None,
-    }
-}
-
-/// What the client has to be told of a session that was looked at, beside what was `saved` before.
-fn edits(core: &Core, session: &Session, saved: ResponseEdits) -> ResponseEdits {
-    let read = if session.loaded().record().is_some() { Read::Live } else { Read::Absent };
-    let mut edits = ResponseEdits::read(read, &core.vary);
-    edits.merge(saved);
-    edits
-}
-
-/// A session on its way to the store.
+/// A session whose request is over, on its way to the store.
+#[derive(Clone)]
 struct Closing {
     core: Arc<Core>,
-    changes: Changes,
-    request: RequestFacts,
-    keeps: bool,
-    edits: ResponseEdits,
     session: Session,
+    /// Whether the response's status lets the handler's changes be kept.
+    keeps: bool,
 }
 
 impl Closing {
-    fn new(core: &Arc<Core>, session: &Session, keeps: bool) -> Self {
-        let (changes, saved) = session.close();
-        Self {
-            core: Arc::clone(core),
-            changes,
-            request: session.request(),
-            keeps,
-            edits: edits(core, session, saved),
-            session: session.clone(),
-        }
+    fn new(core: &Arc<Core>, session: &Session, status: u16) -> Self {
+        session.close();
+        Self { core: Arc::clone(core), session: session.clone(), keeps: core.policy.save_on.keeps(status) }
     }
 
     fn finish(self) -> Finish {
+        let turn = self.session.try_turn();
+        // A save under way may be about anything.
+        if turn.is_none() || self.session.changes_identity() {
+            drop(turn);
+            return carry_through(self);
+        }
         if self.has_nothing_to_write() {
-            return Finish::Ready(Finished { edits: self.edits, error: None });
+            return Finish::Ready(Finished { edits: self.edits(), error: None });
         }
-        if self.changes.change_identity() {
-            carry_through(self)
-        } else {
-            Finish::Pending(Box::pin(self.run()))
-        }
+        drop(turn);
+        Finish::Pending(Box::pin(self.run()))
     }
 
+    /// The most frequent end by far: the handler has only looked, and no upkeep was due when the session was loaded.
     fn has_nothing_to_write(&self) -> bool {
-        let Self { core, changes, request, .. } = self;
-        let upkeep = || core.upkeep(&changes.base, *request, core.now());
-        changes.is_empty() && matches!(upkeep(), Write::Nothing)
+        let request = self.session.request();
+        let upkeep = || self.core.upkeep(self.session.loaded(), request, request.loaded_at);
+        !self.session.has_changes() && matches!(upkeep(), Write::Nothing)
     }
 
-    async fn run(mut self) -> Finished {
-        match commit::commit(&self.core, &mut self.changes, self.request, self.keeps).await {
-            Ok(Written { base, edits, .. }) => {
-                self.edits.merge(edits);
-                self.stand_on(base);
-                Finished { edits: self.edits, error: None }
-            }
+    async fn run(self) -> Finished {
+        let (edits, error) = match self.write().await {
+            Ok(edits) => (edits, None),
             Err(Failed { error, edits }) => {
                 warn!(%error, kind = ?error.kind(), "a session was not saved");
-                self.edits.merge(edits);
-                Finished { edits: self.edits, error: Some(error) }
+                (edits, Some(error))
             }
+        };
+        let mut all = self.edits();
+        all.merge(edits);
+        Finished { edits: all, error }
+    }
+
+    async fn write(&self) -> Result<ResponseEdits, Failed> {
+        let _turn = commit::turn(&self.core, &self.session).await?;
+        let mut changes = self.session.take_changes();
+        let written = commit::commit(&self.core, &mut changes, self.session.request(), self.keeps).await;
+        let (base, outcome) = match written {
+            Ok(Written { base, edits, .. }) => (base, Ok(edits)),
+            // The client is told that nothing was saved, so nothing of it may be saved later.
+            Err(failed) => (changes.base, Err(failed)),
+        };
+        self.stand_on(base);
+        outcome
+    }
+
+    /// The task that was to write it has panicked or was stopped. Whatever it did: who logged out keeps no cookie.
+    fn outcome_unknown(&self, logged_out: bool, error: JoinError) -> Finished {
+        let request = self.session.request();
+        let error =
+            StoreError::new(StoreErrorKind::OutcomeUnknown, "the task that saved a session did not end")
+                .with_source(error);
+        let mut edits = self.edits();
+        if logged_out && request.holds_cookie && !request.cross_site {
+            let mut end = ResponseEdits::default();
+            self.core.take_back(request, None, &mut end);
+            edits.merge(end);
         }
+        Finished { edits, error: Some(error.into()) }
+    }
+
+    /// What the response has to say of the session, apart from what is still to be written.
+    fn edits(&self) -> ResponseEdits {
+        let read = if self.session.loaded().record().is_some() { Read::Live } else { Read::Absent };
+        let mut edits = ResponseEdits::read(read, &self.core.vary);
+        edits.merge(self.session.take_edits());
+        edits
     }
 
     /// A handler that outlives the response goes on from what was written.
@@ -235,14 +263,9 @@ fn carry_through(closing: Closing) -> Finish {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else {
         return Finish::Pending(Box::pin(closing.run()));
     };
-    let task = runtime.spawn(closing.run());
+    let logs_out = closing.session.logs_out();
+    let task = runtime.spawn(closing.clone().run());
     Finish::Pending(Box::pin(async move {
-        task.await.unwrap_or_else(|error| Finished {
-            edits: ResponseEdits::default(),
-            error: Some(
-                SessionError::new(SessionErrorKind::Conflict, "the task that saved the session did not end")
-                    .with_source(error),
-            ),
-        })
+        task.await.unwrap_or_else(|error| closing.outcome_unknown(logs_out, error))
     }))
 }

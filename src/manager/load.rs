@@ -41,8 +41,8 @@ fn search<'a>(core: &Core, head: &RequestHead<'a>, now: Timestamp) -> (Candidate
     for (at, transport) in core.transports.iter().enumerate() {
         let candidates = transport.candidates(head, &*core.store);
         if let Transport::Cookie(_) = transport {
-            facts.cookie_presented = candidates.any;
-            facts.highest_part = candidates.highest_part;
+            facts.holds_cookie |= candidates.any;
+            facts.highest_part = facts.highest_part.max(candidates.highest_part);
         }
         if candidates.too_many {
             warn!("a request presented more session tokens than are tried");

@@ -183,6 +183,9 @@ impl SessionManager {
 
     /// Lets requests that another site began change sessions at exactly this path: for the callback of an OpenID
     /// Connect or SAML login that uses the form-post response mode.
+    ///
+    /// It is the path of the request as the session layer sees it: the whole one, unless the layer stands inside a
+    /// nested router.
     #[must_use]
     pub fn allow_cross_site(self, path: impl Into<String>) -> Self {
         self.with(|core| core.cross_site_paths.push(path.into()))

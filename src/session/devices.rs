@@ -33,11 +33,13 @@ impl Session {
     /// Ends one session of this subject; its own is logged out. Whether there was such a session.
     ///
     /// # Errors
-    /// Those of [`sessions`](Self::sessions).
+    /// Those of [`sessions`](Self::sessions), and [`CrossSite`](crate::SessionErrorKind::CrossSite) if another site
+    /// began this request.
     pub async fn end(&self, id: SessionId) -> Result<bool, SessionError> {
         if self.id() == Some(id) {
             return self.log_out().map(|()| true);
         }
+        self.check_site()?;
         let sessions = self.sessions().await?;
         let Some(session) = sessions.iter().find(|session| session.id() == id) else { return Ok(false) };
         self.end_listed(session).await
@@ -46,8 +48,9 @@ impl Session {
     /// Ends all other sessions of this subject; how many there were.
     ///
     /// # Errors
-    /// Those of [`sessions`](Self::sessions). Some may have ended before an error.
+    /// Those of [`end`](Self::end). Some may have ended before an error.
     pub async fn end_others(&self) -> Result<usize, SessionError> {
+        self.check_site()?;
         let own = self.id();
         let mut ended = 0;
         for session in self.sessions().await? {
@@ -61,7 +64,7 @@ impl Session {
     /// Ends all sessions of this subject, this one included; how many there were.
     ///
     /// # Errors
-    /// Those of [`sessions`](Self::sessions). Some may have ended before an error.
+    /// Those of [`end`](Self::end). Some may have ended before an error.
     pub async fn end_all(&self) -> Result<usize, SessionError> {
         let others = self.end_others().await?;
         self.log_out()?;
@@ -72,6 +75,11 @@ impl Session {
         let (id, cx) = (session.id(), self.0.backend.cx());
         let ended = self.0.backend.store().end(&id, session.deadline(), cx);
         Ok(within(cx.deadline, ended).await? == Ended::Done)
+    }
+
+    /// The store is told at once, so another site is refused here and not when the response leaves.
+    fn check_site(&self) -> Result<(), SessionError> {
+        if self.request().cross_site { Err(SessionError::cross_site()) } else { Ok(()) }
     }
 
     fn index(&self) -> Result<&dyn SessionIndex, StoreError> {

@@ -128,9 +128,7 @@ impl View {
                 "the key of a session value has at most 255 bytes",
             )
         })?;
-        if next.len() > max_data {
-            return Err(too_large(next.len(), max_data));
-        }
+        check_size(&next, max_data)?;
         self.data = next;
         Ok(())
     }
@@ -147,13 +145,17 @@ impl View {
     }
 }
 
-fn too_large(size: usize, limit: usize) -> SessionError {
-    SessionError::new(
+fn check_size(data: &Data, limit: usize) -> Result<(), SessionError> {
+    let size = data.len();
+    if size <= limit {
+        return Ok(());
+    }
+    Err(SessionError::new(
         SessionErrorKind::TooLarge { size, limit },
         format!(
             "the session would hold {size} bytes, but at most {limit} are allowed; keep large values elsewhere"
         ),
-    )
+    ))
 }
 
 /// Runs an application's closure; its panic becomes an error, so that no request path unwinds.
@@ -195,27 +197,34 @@ impl Log {
 
     /// Logs a change. What it makes unnecessary is forgotten, except that a key was read.
     pub(crate) fn push(&mut self, mut op: Op) {
-        if let Op::Clear = op {
-            self.0.retain(|earlier| earlier.key().is_none() && !matches!(earlier, Op::Clear));
-        } else if op.overwrites() {
-            self.overwrite(&mut op);
+        match &mut op {
+            Op::Clear => self.clear(),
+            Op::Set { key, guard, .. } | Op::Remove { key, guard } => self.overwrite(key, guard),
+            _ => {}
         }
         self.0.push(op);
     }
 
-    fn overwrite(&mut self, op: &mut Op) {
-        let was_read =
-            self.0.iter().any(|earlier| earlier.key() == op.key() && earlier.guard() == Guard::Read);
-        self.0.retain(|earlier| earlier.key() != op.key());
-        if let (true, Op::Set { guard, .. } | Op::Remove { guard, .. }) = (was_read, op) {
+    fn clear(&mut self) {
+        let only_guards = |op| match op {
+            Op::Set { key, guard: guard @ Guard::Read, .. } => Some(Op::Remove { key, guard }),
+            Op::Clear => None,
+            op => (op.key().is_none() || op.guard() == Guard::Read).then_some(op),
+        };
+        self.0 = std::mem::take(&mut self.0).into_iter().filter_map(only_guards).collect();
+    }
+
+    fn overwrite(&mut self, key: &str, guard: &mut Guard) {
+        let was_read = |op: &Op| op.key() == Some(key) && op.guard() == Guard::Read;
+        if self.0.iter().any(was_read) {
             *guard = Guard::Read;
         }
+        self.0.retain(|op| op.key() != Some(key));
     }
 
     /// Whether the view's value of `key` comes from this log alone, so that reading it reveals nothing stored.
     pub(crate) fn determines(&self, key: &str) -> bool {
-        let last = self.0.iter().rev().find(|op| op.key() == Some(key) || matches!(op, Op::Clear));
-        last.is_some_and(|op| op.overwrites() || matches!(op, Op::Clear))
+        self.0.iter().any(|op| matches!(op, Op::Clear) || (op.key() == Some(key) && op.overwrites()))
     }
 
     /// The log as it stands from the last login on: what a fresh session for that login may contain.
@@ -230,9 +239,22 @@ impl Log {
         self
     }
 
-    /// Applies the log to a view.
+    /// Applies the log to a view. Only the size that it ends with counts: what was forgotten made room in between.
     pub(crate) fn apply(&self, view: &mut View, max_data: usize) -> Result<(), SessionError> {
-        self.0.iter().try_for_each(|op| view.apply(op, max_data))
+        let limit = max_data.max(view.data.len());
+        self.0.iter().try_for_each(|op| view.apply(op, usize::MAX))?;
+        check_size(&view.data, limit)
+    }
+
+    /// Refuses to overwrite what was read in `shown` and has another value in `stored`.
+    pub(crate) fn check_guards(&self, shown: &Data, stored: &Data) -> Result<(), SessionError> {
+        let guarded = self.0.iter().filter(|op| op.guard() == Guard::Read);
+        if guarded.filter_map(Op::key).any(|key| shown.get(key) != stored.get(key)) {
+            return Err(conflict(
+                "a value that this request read and overwrote was changed by another request",
+            ));
+        }
+        Ok(())
     }
 
     /// Applies the log to what somebody else has written since `base` was loaded.
@@ -241,12 +263,7 @@ impl Log {
     /// `Conflict` if a key that this request read and then blindly wrote has another value now, or if an update
     /// that was accepted before is refused by what it finds now.
     pub(crate) fn replay(&self, base: &Data, stored: &Record, max_data: usize) -> Result<View, SessionError> {
-        let guarded = self.0.iter().filter(|op| op.guard() == Guard::Read);
-        if guarded.filter_map(Op::key).any(|key| base.get(key) != stored.data().get(key)) {
-            return Err(conflict(
-                "a value that this request read and overwrote was changed by another request",
-            ));
-        }
+        self.check_guards(base, stored.data())?;
         let mut view = View::of(stored);
         self.apply(&mut view, max_data).map_err(|error| match error.kind() {
             SessionErrorKind::UpdatePanicked => error,
@@ -319,8 +336,14 @@ mod tests {
 
     #[test]
     fn only_writes_of_its_own_determine_a_key() {
-        let log = log([set("set", "1", Guard::Blind), add("updated", 1)]);
+        let log = log([
+            set("set", "1", Guard::Blind),
+            add("updated", 1),
+            set("both", "1", Guard::Blind),
+            add("both", 1),
+        ]);
         assert!(log.determines("set"));
+        assert!(log.determines("both"));
         assert!(!log.determines("updated"));
         assert!(!log.determines("untouched"));
     }

@@ -39,7 +39,7 @@ pub(crate) use self::{
 };
 use self::{
     log::{Change, Guard, Op, panicked},
-    reads::Reads,
+    reads::{Reads, Sight},
     state::{Phase, State},
 };
 use crate::{
@@ -79,6 +79,9 @@ use crate::{
 #[derive(Clone)]
 pub struct Session(Arc<Shared>);
 
+/// The right to write a session.
+pub(crate) type Turn<'a> = tokio::sync::MutexGuard<'a, ()>;
+
 struct Shared {
     backend: Arc<dyn Backend>,
     /// What was loaded. Reads look here, without a lock, until something changes.
@@ -87,6 +90,8 @@ struct Shared {
     reads: Reads,
     /// Whether reads have to look at the state's view instead of what was loaded.
     changed: AtomicBool,
+    /// Held by whoever writes the session: what one save has taken is not part of the next one.
+    writing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -97,8 +102,8 @@ pub(crate) struct RequestFacts {
     pub(crate) loaded_at: Timestamp,
     /// Whether another site began it with a method that may change something.
     pub(crate) cross_site: bool,
-    /// Whether any cookie of the session's name came with it.
-    pub(crate) cookie_presented: bool,
+    /// Whether its client holds a cookie of the session's name, or is about to get one.
+    pub(crate) holds_cookie: bool,
     /// The highest number of a cookie with a part of a token.
     pub(crate) highest_part: usize,
     /// In which of the manager's ways the token came; the first where none came.
@@ -113,7 +118,7 @@ impl RequestFacts {
         Self {
             loaded_at: now,
             cross_site: false,
-            cookie_presented: false,
+            holds_cookie: false,
             highest_part: 0,
             transport: 0,
             token_len: None,
@@ -130,6 +135,7 @@ impl Session {
             request,
             reads: Reads::default(),
             changed: AtomicBool::new(false),
+            writing: tokio::sync::Mutex::new(()),
             state,
         }))
     }
@@ -143,28 +149,29 @@ impl Session {
             let Some(record) = self.0.loaded.record() else { return Ok(None) };
             return decode(self.0.reads.get(record.data(), key.name()));
         }
-        let data = self.read_view(key.name());
+        let data = self.lock().look(key.name());
         decode(data.get(key.name()))
     }
 
     /// Whether there is a value under `key`.
     #[must_use]
     pub fn contains(&self, key: impl KeyName) -> bool {
-        self.read_view(key.name()).get(key.name()).is_some()
+        self.lock().look(key.name()).get(key.name()).is_some()
     }
 
     /// Sets `key` to `value`, whatever stood there.
     ///
-    /// If this request has read the key, and another request changes it before this one is saved, the client is
-    /// answered `409 Conflict`; see [`Key::last_writer_wins`](crate::Key::last_writer_wins) and, better,
+    /// If this request has seen the value that stood there, and another request changes it before this one is saved, the
+    /// client is answered `409 Conflict`; see [`Key::last_writer_wins`](crate::Key::last_writer_wins) and, better,
     /// [`update`](Self::update).
     ///
     /// # Errors
     /// [`Unencodable`](SessionErrorKind::Unencodable) if the value cannot be JSON, [`TooLarge`](SessionErrorKind::TooLarge)
-    /// if the session would outgrow its store.
+    /// if the session would outgrow its store, [`Conflict`](SessionErrorKind::Conflict) if a [`save`](Self::save) has
+    /// brought another value than the one that was read.
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), SessionError> {
         let value = encode(&value)?.into_boxed_slice();
-        self.change(Op::Set { key: key.name().into(), value, guard: self.guard(&key) })
+        self.change(Op::Set { key: key.name().into(), value, guard: self.guard(&key)? })
     }
 
     /// Changes the value under `key` in place; a missing one begins as its default.
@@ -217,7 +224,7 @@ impl Session {
         let key = key.name();
         loop {
             // The closure is the application's: it runs outside the lock, and again if a clone was faster.
-            let (generation, data) = self.snapshot()?;
+            let (generation, data) = self.snapshot(key)?;
             let mut value: T = decode(data.get(key))?.unwrap_or_default();
             let result = catch_unwind(AssertUnwindSafe(|| change(&mut value))).map_err(|_| panicked())?;
             let Ok(result) = result else { return Ok(result) };
@@ -241,11 +248,11 @@ impl Session {
     /// Those of [`get`](Self::get); the value then stays.
     pub fn take<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
         loop {
-            let (generation, data) = self.snapshot()?;
+            let (generation, data) = self.snapshot(key.name())?;
             let Some(value) = decode(data.get(key.name()))? else { return Ok(None) };
+            let guard = self.guard(&key)?;
             let mut state = self.lock();
             if state.generation() == generation {
-                let guard = if key.last_writer_wins() { Guard::Blind } else { Guard::Read };
                 let op = Op::Remove { key: key.name().into(), guard };
                 state.change(op, self.max_data())?;
                 self.mark_changed();
@@ -257,9 +264,10 @@ impl Session {
     /// Removes the value under `key`, if there is one.
     ///
     /// # Errors
-    /// Only those that every change has; see [`Session`].
+    /// [`Conflict`](SessionErrorKind::Conflict) as for [`insert`](Self::insert), and those that every change has; see
+    /// [`Session`].
     pub fn remove(&self, key: impl KeyName) -> Result<(), SessionError> {
-        self.change(Op::Remove { key: key.name().into(), guard: self.guard(&key) })
+        self.change(Op::Remove { key: key.name().into(), guard: self.guard(&key)? })
     }
 
     /// Removes every value. Who is logged in stays logged in; see [`log_out`](Self::log_out).
@@ -274,7 +282,8 @@ impl Session {
     ///
     /// Ordinary handlers need not call it: their session is saved when the response leaves. A handler that outlives
     /// its response, like a websocket's, calls [`keep_open`](Self::keep_open) first and then this after each change.
-    /// After it the session shows what is stored, other requests' changes included.
+    /// After a change was written the session shows what is stored, other requests' changes included; with nothing to
+    /// write it asks nobody. Saves of several clones happen one after the other.
     ///
     /// # Errors
     /// [`TokenUndeliverable`](SessionErrorKind::TokenUndeliverable), before anything is written, if the response is
@@ -324,10 +333,11 @@ impl Session {
         self.lock().token.clone()
     }
 
-    fn snapshot(&self) -> Result<(u64, Data), SessionError> {
+    /// What a change of the value under `key` begins with, if nobody is faster.
+    fn snapshot(&self, key: &str) -> Result<(u64, Data), SessionError> {
         let mut state = self.lock();
         state.check_open()?;
-        Ok((state.generation(), state.view().data.clone()))
+        Ok((state.generation(), state.look(key)))
     }
 
     fn change(&self, op: Op) -> Result<(), SessionError> {
@@ -336,21 +346,24 @@ impl Session {
         Ok(())
     }
 
-    /// The view's data, after noting that the handler looks at `key`.
-    fn read_view(&self, key: &str) -> Data {
-        let mut state = self.lock();
-        if let (true, Some(record)) = (state.reveals(key), self.0.loaded.record()) {
-            self.0.reads.get(record.data(), key);
+    /// What a blind write of the value under `key` has to mind.
+    fn guard(&self, key: &impl KeyName) -> Result<Guard, SessionError> {
+        if key.last_writer_wins() || self.0.backend.policy().on_stale_write == OnStaleWrite::Overwrite {
+            return Ok(Guard::Blind);
         }
-        state.view().data.clone()
+        match self.lock().seen.get(key.name()) {
+            Some(Sight::Outdated) => {
+                Err(conflict("a value that this request read was changed by another request before a save"))
+            }
+            Some(Sight::Current) => Ok(Guard::Read),
+            None if self.has_read(key.name()) => Ok(Guard::Read),
+            None => Ok(Guard::Blind),
+        }
     }
 
-    fn guard(&self, key: &impl KeyName) -> Guard {
-        let overwrites =
-            key.last_writer_wins() || self.0.backend.policy().on_stale_write == OnStaleWrite::Overwrite;
-        let was_read =
-            || self.0.loaded.record().is_some_and(|record| self.0.reads.contains(record.data(), key.name()));
-        if !overwrites && was_read() { Guard::Read } else { Guard::Blind }
+    /// Whether `key` was read before anything changed.
+    fn has_read(&self, key: &str) -> bool {
+        self.0.loaded.record().is_some_and(|record| self.0.reads.contains(record.data(), key))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -374,7 +387,7 @@ impl Session {
     }
 
     pub(crate) fn request(&self) -> RequestFacts {
-        self.0.request
+        RequestFacts { holds_cookie: self.0.request.holds_cookie || self.lock().told, ..self.0.request }
     }
 
     /// Whether somebody logged in or out, and it is not written yet.
@@ -382,25 +395,32 @@ impl Session {
         self.is_changed() && self.lock().changes_identity()
     }
 
-    /// Closes the session for its handler; hands out what is still to be written and what earlier saves have to tell
-    /// the client.
-    pub(crate) fn close(&self) -> (Changes, ResponseEdits) {
-        let mut state = self.lock();
-        state.close();
-        (state.take(), std::mem::take(&mut state.edits))
+    /// Whether it was logged out, and that is not written yet.
+    pub(crate) fn logs_out(&self) -> bool {
+        self.lock().ends()
     }
 
-    /// Closes the session if it stands as it was loaded; hands out what the client has to be told all the same.
-    pub(crate) fn close_unchanged(&self) -> Option<ResponseEdits> {
-        let mut state = self.lock();
-        if self.is_changed() || state.has_changes() {
-            return None;
-        }
-        state.close();
-        Some(std::mem::take(&mut state.edits))
+    /// Ends the request: nobody can change the session any more, unless the handler said that it lives on.
+    pub(crate) fn close(&self) {
+        self.lock().close();
     }
 
-    /// Hands out what is to be written, leaving the session open.
+    /// Whether there is anything to write.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.is_changed() && self.lock().has_changes()
+    }
+
+    /// Waits for the save under way; the next one begins when the guard is dropped.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        self.0.writing.lock().await
+    }
+
+    /// The turn, unless a save is under way.
+    pub(crate) fn try_turn(&self) -> Option<Turn<'_>> {
+        self.0.writing.try_lock().ok()
+    }
+
+    /// Hands out what is to be written, to whoever has the turn.
     pub(crate) fn take_changes(&self) -> Changes {
         self.lock().take()
     }
@@ -415,17 +435,23 @@ impl Session {
         self.lock().phase == Phase::Detached
     }
 
+    /// What earlier saves have to tell the client.
+    pub(crate) fn take_edits(&self) -> ResponseEdits {
+        std::mem::take(&mut self.lock().edits)
+    }
+
     /// Keeps what the client has to be told until the response leaves, and the token for the handler.
     pub(crate) fn deposit(&self, edits: ResponseEdits, token: Option<Token>) {
-        let mut state = self.lock();
-        state.edits.merge(edits);
-        state.token = token.or(state.token.take());
+        self.lock().deposit(edits, token);
     }
 
     /// Stands on what was written from now on.
     pub(crate) fn rebase(&self, base: Base) -> Result<(), SessionError> {
+        let read = self.0.loaded.record().map(|record| self.0.reads.keys(record.data()));
+        let mut state = self.lock();
         self.mark_changed();
-        self.lock().rebase(base, self.max_data())
+        read.into_iter().flatten().for_each(|key| state.seen.add_earlier(key));
+        state.rebase(base, self.max_data())
     }
 
     pub(crate) fn max_data(&self) -> usize {

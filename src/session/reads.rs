@@ -1,8 +1,13 @@
 //! Which stored values a request has looked at, so that a blind write over one that changed is noticed.
+//!
+//! [`Reads`] are those of what was loaded, [`Seen`] those of a session that has changed since.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crate::record::Data;
@@ -41,6 +46,14 @@ impl Reads {
         }
     }
 
+    /// The keys that were looked up in `data`.
+    pub(crate) fn keys(&self, data: &Data) -> Vec<Box<str>> {
+        let mut keys = self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let entries = data.iter().map(|(key, _)| key).filter(|key| self.contains(data, key));
+        keys.extend(entries.map(Box::from));
+        keys
+    }
+
     /// Whether `key` was looked up in `data`.
     pub(crate) fn contains(&self, data: &Data, key: &str) -> bool {
         match data.find(key) {
@@ -51,6 +64,47 @@ impl Reads {
                 .unwrap_or_else(PoisonError::into_inner)
                 .iter()
                 .any(|known| **known == *key),
+        }
+    }
+}
+
+/// The keys that were read in a session that has changed, and what has become of their values.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(HashMap<Box<str>, Sight>);
+
+/// What a handler knows of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// It has seen the value that a write would replace.
+    Current,
+    /// A save brought another value than the one that it has seen.
+    Outdated,
+}
+
+impl Seen {
+    /// Notes a look at `key`.
+    pub(crate) fn add(&mut self, key: &str) {
+        match self.0.get_mut(key) {
+            Some(sight) => *sight = Sight::Current,
+            None => drop(self.0.insert(key.into(), Sight::Current)),
+        }
+    }
+
+    /// Notes an earlier look at `key`.
+    pub(crate) fn add_earlier(&mut self, key: Box<str>) {
+        self.0.entry(key).or_insert(Sight::Current);
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<Sight> {
+        self.0.get(key).copied()
+    }
+
+    /// Notes that a save put `new` in place of what was shown before.
+    pub(crate) fn compare(&mut self, shown: &Data, new: &Data) {
+        for (key, sight) in &mut self.0 {
+            if shown.get(key) != new.get(key) {
+                *sight = Sight::Outdated;
+            }
         }
     }
 }

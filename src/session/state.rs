@@ -1,9 +1,12 @@
 //! The part of a session that changes: what it stands on, what was logged, and whether it may still change.
 
-use super::log::{Change, Log, Op, View, conflict};
+use super::{
+    log::{Change, Log, Op, View, conflict},
+    reads::Seen,
+};
 use crate::{
     error::{SessionError, SessionErrorKind},
-    record::{Record, Subject},
+    record::{Data, Record, Subject},
     store::{Absence, Token},
     time::Timestamp,
     transport::ResponseEdits,
@@ -63,11 +66,6 @@ impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
         !self.ends && self.log.is_empty()
     }
-
-    /// Whether somebody logged in or out, which must be carried through.
-    pub(crate) fn change_identity(&self) -> bool {
-        self.ends || self.log.logs_in()
-    }
 }
 
 #[derive(Debug)]
@@ -79,8 +77,14 @@ pub(crate) struct State {
     pub(crate) edits: ResponseEdits,
     /// The token that the last save brought.
     pub(crate) token: Option<Token>,
+    /// Whether a save before the response brought a token at all.
+    pub(crate) told: bool,
     /// Whether the handler wants the token for a client that is no browser.
     pub(crate) bearer: bool,
+    /// What was read since something first changed.
+    pub(crate) seen: Seen,
+    /// What was shown when the save under way began, with what it writes.
+    taken: Data,
     ends: bool,
     log: Log,
     /// Made when it is first asked for: most requests only look at what was loaded.
@@ -97,6 +101,9 @@ impl State {
             base,
             edits: ResponseEdits::default(),
             token: None,
+            told: false,
+            taken: Data::default(),
+            seen: Seen::default(),
             bearer: false,
             ends: false,
             log: Log::default(),
@@ -122,9 +129,19 @@ impl State {
         if self.ends { None } else { self.base.record() }
     }
 
-    /// Whether the view's value of `key` may come from the loaded record.
-    pub(crate) fn reveals(&self, key: &str) -> bool {
-        self.record().is_some() && !self.log.determines(key)
+    /// The view's data, after noting that the handler looks at `key`, if that shows it anything stored.
+    pub(crate) fn look(&mut self, key: &str) -> Data {
+        if self.record().is_some() && !self.log.determines(key) {
+            self.seen.add(key);
+        }
+        self.view().data.clone()
+    }
+
+    /// Ends the request, once.
+    pub(crate) fn close(&mut self) {
+        if self.phase == Phase::Open {
+            self.phase = if self.keep_open { Phase::Detached } else { Phase::Closed };
+        }
     }
 
     /// Refuses where no change can be kept any more.
@@ -190,24 +207,26 @@ impl State {
         self.ends = true;
         self.log = Log::default();
         self.view = Some(View::default());
+        self.token = None;
         self.generation += 1;
     }
 
+    /// Whether there is anything to write.
     pub(crate) fn has_changes(&self) -> bool {
         self.ends || !self.log.is_empty()
+    }
+
+    pub(crate) fn ends(&self) -> bool {
+        self.ends
     }
 
     pub(crate) fn changes_identity(&self) -> bool {
         self.ends || self.log.logs_in()
     }
 
-    /// Ends the request, unless the handler said that it lives on.
-    pub(crate) fn close(&mut self) {
-        self.phase = if self.keep_open { Phase::Detached } else { Phase::Closed };
-    }
-
     /// Hands out everything since the base, to be written.
     pub(crate) fn take(&mut self) -> Changes {
+        self.taken = self.view().data.clone();
         Changes {
             base: self.base.clone(),
             ends: std::mem::take(&mut self.ends),
@@ -215,6 +234,13 @@ impl State {
             view: self.view().clone(),
             bearer: self.bearer,
         }
+    }
+
+    /// Keeps what the client has to be told, and the token for the handler.
+    pub(crate) fn deposit(&mut self, edits: ResponseEdits, token: Option<Token>) {
+        self.edits.merge(edits);
+        self.told |= token.is_some();
+        self.token = token.or(self.token.take());
     }
 
     /// Puts back what could not be written.
@@ -226,9 +252,12 @@ impl State {
     /// Stands on what was written from now on; what was logged meanwhile stays logged.
     pub(crate) fn rebase(&mut self, base: Base, max_data: usize) -> Result<(), SessionError> {
         let mut view = base.view();
+        self.log.check_guards(&self.taken, &view.data)?;
         self.log.apply(&mut view, max_data).map_err(|error| {
             conflict("a change that was made during a save no longer applies").with_source(error)
         })?;
+        let shown = self.view().data.clone();
+        self.seen.compare(&shown, &view.data);
         self.base = base;
         self.view = Some(view);
         self.generation += 1;

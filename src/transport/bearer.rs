@@ -69,7 +69,7 @@ impl Bearer {
     }
 
     pub(super) fn hand_out(&self, token: &Token, edits: &mut ResponseEdits) {
-        edits.add(Secretive::header(&self.response, token.expose()));
+        edits.hand_out(Secretive::header(&self.response, token.expose()));
     }
 }
 

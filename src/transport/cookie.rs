@@ -173,20 +173,20 @@ impl Cookie {
                 0 => self.line(&self.name, chunk, max_age),
                 _ => self.line(&self.part_name(number), chunk, max_age),
             };
-            edits.add(Secretive::cookie(line));
+            edits.hand_out(Secretive::cookie(line));
         }
         self.remove_parts(count, highest_part, edits);
     }
 
     /// Removes the cookie and all parts of it.
     pub(super) fn take_back(&self, highest_part: usize, edits: &mut ResponseEdits) {
-        edits.add(Secretive::cookie(self.line(&self.name, "", Some(Duration::ZERO))));
+        edits.remove(Secretive::cookie(self.line(&self.name, "", Some(Duration::ZERO))));
         self.remove_parts(1, highest_part, edits);
     }
 
     fn remove_parts(&self, first: usize, highest: usize, edits: &mut ResponseEdits) {
         for number in first..=highest {
-            edits.add(Secretive::cookie(self.line(&self.part_name(number), "", Some(Duration::ZERO))));
+            edits.remove(Secretive::cookie(self.line(&self.part_name(number), "", Some(Duration::ZERO))));
         }
     }
 
@@ -221,7 +221,7 @@ impl Cookie {
     pub(crate) fn remove_planted(&self, host: &[u8], edits: &mut ResponseEdits) {
         for domain in parent_domains(host).filter(|domain| self.domain.as_deref() != Some(domain)) {
             let planted = Self { domain: Some(domain.into()), path: "/".into(), ..self.clone() };
-            edits.add(Secretive::cookie(planted.line(&self.name, "", Some(Duration::ZERO))));
+            edits.remove(Secretive::cookie(planted.line(&self.name, "", Some(Duration::ZERO))));
         }
     }
 
@@ -354,7 +354,7 @@ mod tests {
     fn a_shorter_token_removes_the_parts_of_a_longer_one() {
         let lines = lines(&Cookie::named("id"), "abc", Duration::from_secs(1), 2);
         let starts: Vec<_> = lines.iter().map(|line| line.split(';').next().unwrap()).collect();
-        assert_eq!(starts, ["id=abc", "id-1=", "id-2="]);
+        assert_eq!(starts, ["id-1=", "id-2=", "id=abc"]);
         assert!(lines[1].contains("Max-Age=0"));
     }
 

@@ -7,7 +7,10 @@ use super::ResponseHeaders;
 /// The changes to a response's headers.
 #[derive(Debug, Default)]
 pub(crate) struct ResponseEdits {
-    lines: Vec<Secretive>,
+    /// What removes cookies.
+    removals: Vec<Secretive>,
+    /// What hands out the token.
+    token: Vec<Secretive>,
     read: Read,
     /// The request headers that a response which has read the session depends on.
     vary: Arc<[String]>,
@@ -52,21 +55,30 @@ pub(crate) enum Read {
 impl ResponseEdits {
     /// Those of a response that has read the session, out of requests with these headers.
     pub(crate) fn read(read: Read, vary: &Arc<[String]>) -> Self {
-        Self { lines: Vec::new(), read, vary: Arc::clone(vary) }
+        Self { read, vary: Arc::clone(vary), ..Self::default() }
     }
 
-    pub(crate) fn add(&mut self, line: Secretive) {
-        self.lines.push(line);
+    /// Removes a cookie, before anything is handed out.
+    pub(super) fn remove(&mut self, line: Secretive) {
+        self.removals.push(line);
     }
 
-    /// Adds what `other` has to tell the client.
-    pub(crate) fn merge(&mut self, other: Self) {
-        self.lines.extend(other.lines);
+    /// Hands out the token, or a part of it.
+    pub(super) fn hand_out(&mut self, line: Secretive) {
+        self.token.push(line);
+    }
+
+    /// Adds what `later` has to tell the client. A token that was replaced or taken back is not handed out any more.
+    pub(crate) fn merge(&mut self, later: Self) {
+        if later.lines().next().is_some() {
+            self.token = later.token;
+            self.removals.extend(later.removals);
+        }
     }
 
     /// Makes the changes.
     pub(crate) fn apply(&self, headers: &mut dyn ResponseHeaders) {
-        for line in &self.lines {
+        for line in self.lines() {
             if line.name == SET_COOKIE {
                 headers.append(&line.name, &line.value);
             } else {
@@ -76,17 +88,21 @@ impl ResponseEdits {
         if self.read != Read::Not {
             self.vary.iter().for_each(|name| add_vary(headers, name));
         }
-        if !self.lines.is_empty() {
+        if self.lines().next().is_some() {
             forbid_storing(headers);
         } else if self.read == Read::Live && !has(headers, "cache-control") {
             headers.set("cache-control", "private, no-cache");
         }
     }
 
+    fn lines(&self) -> impl Iterator<Item = &Secretive> {
+        self.removals.iter().chain(&self.token)
+    }
+
     /// The `Set-Cookie` lines.
     #[cfg(test)]
     pub(super) fn cookies(&self) -> impl Iterator<Item = &str> {
-        self.lines.iter().filter(|line| line.name == SET_COOKIE).map(|line| &*line.value)
+        self.lines().filter(|line| line.name == SET_COOKIE).map(|line| &*line.value)
     }
 }
 
@@ -172,7 +188,7 @@ mod tests {
     #[test]
     fn a_response_with_a_cookie_is_stored_by_no_cache_whatever_the_handler_said() {
         let mut edits = edits(Read::Absent);
-        edits.add(Secretive::cookie("id=x".into()));
+        edits.hand_out(Secretive::cookie("id=x".into()));
         let said = [
             ("cache-control", "public, max-age=60"),
             ("cdn-cache-control", "max-age=60"),

@@ -2,6 +2,8 @@
 
 use std::{
     convert::Infallible,
+    future::{Future as _, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -98,4 +100,31 @@ async fn a_session_is_saved_before_the_first_byte_of_a_stream_and_refuses_change
     let response = fetch(&app, "/", None).await;
     assert!(cookie(&response).is_some());
     assert_eq!(text(response).await, "Some(1)");
+}
+
+#[tokio::test]
+async fn a_handler_whose_panic_is_caught_further_out_keeps_no_login() {
+    async fn handle(request: Request<()>) -> Result<Response<String>, SessionError> {
+        let (parts, ()) = request.into_parts();
+        let session = session(&parts).await?;
+        if parts.uri.path() == "/panic" {
+            session.log_in("bob")?;
+            panic!("after a login");
+        }
+        let subject = session.subject().unwrap_or_default();
+        session.log_in("alice")?;
+        Ok(Response::new(subject))
+    }
+    let service = SessionLayer::new(manager(MemoryStore::new())).layer(service_fn(handle));
+    let held = cookie(&service.clone().oneshot(Request::new(())).await.unwrap()).unwrap();
+    let request = |path: &str| Request::builder().uri(path).header("cookie", &held).body(()).unwrap();
+
+    let mut panicking = Box::pin(service.clone().oneshot(request("/panic")));
+    let caught = poll_fn(|cx| {
+        Poll::Ready(catch_unwind(AssertUnwindSafe(|| panicking.as_mut().poll(cx).is_pending())))
+    });
+    assert!(caught.await.is_err());
+    drop(panicking);
+    tokio::task::yield_now().await;
+    assert_eq!(service.oneshot(request("/")).await.unwrap().into_body(), "alice");
 }

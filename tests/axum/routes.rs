@@ -245,3 +245,23 @@ async fn a_refusal_can_look_like_the_rest_of_the_site() {
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert_eq!(text(response).await, "<h1>This request came from another site and was refused.</h1>");
 }
+
+#[tokio::test]
+async fn promise_16_allowed_paths_are_those_of_the_request_in_nested_routers_too() {
+    async fn callback(session: Session) -> Result<(), SessionError> {
+        session.log_in("alice")
+    }
+    let nested = Router::new().route("/callback", post(callback));
+    let sessions = manager(MemoryStore::new()).allow_cross_site("/auth/callback");
+    let app: Router = Router::new()
+        .nest("/auth", nested.clone())
+        .nest("/admin", Router::new().nest("/auth", nested))
+        .layer(SessionLayer::new(sessions));
+    for (path, status) in
+        [("/auth/callback", StatusCode::OK), ("/admin/auth/callback", StatusCode::FORBIDDEN)]
+    {
+        let mut request = request("POST", path, None);
+        request.headers_mut().insert("sec-fetch-site", "cross-site".parse().unwrap());
+        assert_eq!(send(&app, request).await.status(), status, "{path}");
+    }
+}

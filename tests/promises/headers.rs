@@ -120,3 +120,22 @@ async fn promise_16_a_vanished_client_of_another_site_changes_nothing_either() {
     }
     assert_eq!(browser.subject().await.as_deref(), Some("alice"));
 }
+
+#[tokio::test]
+async fn promise_16_another_site_cannot_log_out_the_other_devices_either() {
+    let server = Server::new(Probe::default());
+    let (mut phone, mut laptop) = (server.browser(), server.browser());
+    phone.logs_in("alice").await;
+    laptop.logs_in("alice").await;
+    let other = laptop.visit().await.session.id().unwrap();
+    for request in cross_site(phone.request()) {
+        let visit = phone.try_visit(&request).await.unwrap();
+        assert_eq!(visit.session.sessions().await.unwrap().len(), 2, "looking is not refused");
+        assert_eq!(visit.session.end(other).await.unwrap_err().status(), 403);
+        assert_eq!(visit.session.end_others().await.unwrap_err().status(), 403);
+        assert_eq!(visit.session.end_all().await.unwrap_err().status(), 403);
+        finish(visit, 200).await;
+    }
+    assert_eq!(laptop.subject().await.as_deref(), Some("alice"));
+    assert_eq!(phone.subject().await.as_deref(), Some("alice"));
+}

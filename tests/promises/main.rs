@@ -12,15 +12,19 @@
 //! | 11 caches, 16 other sites | `headers` |
 //! | 14 a store is tested against what it declares | `tests/conformance.rs`, `stores` |
 //! | how tokens travel | `transports` |
+//! | 2 against a naive model | `model` |
+//! | several handles of one session, and those that outlive their request | `handles` |
 //! | 17 anonymous sessions displace nobody | `budgets` |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod browser;
 mod budgets;
+mod handles;
 mod headers;
 mod hostile;
 mod identity;
+mod model;
 mod outages;
 mod probe;
 mod secrets;

@@ -164,3 +164,17 @@ async fn a_write_whose_outcome_cannot_be_told_is_an_error() {
     let kind = response.error.map(|error| error.kind());
     assert_eq!(kind, Some(SessionErrorKind::Store(StoreErrorKind::OutcomeUnknown)));
 }
+
+#[tokio::test]
+async fn promise_8_a_store_that_panics_at_a_log_out_is_a_failure_of_unknown_outcome() {
+    let probe = Probe::default();
+    let mut browser = logged_in(&Server::new(probe.clone())).await;
+    let visit = browser.visit().await;
+    visit.session.log_out().unwrap();
+    probe.set_panicking(true);
+    let response = browser.receive(visit).await;
+    let kind = response.error.as_ref().map(cloakroom::SessionError::kind);
+    assert_eq!(kind, Some(SessionErrorKind::Store(StoreErrorKind::OutcomeUnknown)));
+    assert_eq!((response.status(), response.cookie()), (503, Some("")));
+    assert_eq!(response.header("vary"), Some("Cookie"));
+}

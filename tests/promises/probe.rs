@@ -26,7 +26,9 @@ struct Line {
     calls: AtomicUsize,
     down: AtomicBool,
     silent: AtomicBool,
+    panicking: AtomicBool,
     lose_replies: AtomicUsize,
+    delay: AtomicUsize,
     failing: Mutex<Option<StoreErrorKind>>,
 }
 
@@ -46,9 +48,19 @@ impl Probe {
         self.line.silent.store(silent, SeqCst);
     }
 
+    /// Lets calls panic.
+    pub(crate) fn set_panicking(&self, panicking: bool) {
+        self.line.panicking.store(panicking, SeqCst);
+    }
+
     /// Loses the replies of the next `count` writes, which take effect.
     pub(crate) fn lose_replies(&self, count: usize) {
         self.line.lose_replies.store(count, SeqCst);
+    }
+
+    /// Lets others go first, so many times, before the next call is made.
+    pub(crate) fn delay_next(&self, yields: usize) {
+        self.line.delay.store(yields, SeqCst);
     }
 
     /// Answers every call with an error of this kind.
@@ -61,6 +73,10 @@ impl Probe {
         if self.line.silent.load(SeqCst) {
             std::future::pending::<()>().await;
         }
+        for _ in 0..self.line.delay.swap(0, SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        assert!(!self.line.panicking.load(SeqCst), "the probe was told to panic");
         let failing = *self.line.failing.lock().unwrap();
         match failing {
             Some(kind) => Err(StoreError::new(kind, "the probe was told to fail")),

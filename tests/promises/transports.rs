@@ -242,3 +242,56 @@ async fn a_session_that_outgrows_its_token_is_refused_with_size_and_limit_and_st
     assert_eq!(error.status(), 413);
     assert_eq!(jar.len(&server).await, Some(8_000));
 }
+
+#[tokio::test]
+async fn promise_7_a_log_out_removes_the_cookie_whichever_of_several_it_came_in() {
+    for at in 0..2 {
+        let cookies = ["__Host-id", "__Host-old"];
+        let server = Server::new(Probe::default())
+            .with(|sessions| sessions.transports(cookies.map(|name| Cookie::named(name).into())));
+        let visit = server
+            .browser()
+            .try_visit(&post(&[("cookie", format!("{}=whatever", cookies[at]))]))
+            .await
+            .unwrap();
+        visit.session.log_out().unwrap();
+        let mut jar = Jar::default();
+        jar.0.insert(cookies[at].into(), "whatever".into());
+        jar.keep(&finish(visit, 200).await);
+        assert_eq!(jar.names(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_bearer_token_is_issued_even_if_another_request_renews_the_session_meanwhile() {
+    let server = both_ways();
+    let mut browser = server.browser();
+    browser.logs_in("alice").await;
+    let (issue, renew) = (browser.visit().await, browser.visit().await);
+    issue.session.issue_bearer().unwrap();
+    renew.session.renew().unwrap();
+    browser.receive(renew).await;
+    let response = finish(issue, 200).await;
+    let token = response.header("session-token").expect("a token was asked for");
+    let request = post(&[("authorization", format!("Bearer {token}"))]);
+    assert_eq!(subject(&server, &request).await.as_deref(), Some("alice"));
+}
+
+#[tokio::test]
+async fn promise_7_a_log_out_removes_the_cookie_even_if_a_bearer_token_is_issued_after_it() {
+    for saves in [false, true] {
+        let server = both_ways();
+        let mut browser = server.browser();
+        browser.logs_in("alice").await;
+        let visit = browser.visit().await;
+        visit.session.log_out().unwrap();
+        if saves {
+            visit.session.save().await.unwrap();
+        }
+        visit.session.log_in("alice").unwrap();
+        visit.session.issue_bearer().unwrap();
+        let response = browser.receive(visit).await;
+        assert!(response.header("session-token").is_some());
+        assert_eq!(browser.cookie, None);
+    }
+}

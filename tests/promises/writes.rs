@@ -307,3 +307,75 @@ async fn the_log_and_the_data_are_bounded() {
     let refused = updates.by_ref().take(2000).find_map(Result::err).unwrap();
     assert_eq!(refused.kind(), SessionErrorKind::TooManyChanges);
 }
+
+#[tokio::test]
+async fn promise_2_what_is_taken_is_used_once_even_if_everything_is_cleared_after_it() {
+    let mut browser = Server::new(Probe::default()).browser();
+    browser.does(|session| session.insert("nonce", 7)).await;
+    let (one, two) = (browser.visit().await, browser.visit().await);
+    for visit in [&one, &two] {
+        assert_eq!(visit.session.take::<i64>("nonce").unwrap(), Some(7));
+        visit.session.clear().unwrap();
+    }
+    assert!(browser.receive(one).await.is_ok());
+    assert_eq!(browser.receive(two).await.status(), 409);
+}
+
+#[tokio::test]
+async fn promise_2_whatever_shows_a_value_guards_the_write_that_follows() {
+    type Look = fn(&cloakroom::Session) -> Option<i64>;
+    let looks: [(&str, Look); 5] = [
+        ("get", |session| session.get("count").unwrap()),
+        ("contains", |session| session.contains("count").then_some(1)),
+        ("take", |session| session.take("missing").unwrap()),
+        ("update", |session| Some(session.update("count", |count: &mut i64| *count).unwrap())),
+        ("try_update", |session| {
+            session.try_update("count", |count: &mut i64| Err::<i64, _>(*count)).unwrap().err()
+        }),
+    ];
+    for (name, look) in looks {
+        let key = if name == "take" { "missing" } else { "count" };
+        let mut browser = Server::new(Probe::default()).browser();
+        browser.does(|session| session.insert("count", 1)).await;
+        let stale = browser.visit().await;
+        let seen = look(&stale.session).unwrap_or_default();
+        browser.does(|session| session.insert(key, 10)).await;
+        stale.session.insert(key, seen + 1).unwrap();
+        assert_eq!(browser.receive(stale).await.status(), 409, "{name}");
+        assert_eq!(browser.sees::<i64>(key).await, Some(10), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_this_request_wrote_itself_may_be_read_and_overwritten() {
+    let mut browser = Server::new(Probe::default()).browser();
+    browser.does(|session| session.insert("count", 1)).await;
+    let visit = browser.visit().await;
+    visit.session.insert("count", 5).unwrap();
+    let seen = visit
+        .session
+        .update("count", |count: &mut i64| {
+            *count += 1;
+            *count
+        })
+        .unwrap();
+    assert_eq!(visit.session.get::<i64>("count").unwrap(), Some(seen));
+    visit.session.insert("count", seen + 1).unwrap();
+    browser.does(|session| session.insert("count", 10)).await;
+    assert_eq!(browser.receive(visit).await.status(), 200);
+    assert_eq!(browser.sees::<i64>("count").await, Some(7));
+}
+
+#[tokio::test]
+async fn a_replay_counts_the_size_of_what_it_ends_with() {
+    let server = Server::new(Probe::default()).with(|sessions| sessions.max_data(1000));
+    let mut browser = server.browser();
+    browser.does(|session| session.insert("a", "x".repeat(600))).await;
+    let visit = browser.visit().await;
+    visit.session.remove("a").unwrap();
+    visit.session.insert("b", "x".repeat(600)).unwrap();
+    visit.session.insert("a", 1).unwrap();
+    browser.does(|session| session.insert("c", 1)).await;
+    assert_eq!(browser.receive(visit).await.status(), 200);
+    assert_eq!(browser.sees::<i64>("a").await, Some(1));
+}

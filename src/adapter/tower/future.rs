@@ -50,10 +50,15 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         if this.commit.is_none() {
-            let answer = ready!(this.handler.poll(cx));
+            // A handler that panics takes it down at once, however far out the panic is caught.
+            let exchange = this.exchange.take();
+            let Poll::Ready(answer) = this.handler.poll(cx) else {
+                *this.exchange = exchange;
+                return Poll::Pending;
+            };
             // A service that fails counts as a server error.
             let status = answer.as_ref().map_or(500, |response| response.status().as_u16());
-            let finish = match this.exchange.take() {
+            let finish = match exchange {
                 Some(exchange) => exchange.finish(status),
                 None => Finish::Ready(Finished::default()),
             };

@@ -13,7 +13,7 @@ mod headers;
 mod layer;
 mod refusal;
 
-use http::request::Parts;
+use http::{Uri, request::Parts, uri::Authority};
 
 pub use self::{
     future::ResponseFuture,
@@ -46,32 +46,44 @@ use crate::{
 /// [`LayerMissing`](SessionErrorKind::LayerMissing) without a [`SessionLayer`] around the service; otherwise the store's
 /// failure.
 pub async fn session(parts: &Parts) -> Result<Session, SessionError> {
-    lazy(parts)?.load(&head(parts)).await
+    let seat = seat(parts)?;
+    seat.lazy.load(&seat.head(parts)).await
 }
 
 /// Like [`session`], but `None` unless a live session came with the request. Nothing is ever created.
 ///
 /// # Errors
-/// Those of [`session`]: an outage is never "no session".
+/// Those of [`session`]: an outage is no "no session", unless the manager carries on without its store.
 pub async fn existing_session(parts: &Parts) -> Result<Option<Session>, SessionError> {
-    lazy(parts)?.load_existing(&head(parts)).await
+    let seat = seat(parts)?;
+    seat.lazy.load_existing(&seat.head(parts)).await
 }
 
-fn lazy(parts: &Parts) -> Result<&LazySession, SessionError> {
-    parts.extensions.get::<LazySession>().ok_or_else(|| {
+/// What the layer leaves in a request for whoever asks for its session.
+#[derive(Debug, Clone)]
+struct Seat {
+    lazy: LazySession,
+    /// The target as the layer saw it: a nested router shows its routes only the rest of the path.
+    target: Uri,
+}
+
+impl Seat {
+    fn head<'a>(&'a self, parts: &'a Parts) -> RequestHead<'a> {
+        RequestHead {
+            method: parts.method.as_str(),
+            path: self.target.path(),
+            authority: self.target.authority().map(Authority::as_str),
+            headers: &parts.headers,
+        }
+    }
+}
+
+fn seat(parts: &Parts) -> Result<&Seat, SessionError> {
+    parts.extensions.get().ok_or_else(|| {
         SessionError::new(
             SessionErrorKind::LayerMissing,
             "this route asks for a session, but has no SessionLayer around it: add `.layer(SessionLayer::new(sessions))` \
              to the router, after the route",
         )
     })
-}
-
-fn head(parts: &Parts) -> RequestHead<'_> {
-    RequestHead {
-        method: parts.method.as_str(),
-        path: parts.uri.path(),
-        authority: parts.uri.authority().map(http::uri::Authority::as_str),
-        headers: &parts.headers,
-    }
 }
