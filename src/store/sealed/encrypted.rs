@@ -39,7 +39,7 @@ use crate::{
 ///
 /// The client can neither read nor change its session, and the server keeps nothing: any server that has the key
 /// answers, and nothing is lost in a restart. In return a session cannot be revoked before it expires: see what
-/// [such a store cannot do](super#what-such-a-store-cannot-do).
+/// [such a store cannot do](TokenStore#what-such-a-store-cannot-do).
 ///
 /// ```
 /// use cloakroom::{SessionManager, keyring::{KeyRing, SecretKey}, store::EncryptedCookieStore};

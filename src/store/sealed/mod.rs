@@ -11,11 +11,6 @@
 //! # What is hostile
 //! Every byte of a token, its length included. It is authenticated before anything in it is read; what is read then was
 //! written by a server that holds the key.
-//!
-//! # What such a store cannot do
-//! It has no power over what clients hold. A copied token stays good until it expires, a log-out included; an older
-//! token can be presented again; and of two responses that overtake each other the one that arrives last wins, which may
-//! bring an older state back. Its [`Guarantees`] say so.
 
 #[cfg(feature = "cookie-store")]
 mod encrypted;
@@ -88,6 +83,11 @@ pub trait Seal: fmt::Debug + Send + Sync + 'static {
 
 /// A store whose clients carry the session; see the names by which it is used: `EncryptedCookieStore`,
 /// `SignedCookieStore`, `JwtStore`.
+///
+/// # What such a store cannot do
+/// It has no power over what clients hold. A copied token stays good until it expires, a log-out included; an older
+/// token can be presented again; and of two responses that overtake each other the one that arrives last wins, which may
+/// bring an older state back. Its [`Guarantees`] say so.
 #[derive(Debug, Clone)]
 pub struct TokenStore<S> {
     seal: S,

@@ -24,7 +24,7 @@ use crate::{
 /// Sessions in a signed cookie: **the client can read everything in its session**, though it can change nothing.
 ///
 /// Choose it when clients are meant to read their session; otherwise the [`EncryptedCookieStore`](super::EncryptedCookieStore)
-/// is as simple and keeps secrets. It shares what [such a store cannot do](super#what-such-a-store-cannot-do).
+/// is as simple and keeps secrets. It shares what [such a store cannot do](TokenStore#what-such-a-store-cannot-do).
 ///
 /// ```
 /// use cloakroom::{SessionManager, keyring::{KeyRing, SecretKey}, store::SignedCookieStore};

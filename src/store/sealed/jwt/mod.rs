@@ -5,6 +5,7 @@
 //! | `mod` | [`JwtStore`] |
 //! | `jws` | signed texts in compact form: which key, is the signature good |
 //! | `claims` | what a payload says, and the record that it makes |
+//! | `registered` | the claims that everybody knows |
 //! | `keys` | [`SigningKey`] and [`VerifyingKey`] |
 //! | `jwk`, `pem` | keys as texts |
 //! | `json` | strict JSON |
@@ -19,6 +20,9 @@ mod jwk;
 mod jws;
 mod keys;
 mod pem;
+mod registered;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -39,7 +43,7 @@ use crate::{
 /// Sessions in a JSON Web Token: **the client can read everything in its session**, though it can change nothing.
 ///
 /// Choose it when other programs are meant to read sessions too; otherwise the encrypted cookie is as simple and keeps
-/// secrets. It shares what [such a store cannot do](super#what-such-a-store-cannot-do).
+/// secrets. It shares what [such a store cannot do](TokenStore#what-such-a-store-cannot-do).
 ///
 /// ```
 /// use cloakroom::{SessionManager, keyring::{KeyRing, SecretKey}, store::JwtStore};
