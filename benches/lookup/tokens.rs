@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use cloakroom::{
     SessionManager, SessionStore,
     keyring::{KeyRing, SecretKey},
-    store::{Cipher, EncryptedCookieStore, Loaded, Presented, SignedCookieStore},
+    store::{Cipher, EncryptedCookieStore, JwtStore, Loaded, Presented, SignedCookieStore},
     time::{Clock as _, SystemClock},
 };
 use ring::{
@@ -30,7 +30,7 @@ pub(crate) struct Way {
 }
 
 /// Every way.
-pub(crate) const WAYS: [Way; 3] = [
+pub(crate) const WAYS: [Way; 4] = [
     Way {
         name: "encrypted-cookie",
         house: |payload| House::new(EncryptedCookieStore::new(&keys()).max_token(MAX_TOKEN), payload),
@@ -47,6 +47,11 @@ pub(crate) const WAYS: [Way; 3] = [
     Way {
         name: "signed-cookie",
         house: |payload| House::new(SignedCookieStore::new(&keys()).max_token(MAX_TOKEN), payload),
+        by_hand: verified_by_hand,
+    },
+    Way {
+        name: "jwt",
+        house: |payload| House::new(JwtStore::from_ring(&keys()).max_token(MAX_TOKEN), payload),
         by_hand: verified_by_hand,
     },
 ];

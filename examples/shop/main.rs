@@ -7,9 +7,9 @@
 //! | `handlers.rs` | the routes |
 //! | `site/` | the shop itself, for any framework |
 //!
-//! Three environment variables: `SESSION_STORE` chooses the store (`memory`, which is the default, `encrypted-cookie` or
-//! `signed-cookie`), `SESSION_KEYS` has the keys of the last two, the active one first, and `PORT` is the port (3000 by
-//! default, 0 for any free one).
+//! Three environment variables: `SESSION_STORE` chooses the store (`memory`, which is the default, `encrypted-cookie`,
+//! `signed-cookie` or `jwt`), `SESSION_KEYS` has the keys of the last three, the active one first, and `PORT` is the port
+//! (3000 by default, 0 for any free one).
 
 mod handlers;
 mod site;

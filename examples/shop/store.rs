@@ -8,17 +8,17 @@ use std::{
 
 use cloakroom::{
     keyring::{KeyRing, SecretKey},
-    store::{EncryptedCookieStore, MemoryStore, SessionStore, SignedCookieStore},
+    store::{EncryptedCookieStore, JwtStore, MemoryStore, SessionStore, SignedCookieStore},
 };
 
 type Open = fn() -> Result<Arc<dyn SessionStore>, String>;
 
 /// Every store that `SESSION_STORE` may name, and how to open it.
-const STORES: [(&str, Open); 3] = [
+const STORES: [(&str, Open); 4] = [
     ("memory", || Ok(Arc::new(MemoryStore::new()))),
     ("encrypted-cookie", || Ok(Arc::new(EncryptedCookieStore::new(&keys()?)))),
     ("signed-cookie", || Ok(Arc::new(SignedCookieStore::new(&keys()?)))),
-    // Here comes "jwt".
+    ("jwt", || Ok(Arc::new(JwtStore::from_ring(&keys()?)))),
 ];
 
 /// The store that `SESSION_STORE` names; the first one where it names none.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! version 1 | flags u8 | id 16 | counter u64 | epoch u32
-//! writes 4 × u64, the newest first; only that one if flagged as sealed
+//! writes 4 × u64, unless flagged as sealed
 //! created i64 | last active i64 | idle ms i64 | deadline i64 | authenticated i64, if flagged
 //! hash of the secret 32, unless flagged as sealed
 //! previous: hash 32 | rotated i64 | honoured until i64, if flagged
@@ -11,7 +11,7 @@
 //! data: the rest
 //! ```
 //!
-//! A record that its client carries under a seal needs no secret and remembers one write.
+//! A record that its client carries under a seal needs no secret and remembers no writes.
 //!
 //! Integers are little endian. Secrets leave the process only as hashes. What is read here may be hostile: every
 //! length is checked, unknown versions and flags are refused, and nothing is overwritten because of it.
@@ -40,7 +40,7 @@ const KNOWN_FLAGS: u8 = REMEMBERED | AUTHENTICATED | PREVIOUS | SUBJECT | SEALED
 
 /// The most bytes of a sealed record beside its data and its subject.
 #[cfg(feature = "cookie-store")]
-pub(crate) const SEALED_OVERHEAD: usize = 1 + 1 + 16 + 8 + 4 + 8 + 5 * 8 + 2 + 4;
+pub(crate) const SEALED_OVERHEAD: usize = 1 + 1 + 16 + 8 + 4 + 5 * 8 + 2 + 4;
 
 /// The bytes are no record of a format that this version reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +73,6 @@ impl Record {
     #[cfg(feature = "cookie-store")]
     pub(crate) fn encode_sealed(&self, out: &mut Vec<u8>) {
         self.push_head(out, SEALED);
-        out.extend_from_slice(&self.version().write.as_u64().to_le_bytes());
         self.push_times(out);
         self.push_rest(out);
     }
@@ -160,7 +159,7 @@ fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
         id: SessionId::from_bytes(reader.array()?),
         version: u64::from_le_bytes(reader.array()?),
         epoch: u32::from_le_bytes(reader.array()?),
-        writes: if has(SEALED) { [reader.write()?; REMEMBERED_WRITES] } else { reader.writes()? },
+        writes: if has(SEALED) { [WriteId::from_u64(0); REMEMBERED_WRITES] } else { reader.writes()? },
         remembered: has(REMEMBERED),
         created_at: reader.time()?,
         last_active: reader.time()?,
@@ -206,13 +205,9 @@ impl<'a> Reader<'a> {
     fn writes(&mut self) -> Option<[WriteId; REMEMBERED_WRITES]> {
         let mut writes = [WriteId::from_u64(0); REMEMBERED_WRITES];
         for write in &mut writes {
-            *write = self.write()?;
+            *write = WriteId::from_u64(u64::from_le_bytes(self.array()?));
         }
         Some(writes)
-    }
-
-    fn write(&mut self) -> Option<WriteId> {
-        self.array().map(|bytes| WriteId::from_u64(u64::from_le_bytes(bytes)))
     }
 
     fn previous(&mut self) -> Option<Previous> {
@@ -310,7 +305,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "cookie-store")]
-    fn a_record_that_its_client_carries_keeps_all_but_its_secret_and_older_writes() {
+    fn a_record_that_its_client_carries_keeps_all_but_its_secret_and_its_writes() {
         let record = rich();
         let mut bytes = Vec::new();
         record.encode_sealed(&mut bytes);

@@ -7,7 +7,7 @@ use cloakroom::{
     SessionStore,
     conformance::{self, Harness},
     keyring::{KeyRing, SecretKey},
-    store::{Cipher, EncryptedCookieStore, SignedCookieStore},
+    store::{Cipher, EncryptedCookieStore, JwtStore, SignedCookieStore},
 };
 
 /// Servers that share keys and nothing else: each handle is a store of its own.
@@ -56,4 +56,9 @@ async fn the_encrypted_cookie_store_passes_with_the_other_cipher() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_signed_cookie_store_passes() {
     conformance::check(|| Servers::new(SignedCookieStore::new)).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_jwt_store_passes() {
+    conformance::check(|| Servers::new(JwtStore::from_ring)).await.assert();
 }

@@ -29,19 +29,16 @@
 use std::{borrow::Cow, collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::digest;
 
-use super::json::{self, Malformed, Object, Seconds, Value, Writer};
+use super::{
+    json::{self, Malformed, Object, Value, Writer},
+    registered::{Audience, REGISTERED, Registered, whole_seconds_from, whole_seconds_until},
+};
 use crate::{
-    hex,
-    id::SessionId,
-    record::{Data, MAX_SUBJECT_LEN, Parts, Record, Subject},
+    record::{Data, MAX_SUBJECT_LEN, Parts, Record},
     store::Absence,
     time::{Timestamp, millis},
 };
-
-/// The names that RFC 7519 and OpenID Connect give a meaning that is the store's to fill in.
-const REGISTERED: &[&str] = &["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time"];
 
 const VERSION: u32 = 1;
 
@@ -310,90 +307,6 @@ fn write_times(record: &Record, out: &mut Writer) {
     out.plain("idle", millis(record.idle_timeout()));
     out.plain("until", record.deadline().as_millis());
     record.authenticated_at().iter().for_each(|at| out.plain("auth", at.as_millis()));
-}
-
-/// The last whole second before an instant.
-fn whole_seconds_until(at: Timestamp) -> i64 {
-    at.as_millis().div_euclid(1000)
-}
-
-/// The first whole second after an instant, so that a live session is live to everybody.
-fn whole_seconds_from(at: Timestamp) -> i64 {
-    whole_seconds_until(at) + i64::from(at.as_millis().rem_euclid(1000) != 0)
-}
-
-/// The registered claims, each of its type.
-struct Registered<'a> {
-    iss: Option<Cow<'a, str>>,
-    sub: Option<Cow<'a, str>>,
-    aud: Option<Audience<'a>>,
-    exp: Timestamp,
-    nbf: Option<Timestamp>,
-    iat: Option<Timestamp>,
-    jti: Option<Cow<'a, str>>,
-    auth_time: Option<Timestamp>,
-}
-
-impl<'a> Registered<'a> {
-    fn read(claims: &Object<'a>) -> Result<Self, Malformed> {
-        let date = |name| Ok(claims.optional::<Seconds>(name)?.map(|Seconds(at)| at));
-        Ok(Self {
-            iss: claims.optional("iss")?,
-            sub: claims.optional("sub")?,
-            aud: claims.optional("aud")?,
-            exp: date("exp")?.ok_or(Malformed)?,
-            nbf: date("nbf")?,
-            iat: date("iat")?,
-            jti: claims.optional("jti")?,
-            auth_time: date("auth_time")?,
-        })
-    }
-
-    fn judge(&self, leeway: Duration, now: Timestamp) -> Result<(), Absence> {
-        if now >= self.exp + leeway {
-            return Err(Absence::Expired);
-        }
-        let is_early = [self.nbf, self.iat].into_iter().flatten().any(|begin| begin > now + leeway);
-        if is_early { Err(Absence::NotYet) } else { Ok(()) }
-    }
-
-    fn subject(&self) -> Result<Option<Subject>, Malformed> {
-        match self.sub.as_deref() {
-            Some(sub) if sub.is_empty() || sub.len() > MAX_SUBJECT_LEN => Err(Malformed),
-            sub => Ok(sub.map(Subject::new)),
-        }
-    }
-
-    fn id(&self) -> Option<SessionId> {
-        hex::parse(self.jti.as_deref()?.as_bytes()).map(SessionId::from_bytes)
-    }
-
-    /// An ID for a token whose issuer did not give it one of ours.
-    fn derived_id(&self, signed: &[u8]) -> SessionId {
-        let (kind, name) = match &self.jti {
-            Some(jti) => (&b"jti"[..], jti.as_bytes()),
-            None => (&b"token"[..], signed),
-        };
-        let mut hash = digest::Context::new(&digest::SHA256);
-        hash.update(b"cloakroom jwt id v1\0");
-        for part in [kind, self.iss.as_deref().unwrap_or_default().as_bytes(), name] {
-            hash.update(&(part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-        let mut id = [0; SessionId::LEN];
-        id.copy_from_slice(&hash.finish().as_ref()[..SessionId::LEN]);
-        SessionId::from_bytes(id)
-    }
-}
-
-/// One audience, or a list of them.
-struct Audience<'a>(Vec<Cow<'a, str>>);
-
-impl<'a> Value<'a> for Audience<'a> {
-    fn read(text: &'a str) -> Option<Self> {
-        let one = Cow::read(text).map(|one| vec![one]);
-        one.or_else(|| Some(Vec::<String>::read(text)?.into_iter().map(Cow::Owned).collect())).map(Self)
-    }
 }
 
 /// An object of which every member has to be read.

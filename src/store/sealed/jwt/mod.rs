@@ -5,6 +5,7 @@
 //! | `mod` | [`JwtStore`] |
 //! | `jws` | signed texts in compact form: which key, is the signature good |
 //! | `claims` | what a payload says, and the record that it makes |
+//! | `registered` | the claims that everybody knows |
 //! | `keys` | [`SigningKey`] and [`VerifyingKey`] |
 //! | `jwk`, `pem` | keys as texts |
 //! | `json` | strict JSON |
@@ -19,6 +20,9 @@ mod jwk;
 mod jws;
 mod keys;
 mod pem;
+mod registered;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -227,7 +231,7 @@ pub struct Jwt {
 }
 
 impl Seal for Jwt {
-    const NAME: &'static str = "JWT";
+    const NAME: &'static str = "jwt";
     const FORM: TokenForm = TokenForm::Readable;
 
     fn recognises(&self, token: &[u8]) -> bool {
