@@ -227,10 +227,12 @@ impl Log {
         self.0.iter().any(|op| matches!(op, Op::Clear) || (op.key() == Some(key) && op.overwrites()))
     }
 
-    /// The log as it stands from the last login on: what a fresh session for that login may contain.
-    pub(crate) fn since_login(mut self) -> Self {
+    /// The log as it stands from the last login on, and how long that may last: what a fresh session for that login may
+    /// contain.
+    pub(crate) fn since_login(self) -> Self {
         let login = self.0.iter().rposition(|op| matches!(op, Op::LogIn { .. })).unwrap_or(0);
-        Self(self.0.split_off(login))
+        let belongs = |(at, op): &(usize, Op)| *at >= login || matches!(op, Op::Remember(_));
+        Self(self.0.into_iter().enumerate().filter(belongs).map(|(_, op)| op).collect())
     }
 
     /// The log followed by `later`.

@@ -95,6 +95,9 @@ struct Shared {
     state: Mutex<State>,
 }
 
+/// How often an update runs before it gives way to whatever is faster each time.
+const MOST_RUNS: u32 = 100;
+
 /// What the engine has to know of the request when it writes the session.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestFacts {
@@ -222,7 +225,7 @@ impl Session {
         T: Default + Serialize + DeserializeOwned,
     {
         let key = key.name();
-        loop {
+        for _ in 0..MOST_RUNS {
             // The closure is the application's: it runs outside the lock, and again if a clone was faster.
             let (generation, data) = self.snapshot(key)?;
             let mut value: T = decode(data.get(key))?.unwrap_or_default();
@@ -237,6 +240,9 @@ impl Session {
                 return Ok(Ok(result));
             }
         }
+        Err(conflict(
+            "the session changed each time that an update ran; does its closure change the session itself?",
+        ))
     }
 
     /// Removes the value under `key` and returns it: for what may be used once, like a login attempt's state.

@@ -38,7 +38,7 @@ pub use self::sealed::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCo
 #[cfg(feature = "jwt")]
 pub use self::sealed::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 #[cfg(feature = "sealed")]
-pub use self::sealed::{Seal, TokenStore};
+pub use self::sealed::{Seal, TokenStore, Unopened};
 pub use self::{
     guarantees::{Guarantees, Index, LateResponse, Reach, Revocation, TokenForm, Updates},
     index::{SessionIndex, SessionInfo},

@@ -135,6 +135,7 @@ async fn promise_7_a_login_on_an_ended_session_starts_a_fresh_one() {
     let mut browser = alice(&server).await;
     let late = browser.visit().await;
     late.session.insert("before", 1).unwrap();
+    late.session.remember(10 * 24 * HOUR).unwrap();
     late.session.log_in("alice").unwrap();
     late.session.insert("after", 2).unwrap();
     browser.does(|session| session.log_out()).await;
@@ -143,6 +144,7 @@ async fn promise_7_a_login_on_an_ended_session_starts_a_fresh_one() {
     assert_eq!(browser.subject().await.as_deref(), Some("alice"));
     assert_eq!(browser.sees::<i64>("before").await, None);
     assert_eq!(browser.sees::<i64>("after").await, Some(2));
+    assert_eq!(browser.visit().await.session.idle_timeout(), 10 * 24 * HOUR);
 }
 
 #[tokio::test]

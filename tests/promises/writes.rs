@@ -295,6 +295,14 @@ async fn a_panicking_closure_fails_its_call_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_closure_that_changes_its_own_session_is_an_error_and_no_endless_loop() {
+    let visit = Server::new(Probe::default()).browser().visit().await;
+    let session = visit.session.clone();
+    let change = move |_: &mut i64| session.update("b", |b: &mut i64| *b += 1).is_ok();
+    assert_eq!(visit.session.update("a", change).unwrap_err().kind(), SessionErrorKind::Conflict);
+}
+
+#[tokio::test]
 async fn the_log_and_the_data_are_bounded() {
     let server = Server::new(Probe::default()).with(|sessions| sessions.max_data(1000));
     let visit = server.browser().visit().await;

@@ -53,8 +53,8 @@ pub trait Seal: fmt::Debug + Send + Sync + 'static {
     /// The record in a token, and whether it should be issued anew.
     ///
     /// # Errors
-    /// Why the token is refused. Nothing of it was read then.
-    fn open(&self, token: &[u8], now: Timestamp) -> Result<(Record, bool), Absence>;
+    /// Why the token opens nothing, or that it holds a record of a newer format.
+    fn open(&self, token: &[u8], now: Timestamp) -> Result<(Record, bool), Unopened>;
 
     /// The largest session data that surely fits into a token.
     fn max_data(&self) -> usize;
@@ -62,6 +62,21 @@ pub trait Seal: fmt::Debug + Send + Sync + 'static {
     /// Whether tokens can be issued at all.
     fn can_seal(&self) -> bool {
         true
+    }
+}
+
+/// Why a token could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unopened {
+    /// It opens nothing. Nothing of it was read.
+    Absent(Absence),
+    /// It is genuine, but what stands in it is of a format that this version does not read. It is left as it is.
+    Unreadable,
+}
+
+impl From<Absence> for Unopened {
+    fn from(absence: Absence) -> Self {
+        Self::Absent(absence)
     }
 }
 
@@ -91,11 +106,15 @@ impl<S: Seal> TokenStore<S> {
         self.seal.seal(record)
     }
 
-    fn opened(&self, presented: Presented<'_>, now: Timestamp) -> Loaded {
+    fn opened(&self, presented: Presented<'_>, now: Timestamp) -> Result<Loaded, StoreError> {
         match self.seal.open(presented.bytes(), now) {
-            Ok((record, _)) if record.is_expired(now) => Loaded::Absent(Absence::Expired),
-            Ok((record, reissue)) => Loaded::Live { record, reissue },
-            Err(absence) => Loaded::Absent(absence),
+            Ok((record, _)) if record.is_expired(now) => Ok(Loaded::Absent(Absence::Expired)),
+            Ok((record, reissue)) => Ok(Loaded::Live { record, reissue }),
+            Err(Unopened::Absent(absence)) => Ok(Loaded::Absent(absence)),
+            Err(Unopened::Unreadable) => Err(StoreError::new(
+                StoreErrorKind::Corrupt,
+                "a genuine token holds a session of a format that this version does not read; upgrade this server",
+            )),
         }
     }
 }
@@ -122,12 +141,12 @@ impl<S: Seal> SessionStore for TokenStore<S> {
     }
 
     async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
-        Ok(self.opened(presented, cx.now))
+        self.opened(presented, cx.now)
     }
 
     /// Always answers: opening a token waits for nothing.
     fn load_now(&self, presented: Presented<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
-        Some(Ok(self.opened(presented, now)))
+        Some(self.opened(presented, now))
     }
 
     async fn create(&self, record: &Record, _: Cx) -> Result<Created, StoreError> {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::{
-    Seal, TokenStore,
+    Seal, TokenStore, Unopened,
     cipher::{Cipher, NONCE_LEN, TAG_LEN},
     envelope::{Envelope, Format, HEADER, cannot_seal},
     epochs::{EPOCH_LEN, Epochs, no_randomness},
@@ -116,14 +116,14 @@ impl Seal for Encrypted {
         self.envelope.close(&bytes)
     }
 
-    fn open(&self, token: &[u8], _: Timestamp) -> Result<(Record, bool), Absence> {
+    fn open(&self, token: &[u8], _: Timestamp) -> Result<(Record, bool), Unopened> {
         let (header, mut bytes) = self.envelope.open(token).ok_or(Absence::Malformed)?;
         let key = self.keys.find(header).ok_or(Absence::UnknownKey)?;
         let (epoch, rest) = bytes[HEADER..].split_first_chunk_mut().ok_or(Absence::Malformed)?;
         let (nonce, sealed) = rest.split_first_chunk_mut().ok_or(Absence::Malformed)?;
         let opened = self.epochs.open(key, epoch, |cipher| cipher.open(*nonce, &key.bound_to, sealed));
         // Genuine, so it is a newer version's if it cannot be read.
-        let record = Record::decode(opened.ok_or(Absence::Forged)?).map_err(|_| Absence::Malformed)?;
+        let record = Record::decode(opened.ok_or(Absence::Forged)?).map_err(|_| Unopened::Unreadable)?;
         Ok((record, header != self.keys.active().header))
     }
 

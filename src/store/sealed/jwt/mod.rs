@@ -31,7 +31,7 @@ use self::{
     claims::{Claims, Format},
     jws::Jws,
 };
-use super::{Seal, TokenStore, too_large};
+use super::{Seal, TokenStore, Unopened, too_large};
 use crate::{
     error::{StoreError, StoreErrorKind},
     keyring::{KeyRing, SecretKey},
@@ -252,9 +252,9 @@ impl Seal for Jwt {
         Token::new(token).ok_or_else(cannot_sign)
     }
 
-    fn open(&self, token: &[u8], now: Timestamp) -> Result<(Record, bool), Absence> {
+    fn open(&self, token: &[u8], now: Timestamp) -> Result<(Record, bool), Unopened> {
         if token.len() > self.max_token {
-            return Err(Absence::Malformed);
+            return Err(Absence::Malformed.into());
         }
         let verified = self.jws.verify(token)?;
         let payload = std::str::from_utf8(&verified.payload).map_err(|_| Absence::Malformed)?;
