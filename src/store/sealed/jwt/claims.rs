@@ -36,11 +36,14 @@ use super::{
 };
 use crate::{
     record::{Data, MAX_SUBJECT_LEN, Parts, Record},
-    store::Absence,
+    store::{Absence, Unopened},
     time::{Timestamp, millis},
 };
 
 const VERSION: u32 = 1;
+
+/// How deep a value may be nested to be read again from within `data`.
+const DEEPEST_VALUE: u32 = json::MAX_DEPTH - 3;
 
 /// The most bytes of a payload beside names that were chosen and the session's data; see the test.
 const FIXED: usize = 512 + MAX_SUBJECT_LEN;
@@ -114,7 +117,7 @@ impl Claims {
         out.open();
         self.write_registered(record, &mut out);
         for (key, value) in record.data().iter().filter(|(key, _)| self.is_top_level(key)) {
-            out.plain(key, json::value(value)?);
+            out.plain(key, json::value(value, DEEPEST_VALUE)?);
         }
         out.name(&self.name);
         out.open();
@@ -123,11 +126,10 @@ impl Claims {
         out.name("data");
         out.open();
         for (key, value) in record.data().iter().filter(|(key, _)| !self.is_top_level(key)) {
-            out.plain(key, json::value(value)?);
+            out.plain(key, json::value(value, DEEPEST_VALUE)?);
         }
         (0..3).for_each(|_| out.close());
-        let payload = out.finish();
-        json::is_shallow(&payload).then_some(payload)
+        Some(out.finish())
     }
 
     fn is_top_level(&self, key: &str) -> bool {
@@ -167,19 +169,21 @@ impl Claims {
         payload: &str,
         signed: &[u8],
         now: Timestamp,
-    ) -> Result<(Record, Format), Absence> {
-        let claims = Object::parse(payload)?;
+    ) -> Result<(Record, Format), Unopened> {
+        let claims = Object::parse_along(payload, &[&self.name, "data"])?;
         let registered = Registered::read(&claims)?;
         if !self.is_meant_for_us(&registered) {
-            return Err(Absence::Forged);
+            return Err(Absence::Forged.into());
         }
         registered.judge(self.leeway, now)?;
-        match claims.get(&self.name) {
-            Some(session) => Ok((self.own(&claims, &registered, session)?, Format::Own)),
-            // Such a token does not say what it is for.
-            None if !self.context.is_empty() => Err(Absence::Forged),
-            None => Ok((self.foreign(&claims, &registered, signed, now)?, Format::Foreign)),
+        if claims.has(&self.name) {
+            return Ok((self.own(&claims, &registered)?, Format::Own));
         }
+        // A token of another issuer does not say what it is for.
+        if !self.context.is_empty() {
+            return Err(Absence::Forged.into());
+        }
+        Ok((self.foreign(&claims, &registered, signed, now)?, Format::Foreign))
     }
 
     /// An audience that we do not know is not us (RFC 7519, section 4.1.3).
@@ -194,19 +198,13 @@ impl Claims {
     }
 
     /// A record of our own format.
-    fn own(
-        &self,
-        claims: &Object<'_>,
-        registered: &Registered<'_>,
-        session: &str,
-    ) -> Result<Record, Absence> {
-        let session = Object::read(session).ok_or(Malformed)?;
-        let mut session = Members { object: &session, read: 0 };
+    fn own(&self, claims: &Object<'_>, registered: &Registered<'_>) -> Result<Record, Unopened> {
+        let mut session = Members { object: claims.object(&self.name)?, read: 0 };
         if session.required::<u32>("v")? != VERSION {
-            return Err(Absence::Malformed);
+            return Err(Unopened::Unreadable);
         }
         if session.optional::<Cow<'_, str>>("context")?.unwrap_or_default() != *self.context {
-            return Err(Absence::Forged);
+            return Err(Absence::Forged.into());
         }
         let top = session.optional::<Vec<String>>("top")?.unwrap_or_default();
         let parts = Parts {
@@ -220,7 +218,7 @@ impl Claims {
             deadline: session.required("until")?,
             authenticated_at: session.optional("auth")?,
             subject: registered.subject()?,
-            data: self.data(claims, &top, &session.required("data")?)?,
+            data: self.data(claims, &top, session.object("data")?)?,
             extra: session.optional::<Extra>("extra")?.map(|Extra(bytes)| bytes),
         };
         session.none_left()?;
@@ -232,7 +230,7 @@ impl Claims {
         let mut seen = BTreeSet::new();
         for name in top {
             let is_value = !REGISTERED.contains(&&**name) && **name != *self.name;
-            if !is_value || inner.get(name).is_some() || !seen.insert(name) {
+            if !is_value || inner.has(name) || !seen.insert(name) {
                 return Err(Malformed);
             }
         }
@@ -324,6 +322,11 @@ impl<'a> Members<'a, '_> {
 
     fn required<T: Value<'a>>(&mut self, name: &str) -> Result<T, Malformed> {
         self.optional(name)?.ok_or(Malformed)
+    }
+
+    fn object(&mut self, name: &str) -> Result<&Object<'a>, Malformed> {
+        self.read += 1;
+        self.object.object(name)
     }
 
     fn none_left(&self) -> Result<(), Malformed> {

@@ -1,4 +1,4 @@
-//! Strict JSON, read without copying and without recursion, and the writer of it.
+//! Strict JSON: objects, and values of known types; and the writer of it.
 //!
 //! What is read may be hostile: a header is read before anything is authenticated. A text is one object and nothing else,
 //! its members have distinct names, it is nested at most [`MAX_DEPTH`] deep, and a value of another type than the one
@@ -6,18 +6,22 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use memchr::memchr2;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
-use crate::{store::Absence, time::Timestamp};
-
-/// How deep a text may be nested. A value that lies deeper could not be decoded anyway: `serde_json` stops there.
-pub(super) const MAX_DEPTH: usize = 128;
+pub(super) use super::scan::MAX_DEPTH;
+use super::scan::Scanner;
+use crate::{
+    store::{Absence, Unopened},
+    time::Timestamp,
+};
 
 /// A text is not what it has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Malformed;
+
+impl From<Malformed> for Unopened {
+    fn from(malformed: Malformed) -> Self {
+        Self::Absent(malformed.into())
+    }
+}
 
 impl From<Malformed> for Absence {
     fn from(_: Malformed) -> Self {
@@ -25,23 +29,71 @@ impl From<Malformed> for Absence {
     }
 }
 
-/// The members of an object: distinct names, and the texts of their values.
+/// So many members have room from the start, and are compared without further ado.
+const USUAL_MEMBERS: usize = 16;
+
+/// The members of an object, with distinct names.
 #[derive(Debug)]
-pub(super) struct Object<'a>(Vec<(Cow<'a, str>, &'a str)>);
+pub(super) struct Object<'a>(Vec<(Cow<'a, str>, Member<'a>)>);
+
+#[derive(Debug)]
+enum Member<'a> {
+    /// The text of a value.
+    Text(&'a str),
+    /// An object that was asked for.
+    Object(Object<'a>),
+}
 
 impl<'a> Object<'a> {
-    /// Reads a text of unknown depth.
+    /// Reads a text.
     pub(super) fn parse(text: &'a str) -> Result<Self, Malformed> {
-        if is_shallow(text) { Self::parse_shallow(text) } else { Err(Malformed) }
+        Self::parse_along(text, &[])
     }
 
-    /// Reads the text of a member of an object that was parsed.
-    fn parse_shallow(text: &'a str) -> Result<Self, Malformed> {
-        let object: Self = serde_json::from_str(text).map_err(|_| Malformed)?;
-        if object.has_duplicates() { Err(Malformed) } else { Ok(object) }
+    /// Reads a text and, in the same go, the object in its member that the path names first, and so on.
+    pub(super) fn parse_along(text: &'a str, path: &[&str]) -> Result<Self, Malformed> {
+        let mut scanner = Scanner::new(text);
+        scanner.space();
+        let object = Self::scan(&mut scanner, path, MAX_DEPTH - 1)?;
+        scanner.end()?;
+        Ok(object)
     }
 
+    /// Reads the object that begins here; its values are nested at most so deep.
+    fn scan(scanner: &mut Scanner<'a>, path: &[&str], deepest: u32) -> Result<Self, Malformed> {
+        let mut object = Self(Vec::with_capacity(USUAL_MEMBERS));
+        scanner.take(b'{')?;
+        scanner.space();
+        if scanner.takes(b'}') {
+            return Ok(object);
+        }
+        loop {
+            let name = Cow::read(scanner.name()?).ok_or(Malformed)?;
+            let value = match path {
+                [first, rest @ ..] if *first == name && scanner.peek() == Some(b'{') => {
+                    Member::Object(Self::scan(scanner, rest, deepest - 1)?)
+                }
+                _ => Member::Text(scanner.value(deepest)?),
+            };
+            object.0.push((name, value));
+            scanner.space();
+            match scanner.next() {
+                Some(b',') => scanner.space(),
+                Some(b'}') if !object.has_duplicates() => return Ok(object),
+                _ => return Err(Malformed),
+            }
+        }
+    }
+
+    /// Compares each with each, unless they are many.
     fn has_duplicates(&self) -> bool {
+        if self.0.len() <= USUAL_MEMBERS {
+            return self
+                .0
+                .iter()
+                .enumerate()
+                .any(|(at, (name, _))| self.0[..at].iter().any(|(it, _)| it == name));
+        }
         let mut names: Vec<&str> = self.0.iter().map(|(name, _)| &**name).collect();
         names.sort_unstable();
         names.windows(2).any(|pair| pair[0] == pair[1])
@@ -51,14 +103,36 @@ impl<'a> Object<'a> {
         self.0.len()
     }
 
-    /// Names and values, in the order of the text.
+    /// Names and the texts of values, in the order of the text.
     pub(super) fn members(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.0.iter().map(|(name, value)| (&**name, *value))
+        self.0.iter().filter_map(|(name, member)| match member {
+            Member::Text(text) => Some((&**name, *text)),
+            Member::Object(_) => None,
+        })
+    }
+
+    fn member(&self, name: &str) -> Option<&Member<'a>> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, member)| member)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.member(name).is_some()
     }
 
     /// The text of the value of this name.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+        match self.member(name)? {
+            Member::Text(text) => Some(text),
+            Member::Object(_) => None,
+        }
+    }
+
+    /// The object of this name, which the path has named and which has to be there.
+    pub(super) fn object(&self, name: &str) -> Result<&Self, Malformed> {
+        match self.member(name) {
+            Some(Member::Object(object)) => Ok(object),
+            _ => Err(Malformed),
+        }
     }
 
     /// The value of this name, if there is one.
@@ -69,40 +143,6 @@ impl<'a> Object<'a> {
     /// The value of this name, which has to be there.
     pub(super) fn required<T: Value<'a>>(&self, name: &str) -> Result<T, Malformed> {
         self.optional(name)?.ok_or(Malformed)
-    }
-}
-
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Members)
-    }
-}
-
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Object<'de>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-        let mut members = Vec::new();
-        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &RawValue>()? {
-            members.push((name, value.get()));
-        }
-        Ok(Object(members))
-    }
-}
-
-/// The name of a member, borrowed from the text unless it has escapes.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <&RawValue>::deserialize(deserializer)?.get();
-        Cow::read(text).map(Self).ok_or_else(|| D::Error::custom("not a name"))
     }
 }
 
@@ -119,12 +159,6 @@ impl<'a> Value<'a> for Cow<'a, str> {
         } else {
             Some(Cow::Borrowed(inner))
         }
-    }
-}
-
-impl<'a> Value<'a> for Object<'a> {
-    fn read(text: &'a str) -> Option<Self> {
-        Self::parse_shallow(text).ok()
     }
 }
 
@@ -169,37 +203,12 @@ impl Value<'_> for Seconds {
     }
 }
 
-/// Whether a text is nested at most [`MAX_DEPTH`] deep. Texts that are no JSON may be told either.
-pub(super) fn is_shallow(text: &str) -> bool {
-    let mut rest = text.as_bytes();
-    let mut depth = 0usize;
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        match byte {
-            b'"' => rest = after_string(after),
-            b'{' | b'[' if depth == MAX_DEPTH => return false,
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    true
-}
-
-/// What follows a string that has begun.
-fn after_string(mut rest: &[u8]) -> &[u8] {
-    while let Some(at) = memchr2(b'"', b'\\', rest) {
-        if rest[at] == b'"' {
-            return &rest[at + 1..];
-        }
-        rest = rest.get(at + 2..).unwrap_or_default();
-    }
-    &[]
-}
-
-/// The text, if it is one JSON value; the white space around it goes.
-pub(super) fn value(text: &[u8]) -> Option<&str> {
-    serde_json::from_slice::<&RawValue>(text).ok().map(RawValue::get)
+/// The text, if it is one JSON value nested at most so deep; the white space around it goes.
+pub(super) fn value(text: &[u8], deepest: u32) -> Option<&str> {
+    let mut scanner = Scanner::new(std::str::from_utf8(text).ok()?);
+    scanner.space();
+    let value = scanner.value(deepest).ok()?;
+    scanner.end().is_ok().then_some(value)
 }
 
 /// A JSON text in the making.
@@ -263,22 +272,31 @@ impl Writer {
 
     fn quoted(&mut self, text: &str) {
         self.0.push('"');
-        for letter in text.chars() {
-            match letter {
-                '"' | '\\' => self.0.extend(['\\', letter]),
-                '\0'..='\x1f' => {
-                    let _ = write!(self.0, "\\u{:04x}", u32::from(letter));
-                }
-                _ => self.0.push(letter),
-            }
+        if text.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
+            text.chars().for_each(|letter| self.escaped(letter));
+        } else {
+            self.0.push_str(text);
         }
         self.0.push('"');
+    }
+
+    fn escaped(&mut self, letter: char) {
+        match letter {
+            '"' | '\\' => self.0.extend(['\\', letter]),
+            '\0'..='\x1f' => {
+                let _ = write!(self.0, "\\u{:04x}", u32::from(letter));
+            }
+            _ => self.0.push(letter),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
+    use serde_json::value::RawValue;
 
     use super::*;
 
@@ -294,6 +312,29 @@ mod tests {
         assert_eq!(object.get("b\n"), Some("\"\\u0041\""));
         assert_eq!(object.required::<Cow<'_, str>>("b\n").unwrap(), "A");
         assert_eq!(object.len(), 3);
+    }
+
+    #[test]
+    fn a_path_leads_through_objects_in_the_same_go() {
+        let text = r#"{"a":{"b":{"c":1,"c2":{}},"a":{"b":1}},"b":{"b":1}}"#;
+        let object = Object::parse_along(text, &["a", "b"]).unwrap();
+        let inner = object.object("a").unwrap();
+        assert_eq!(inner.object("b").unwrap().members().collect::<Vec<_>>(), [("c", "1"), ("c2", "{}")]);
+        assert_eq!(
+            (object.get("a"), object.get("b"), inner.get("a")),
+            (None, Some("{\"b\":1}"), Some("{\"b\":1}"))
+        );
+        assert_eq!(inner.object("a").err(), Some(Malformed), "it was not asked for");
+        for bad in [
+            r#"{"a":{"x":1,"x":1}}"#,
+            r#"{"a":{"b":{"x":1,"x":1}}}"#,
+            r#"{"a":{"b":{}}"#,
+            r#"{"a":{},"a":1}"#,
+        ] {
+            assert!(Object::parse_along(bad, &["a", "b"]).is_err(), "{bad}");
+        }
+        let other = Object::parse_along(r#"{"a":[{}]}"#, &["a"]).unwrap();
+        assert_eq!(other.object("a").err(), Some(Malformed));
     }
 
     #[test]
@@ -366,9 +407,13 @@ mod tests {
 
     #[test]
     fn depth_is_bounded_and_brackets_in_strings_do_not_count() {
+        let deepest = MAX_DEPTH as usize;
         let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
-        assert!(Object::parse(&nested(MAX_DEPTH)).is_ok());
-        assert!(Object::parse(&nested(MAX_DEPTH + 1)).is_err());
+        assert!(Object::parse(&nested(deepest)).is_ok());
+        assert!(Object::parse(&nested(deepest + 1)).is_err());
+        let within = |depth: usize| format!("{{\"a\":{}}}", nested(depth));
+        assert!(Object::parse_along(&within(deepest - 1), &["a"]).is_ok());
+        assert!(Object::parse_along(&within(deepest), &["a"]).is_err());
         assert!(Object::parse(&"[".repeat(100_000)).is_err());
         let string = format!("{{\"a\":\"\\\"{}\\\\\"}}", "[".repeat(1000));
         assert!(Object::parse(&string).is_ok());
@@ -390,11 +435,29 @@ mod tests {
         }
 
         #[test]
-        fn hostile_texts_never_panic(text: String, json in "[\\[\\]{}\",:\\\\a0-9 ]{0,40}") {
-            for text in [text, json] {
-                let strict = Object::parse(&text).is_ok();
-                prop_assert!(!strict || serde_json::from_str::<serde_json::Value>(&text).is_ok());
+        fn texts_are_read_as_serde_json_reads_them(text in hostile()) {
+            let ours = value(text.as_bytes(), MAX_DEPTH);
+            let theirs = serde_json::from_str::<&RawValue>(&text).ok().map(RawValue::get);
+            prop_assert_eq!(ours, theirs);
+            if let Ok(object) = Object::parse(&text) {
+                let theirs: BTreeMap<String, &RawValue> = serde_json::from_str(&text).unwrap();
+                prop_assert_eq!(object.len(), theirs.len());
+                prop_assert!(object.members().all(|(name, _)| theirs.contains_key(name)));
             }
         }
+    }
+
+    /// Texts that are nearly JSON.
+    fn hostile() -> impl Strategy<Value = String> {
+        let word = prop_oneof![
+            "[\\[\\]{}\",:\\\\ \n]",
+            "-?[0-9]{0,2}(\\.[0-9]{0,2})?([eE][+-]?[0-9]{0,2})?",
+            "true|false|null|tru|nul",
+            "\"(\\\\u[0-9a-fD]{4}|\\\\[\"\\\\/bfnrtx]|[ -~]|\\PC){0,4}\"",
+            "\\{\"[ab]\":(1|\\[\\]|\\{\\}),\"[ab]\":\\[1,2\\]\\}",
+            any::<String>(),
+        ];
+        let words = proptest::collection::vec(word, 0..6).prop_map(|words| words.concat());
+        prop_oneof![words.clone(), words.prop_map(|inner| format!("{{\"x\":[{inner}]}}"))]
     }
 }

@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 use super::{
     json::{Malformed, Object, Writer},
-    keys::{InvalidJwtKey, P256_LEN, Public, SigningKey, VerifyingKey},
+    keys::{InvalidJwtKey, MAX_KID_LEN, P256_LEN, Public, VerifyingKey},
+    signing::SigningKey,
 };
 use crate::{keyring::SecretKey, random::SystemRandom};
 
@@ -108,7 +109,7 @@ impl Jwk {
 
     fn kid(&self) -> Result<Option<&str>, InvalidJwtKey> {
         match self.kid.as_deref() {
-            Some(kid) if kid.is_empty() || kid.len() > super::keys::MAX_KID_LEN => {
+            Some(kid) if kid.is_empty() || kid.len() > MAX_KID_LEN => {
                 Err(refused("its kid is empty or longer than 255 bytes"))
             }
             kid => Ok(kid),

@@ -21,7 +21,8 @@ use memchr::memchr;
 use super::{
     OWN_TYPE,
     json::{Malformed, Object},
-    keys::{Signature, SigningKey, VerifyingKey},
+    keys::{Signature, VerifyingKey},
+    signing::SigningKey,
 };
 use crate::store::Absence;
 
@@ -197,7 +198,7 @@ impl<'a> Header<'a> {
     fn read(text: &'a [u8]) -> Result<Self, Malformed> {
         let object = Object::parse(std::str::from_utf8(text).map_err(|_| Malformed)?)?;
         // What is critical is unknown here, whatever it is; and unencoded payloads (RFC 7797) are not read.
-        if object.get("crit").is_some() || object.get("b64").is_some() {
+        if object.has("crit") || object.has("b64") {
             return Err(Malformed);
         }
         Ok(Self { alg: object.required("alg")?, kid: object.optional("kid")?, typ: object.optional("typ")? })

@@ -6,9 +6,9 @@
 //! | `jws` | signed texts in compact form: which key, is the signature good |
 //! | `claims` | what a payload says, and the record that it makes |
 //! | `registered` | the claims that everybody knows |
-//! | `keys` | [`SigningKey`] and [`VerifyingKey`] |
+//! | `keys`, `signing` | [`VerifyingKey`] and [`SigningKey`] |
 //! | `jwk`, `pem` | keys as texts |
-//! | `json` | strict JSON |
+//! | `json`, `scan` | strict JSON, and the walk over its texts |
 //!
 //! # The order of things
 //! A token's length is bounded before anything else; then its header is read, which may only name one of our keys; then the
@@ -21,15 +21,20 @@ mod jws;
 mod keys;
 mod pem;
 mod registered;
+mod scan;
+mod signing;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-pub use self::keys::{InvalidJwtKey, SigningKey, VerifyingKey};
 use self::{
     claims::{Claims, Format},
     jws::Jws,
+};
+pub use self::{
+    keys::{InvalidJwtKey, VerifyingKey},
+    signing::SigningKey,
 };
 use super::{Seal, TokenStore, Unopened, too_large};
 use crate::{

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::{JwtStore, Seal as _, SigningKey};
+use super::{JwtStore, Seal as _, SigningKey, Unopened};
 use crate::{
     id::SessionId,
     record::{Data, Parts, Record, Subject},
@@ -85,7 +85,14 @@ fn token(store: &JwtStore) -> String {
 }
 
 fn open(store: &JwtStore, token: impl AsRef<[u8]>) -> Result<Record, Absence> {
-    store.seal.open(token.as_ref(), NOW).map(|(record, _)| record)
+    open_at(store, token, NOW)
+}
+
+fn open_at(store: &JwtStore, token: impl AsRef<[u8]>, now: Timestamp) -> Result<Record, Absence> {
+    store.seal.open(token.as_ref(), now).map(|(record, _)| record).map_err(|unopened| match unopened {
+        Unopened::Absent(absence) => absence,
+        Unopened::Unreadable => panic!("it is of a newer format"),
+    })
 }
 
 fn refusal(store: &JwtStore, token: impl AsRef<[u8]>) -> Absence {
