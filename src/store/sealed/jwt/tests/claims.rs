@@ -190,6 +190,14 @@ fn our_own_claim_is_read_exactly_or_not_at_all() {
         )
     });
     assert_eq!(refusal(&store(), twice), Absence::Malformed);
+    let both = with_payload(|payload| {
+        payload.replacen(r#""exp":"#, r#""cart":1,"exp":"#, 1).replacen(
+            r#""data":{"#,
+            r#""top":["cart"],"data":{"#,
+            1,
+        )
+    });
+    assert_eq!(refusal(&store(), both), Absence::Malformed, "one value in two places");
     for payload in ["", "[]", "null", "{", "{}{}", r#"{"exp":1790000600,"jti":"a"} x"#] {
         assert_eq!(refusal(&store(), with_payload(|_| payload.into())), Absence::Malformed, "{payload}");
     }
@@ -212,6 +220,8 @@ fn the_leeway_is_for_the_claims_and_no_record_lives_longer() {
     let alice = || json!({ "sub": "a", "exp": 1_790_000_000 });
     assert_eq!(foreign_at(alice(), 59), Ok(Timestamp::from_millis(1_790_000_060_000)));
     assert_eq!(foreign_at(alice(), 60), Err(Absence::Expired));
+    let sharp = Timestamp::from_millis(1_790_000_060_000);
+    assert_eq!(store().seal.open(foreign(alice()).as_bytes(), sharp).err(), Some(Absence::Expired));
     for name in ["nbf", "iat"] {
         let early = |by: i64| json!({ "sub": "a", name: 1_790_000_000 + by });
         assert!(foreign_at(early(60), 0).is_ok(), "{name}");
@@ -311,6 +321,10 @@ fn a_token_of_another_issuer_becomes_a_session() {
     assert_eq!(read.authenticated_at(), Some(Timestamp::from_millis(1_789_999_000_000)));
     assert_eq!(read.data().iter().collect::<Vec<_>>(), [("role", &b"\"editor\""[..])]);
     assert!(!reissue, "it stays what it is until something changes");
+    let [_, active, _] = keys();
+    let other = JwtStore::new(active).accepting(hs256());
+    let (_, reissue) = other.seal.open(foreign(json!({ "sub": "a" })).as_bytes(), NOW).unwrap();
+    assert!(!reissue, "under another key too");
     // Once written it is one of ours.
     let own = store.seal.seal(&read).unwrap();
     assert_eq!(open(&store, own.expose()).unwrap().id(), read.id());
