@@ -41,7 +41,7 @@
 //! | --- | --- |
 //! | `memory` | [`store::MemoryStore`] |
 //! | `cookie-store` | [`store::EncryptedCookieStore`], [`store::SignedCookieStore`] |
-//! | `jwt` | `store::JwtStore` |
+//! | `jwt` | [`store::JwtStore`] |
 //! | `sealed` | what those two share: [`keyring`], [`store::TokenStore`] (implied by them) |
 //! | `tower` | [`tower::SessionLayer`] for any tower service that speaks `http` 1.x |
 //! | `axum` | extractors and responses for axum 0.8 (implies `tower`) |

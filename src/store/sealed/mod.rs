@@ -163,6 +163,15 @@ impl<S: Seal> SessionStore for TokenStore<S> {
     }
 }
 
+/// Whether all bytes are letters of base64url (RFC 4648, section 5).
+///
+/// It runs over every presented token, so it has no early exit: the compiler then looks at many letters at once.
+#[cfg(any(feature = "cookie-store", feature = "jwt"))]
+fn is_base64url(text: &[u8]) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_');
+    text.iter().fold(true, |all, byte| all & is_letter(*byte))
+}
+
 #[cfg(any(feature = "cookie-store", feature = "jwt"))]
 fn too_large(size: usize, limit: usize) -> StoreError {
     StoreError::new(

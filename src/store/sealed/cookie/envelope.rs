@@ -10,7 +10,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::too_large;
+use super::{is_base64url, too_large};
 use crate::{
     error::{StoreError, StoreErrorKind},
     keyring::KeyId,
@@ -90,10 +90,9 @@ impl Envelope {
     pub(super) fn recognises(&self, token: &[u8]) -> bool {
         // Sixteen letters are twelve bytes: the header is among them.
         let Some(start) = token.get(..16) else { return false };
-        let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let mut bytes = [0; 12];
         self.has_length(token)
-            && token.iter().all(letter)
+            && is_base64url(token)
             && URL_SAFE_NO_PAD.decode_slice(start, &mut bytes).is_ok()
             && self.header(&bytes).is_some()
     }

@@ -19,7 +19,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use memchr::memchr;
 
 use super::{
-    OWN_TYPE,
+    OWN_TYPE, is_base64url,
     json::{Malformed, Object},
     keys::{Signature, VerifyingKey},
     signing::SigningKey,
@@ -154,11 +154,9 @@ fn bare_type(typ: &str) -> &str {
 
 /// Whether bytes have the form of a token: three texts of base64url letters, of which the first begins like an object.
 pub(super) fn is_compact(token: &[u8]) -> bool {
-    let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     token.starts_with(b"e")
-        && Compact::split(token).is_some_and(|it| {
-            [it.header, it.payload, it.signature].iter().all(|part| part.iter().all(letter))
-        })
+        && Compact::split(token)
+            .is_some_and(|it| [it.header, it.payload, it.signature].into_iter().all(is_base64url))
 }
 
 /// How many letters so many bytes have.
