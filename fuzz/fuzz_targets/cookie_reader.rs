@@ -79,9 +79,9 @@ struct Set(Vec<u8>);
 impl ResponseHeaders for Set {
     fn each(&self, _: &str, _: &mut dyn FnMut(&[u8])) {}
 
-    fn set(&mut self, _: &'static str, _: &str) {}
+    fn set(&mut self, _: &str, _: &str) {}
 
-    fn append(&mut self, name: &'static str, value: &str) {
+    fn append(&mut self, name: &str, value: &str) {
         let pair = value.strip_prefix("__Host-id=").and_then(|line| line.split(';').next());
         if let ("set-cookie", Some(value)) = (name, pair) {
             self.0 = value.into();

@@ -161,13 +161,3 @@ fn tokens_of_format_version_1_stay_readable() {
         assert_eq!(parts(sealed.expose()), parts(token), "and are what is written today");
     }
 }
-
-/// Prints the golden tokens, for the day on which a version 2 gets a file of its own.
-#[test]
-#[ignore = "prints, and checks nothing"]
-#[allow(clippy::print_stdout, reason = "that is what it is for")]
-fn print_golden_tokens() {
-    for key in keys() {
-        println!("{}", token(&golden_store(key)));
-    }
-}

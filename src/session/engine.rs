@@ -1,0 +1,123 @@
+//! What the engine does with a session: it hands over the request's facts, closes the session, takes what is to be written
+//! and says what came of it.
+
+use super::{Base, Changes, Log, Session, backend::Backend, state::Phase};
+use crate::{error::SessionError, store::Token, time::Timestamp, transport::ResponseEdits};
+
+/// The right to write a session.
+pub(crate) type Turn<'a> = tokio::sync::MutexGuard<'a, ()>;
+
+/// What the engine has to know of the request when it writes the session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestFacts {
+    /// When the session was loaded.
+    pub(crate) loaded_at: Timestamp,
+    /// Whether another site began it with a method that may change something.
+    pub(crate) cross_site: bool,
+    /// Whether its client holds a cookie of the session's name, or is about to get one.
+    pub(crate) holds_cookie: bool,
+    /// The highest number of a cookie with a part of a token.
+    pub(crate) highest_part: usize,
+    /// In which of the manager's ways the token came; the first where none came.
+    pub(crate) transport: usize,
+    /// The size of the token that was believed.
+    pub(crate) token_len: Option<usize>,
+}
+
+impl RequestFacts {
+    /// Those of a request that presented nothing at this time.
+    pub(crate) fn at(now: Timestamp) -> Self {
+        Self {
+            loaded_at: now,
+            cross_site: false,
+            holds_cookie: false,
+            highest_part: 0,
+            transport: 0,
+            token_len: None,
+        }
+    }
+}
+
+/// What the engine does with a session.
+impl Session {
+    pub(crate) fn loaded(&self) -> &Base {
+        &self.0.loaded
+    }
+
+    pub(crate) fn request(&self) -> RequestFacts {
+        RequestFacts { holds_cookie: self.0.request.holds_cookie || self.lock().told, ..self.0.request }
+    }
+
+    /// Whether somebody logged in or out, and it is not written yet.
+    pub(crate) fn changes_identity(&self) -> bool {
+        self.is_changed() && self.lock().changes_identity()
+    }
+
+    /// Whether it was logged out, and that is not written yet.
+    pub(crate) fn logs_out(&self) -> bool {
+        self.lock().ends()
+    }
+
+    /// Ends the request: nobody can change the session any more, unless the handler said that it lives on.
+    pub(crate) fn close(&self) {
+        self.lock().close();
+    }
+
+    /// Whether there is anything to write.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.is_changed() && self.lock().has_changes()
+    }
+
+    /// Waits for the save under way; the next one begins when the guard is dropped.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        self.0.writing.lock().await
+    }
+
+    /// The turn, unless a save is under way.
+    pub(crate) fn try_turn(&self) -> Option<Turn<'_>> {
+        self.0.writing.try_lock().ok()
+    }
+
+    /// Hands out what is to be written, to whoever has the turn.
+    pub(crate) fn take_changes(&self) -> Changes {
+        self.lock().take()
+    }
+
+    /// Puts back what could not be written.
+    pub(crate) fn restore(&self, ends: bool, log: Log) {
+        self.lock().restore(ends, log);
+    }
+
+    /// Whether a token could no longer reach the client.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.lock().phase == Phase::Detached
+    }
+
+    /// What earlier saves have to tell the client.
+    pub(crate) fn take_edits(&self) -> ResponseEdits {
+        std::mem::take(&mut self.lock().edits)
+    }
+
+    /// Keeps what the client has to be told until the response leaves, and the token for the handler.
+    pub(crate) fn deposit(&self, edits: ResponseEdits, token: Option<Token>) {
+        self.lock().deposit(edits, token);
+    }
+
+    /// Stands on what was written from now on.
+    pub(crate) fn rebase(&self, base: Base) -> Result<(), SessionError> {
+        let read = self.0.loaded.record().map(|record| self.0.reads.keys(record.data()));
+        let mut state = self.lock();
+        self.mark_changed();
+        read.into_iter().flatten().for_each(|key| state.seen.add_earlier(key));
+        state.rebase(base, self.max_data())
+    }
+
+    pub(crate) fn max_data(&self) -> usize {
+        max_data(&*self.0.backend)
+    }
+}
+
+/// The largest session data that both the policy and the store allow.
+pub(crate) fn max_data(backend: &dyn Backend) -> usize {
+    backend.policy().max_data.min(backend.guarantees().max_data.unwrap_or(usize::MAX))
+}
