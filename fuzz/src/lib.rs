@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use cloakroom::{
     SessionStore,
     keyring::{KeyRing, SecretKey},
-    record::Record,
+    record::{MAX_SUBJECT_LEN, Record},
     store::{Created, Cx, Loaded, Presented},
     time::{Deadline, Timestamp},
 };
@@ -43,6 +43,9 @@ pub fn token(store: &dyn SessionStore, input: &[u8]) {
 fn changed(store: &dyn SessionStore, input: &[u8]) {
     let Some(([high, low, mask], record)) = input.split_first_chunk::<3>() else { return };
     let Ok(record) = Record::decode(record) else { return };
+    if !could_be_ours(&record) {
+        return;
+    }
     let Some(token) = sealed(store, &record) else { return };
     let place = usize::from(u16::from_be_bytes([*high, *low]));
     let change = |bytes: &mut [u8]| bytes[place % bytes.len()] ^= mask;
@@ -56,6 +59,15 @@ fn changed(store: &dyn SessionStore, input: &[u8]) {
     assert!(!opens(store, &text[..place % text.len()]));
     change(&mut text);
     assert_eq!(opens(store, &text), may_open);
+}
+
+/// Whether the engine could have written it. Stores differ in what they make of what it never writes: a session from the
+/// future, an impossible subject, blanks around a value.
+fn could_be_ours(record: &Record) -> bool {
+    let times = [Some(record.created_at()), Some(record.last_active()), record.authenticated_at()];
+    times.into_iter().flatten().all(|at| at <= NOW)
+        && record.subject().is_none_or(|subject| (1..=MAX_SUBJECT_LEN).contains(&subject.len()))
+        && record.data().iter().all(|(_, value)| value.trim_ascii() == value)
 }
 
 /// The token of a record; `None` if it is too long. What comes back out of it is what went in.
