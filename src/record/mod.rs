@@ -241,6 +241,14 @@ impl Record {
         self
     }
 
+    /// The same record with the secret that opens it in the clear: to be kept within the process.
+    #[cfg(feature = "redis")]
+    pub(crate) fn opened_by(&self, secret: &Secret) -> Self {
+        let mut inner = Inner::clone(&self.0);
+        inner.credentials.current = credentials::Kept::Plain(secret.clone());
+        Self(Arc::new(inner))
+    }
+
     /// Whether both are opened by the same secret.
     pub(crate) fn has_secret_of(&self, other: &Self) -> bool {
         self.0.credentials.current.is_same(&other.0.credentials.current)

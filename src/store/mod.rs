@@ -7,6 +7,7 @@
 //! | `guarantees` | [`Guarantees`]: what a store promises, as data |
 //! | `index` | [`SessionIndex`]: the sessions of one subject |
 //! | `memory` | [`MemoryStore`]: sessions in this process |
+//! | `redis` | [`RedisStore`]: sessions in Redis |
 //! | `sealed` | [`TokenStore`]: sessions that their clients carry |
 //!
 //! A store turns a token into a [`Record`] and a record into a token: a reference for a stateful store, the sealed
@@ -23,6 +24,8 @@ mod guarantees;
 mod index;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sealed")]
 mod sealed;
 
@@ -33,6 +36,8 @@ use async_trait::async_trait;
 pub(crate) use self::deadline::within;
 #[cfg(feature = "memory")]
 pub use self::memory::{Budget, MemoryStore, Usage};
+#[cfg(feature = "redis")]
+pub use self::redis::{InvalidRedisUrl, LocalCache, RedisStore};
 #[cfg(feature = "cookie-store")]
 pub use self::sealed::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
 #[cfg(feature = "jwt")]
@@ -295,6 +300,15 @@ pub fn judge(record: &Record, presented: &ReferenceToken, now: Timestamp) -> Loa
         Verdict::Current if record.in_grace(now) => Loaded::Live { record: record.clone(), reissue: true },
         Verdict::Current | Verdict::Previous => Loaded::Live { record: record.clone(), reissue: false },
     }
+}
+
+/// A session that no client could ever open is a defect of the caller, not a session.
+#[cfg(any(feature = "memory", feature = "redis"))]
+fn no_secret() -> StoreError {
+    StoreError::new(
+        crate::error::StoreErrorKind::Corrupt,
+        "a session was not created because its record brings no new secret; make the record anew",
+    )
 }
 
 #[deny(clippy::missing_trait_methods)]

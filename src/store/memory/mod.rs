@@ -46,10 +46,10 @@ pub use self::budget::{Budget, Usage};
 use self::shelf::Shelf;
 use super::{
     Created, Cx, Ended, Guarantees, Index, LateResponse, Loaded, NodeName, Presented, Reach, ReferenceToken,
-    Replaced, Revocation, SessionIndex, SessionInfo, SessionStore, TokenForm, Touched, Updates,
+    Replaced, Revocation, SessionIndex, SessionInfo, SessionStore, TokenForm, Touched, Updates, no_secret,
 };
 use crate::{
-    error::{StoreError, StoreErrorKind},
+    error::StoreError,
     id::SessionId,
     record::{Record, Version},
     time::Timestamp,
@@ -64,7 +64,7 @@ use crate::{
 /// Anonymous and logged-in sessions have a [`Budget`] each, so that a flood of the former never displaces one of the
 /// latter. When the anonymous budget is used up, sessions whose token never came back go first, then those that were
 /// not used of late. When the logged-in budget is used up, a new login is an error of the kind
-/// [`Full`](StoreErrorKind::Full); a logged-in session ends by time or by [`end`](SessionStore::end) and in no other way.
+/// [`Full`](crate::StoreErrorKind::Full); a logged-in session ends by time or by [`end`](SessionStore::end) and in no other way.
 ///
 /// There is no background task: each call that begins or ends a session inspects a few others and removes what is over.
 ///
@@ -190,12 +190,4 @@ impl SessionIndex for MemoryStore {
     async fn list(&self, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
         Ok(self.shelf.sessions_of(subject, cx.now).iter().map(SessionInfo::of).collect())
     }
-}
-
-/// A session that no client could ever open is a defect of the caller, not a session.
-fn no_secret() -> StoreError {
-    StoreError::new(
-        StoreErrorKind::Corrupt,
-        "a session was not created because its record brings no new secret; make the record anew",
-    )
 }

@@ -1,0 +1,253 @@
+//! Records that were read a moment ago, kept true by what Redis tells of changed keys.
+//!
+//! The server remembers which keys a connection has read and tells it when one is changed. That takes a moment, and a
+//! connection may be dead without anybody having noticed, so what stands here is no proof of what stands there. What can
+//! be proved is this: the server answers in order. When it has answered a call that was sent at `t`, it has told before
+//! of every change up to `t`. So an entry counts only while the last answered call was sent no longer than `within` ago,
+//! and a session that was ended elsewhere opens here for `within` at most. No timer and no pings are needed: when the
+//! link was silent for too long, the next read asks the server and thereby renews the proof.
+//!
+//! A read that is under way may come back after the change that outdates it was told of. It therefore leaves a ticket
+//! before it is sent; whatever is told of the key, or of the connection, takes the ticket away, and a read without its
+//! ticket leaves nothing here.
+
+use std::{
+    collections::HashMap,
+    fmt, mem,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use foldhash::fast::RandomState;
+use std::hash::BuildHasher as _;
+
+use redis::{PushInfo, PushKind, Value};
+
+use super::keys::Keys;
+use crate::{
+    id::SessionId,
+    record::Record,
+    store::{Loaded, ReferenceToken, judge},
+    time::{Moment, Timestamp},
+};
+
+/// How the local cache of a [`RedisStore`](super::RedisStore) behaves.
+///
+/// ```
+/// use std::time::Duration;
+/// use cloakroom::store::{LocalCache, RedisStore, Revocation, SessionStore as _};
+///
+/// let store = RedisStore::from_url("redis://127.0.0.1")?
+///     .local_cache(LocalCache { within: Duration::from_secs(2), sessions: 10_000 });
+/// assert_eq!(store.guarantees().revocation, Revocation::Within(Duration::from_secs(2)));
+/// # Ok::<(), cloakroom::store::InvalidRedisUrl>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalCache {
+    /// For how long, at most, a session that was ended or changed by another server is still seen as it was; one
+    /// second by default.
+    pub within: Duration,
+    /// How many sessions are kept, at most; 10 000 by default.
+    pub sessions: usize,
+}
+
+impl Default for LocalCache {
+    fn default() -> Self {
+        Self { within: Duration::from_secs(1), sessions: 10_000 }
+    }
+}
+
+/// Enough that the threads of a server seldom meet at one.
+const SHARDS: usize = 16;
+
+/// No connection has this number.
+const NONE: u64 = 0;
+
+/// The cache of one store.
+pub(super) struct Cache {
+    keys: Keys,
+    within: Duration,
+    shards: [Mutex<Shard>; SHARDS],
+    hasher: RandomState,
+    tickets: AtomicU64,
+    /// The connection whose word counts.
+    connection: AtomicU64,
+    began: Moment,
+    /// When the last answered call was sent, in microseconds since `began`; 0 if none was.
+    heard: AtomicU64,
+}
+
+/// Its number, and the session that is being read.
+#[derive(Debug)]
+pub(super) struct Ticket(u64, SessionId);
+
+#[derive(Debug)]
+enum Entry {
+    /// It is being read.
+    Awaited(u64),
+    Here(Record),
+}
+
+/// Two generations of entries: when the young are half of what may be kept, they become the old, and the old go. Whoever
+/// is read meanwhile is young again.
+#[derive(Debug)]
+struct Shard {
+    young: HashMap<SessionId, Entry, RandomState>,
+    old: HashMap<SessionId, Entry, RandomState>,
+    half: usize,
+}
+
+impl Cache {
+    pub(super) fn new(keys: Keys, options: LocalCache) -> Self {
+        let half = (options.sessions / SHARDS / 2).max(1);
+        Self {
+            keys,
+            within: options.within,
+            shards: std::array::from_fn(|_| Mutex::new(Shard::new(half))),
+            hasher: RandomState::default(),
+            tickets: AtomicU64::new(0),
+            connection: AtomicU64::new(NONE),
+            began: Moment::now(),
+            heard: AtomicU64::new(0),
+        }
+    }
+
+    /// What a token opens, if that can be said without asking.
+    pub(super) fn open(&self, token: &ReferenceToken, now: Timestamp) -> Option<Loaded> {
+        if !self.is_fresh() {
+            return None;
+        }
+        let record = self.shard(&token.id()).get(&token.id())?;
+        Some(judge(&record, token, now))
+    }
+
+    /// Announces that a session is about to be read.
+    pub(super) fn await_read(&self, id: SessionId) -> Ticket {
+        let number = self.tickets.fetch_add(1, Ordering::Relaxed);
+        self.shard(&id).put(id, Entry::Awaited(number));
+        Ticket(number, id)
+    }
+
+    /// Keeps what was read, unless it was outdated meanwhile.
+    ///
+    /// The record is kept with the secret that opened it, so that opening it again takes a comparison and no hash.
+    pub(super) fn keep(&self, ticket: &Ticket, token: &ReferenceToken, record: &Record) {
+        let mut shard = self.shard(&ticket.1);
+        if shard.awaits(ticket) {
+            shard.put(ticket.1, Entry::Here(record.opened_by(token.secret())));
+        }
+    }
+
+    /// Forgets a session, and that it is being read.
+    pub(super) fn forget(&self, id: &SessionId) {
+        self.shard(id).remove(id);
+    }
+
+    /// Forgets everything; from now on the word of this connection counts.
+    pub(super) fn follow(&self, connection: u64) {
+        self.connection.store(connection, Ordering::SeqCst);
+        self.clear();
+    }
+
+    /// Forgets everything: nobody tells of changes any more.
+    pub(super) fn stop_following(&self) {
+        self.follow(NONE);
+    }
+
+    /// A call that was sent over this connection at that moment has been answered.
+    pub(super) fn heard(&self, connection: u64, sent: Moment) {
+        if self.connection.load(Ordering::SeqCst) == connection {
+            self.heard.fetch_max(self.micros(sent), Ordering::SeqCst);
+        }
+    }
+
+    /// The server tells something over this connection.
+    pub(super) fn told(&self, connection: u64, push: &PushInfo) {
+        if push.kind != PushKind::Invalidate || self.connection.load(Ordering::SeqCst) != connection {
+            return;
+        }
+        match push.data.first() {
+            Some(Value::Array(keys)) => {
+                for key in keys {
+                    if let Value::BulkString(key) = key
+                        && let Some(id) = self.keys.id(key)
+                    {
+                        self.forget(&id);
+                    }
+                }
+            }
+            // Without keys it is about all of them.
+            _ => self.clear(),
+        }
+    }
+
+    fn clear(&self) {
+        self.heard.store(0, Ordering::SeqCst);
+        for shard in &self.shards {
+            let shard = &mut *lock(shard);
+            *shard = Shard::new(shard.half);
+        }
+    }
+
+    fn is_fresh(&self) -> bool {
+        let heard = self.heard.load(Ordering::SeqCst);
+        heard != 0 && self.began.elapsed().saturating_sub(Duration::from_micros(heard)) <= self.within
+    }
+
+    fn micros(&self, moment: Moment) -> u64 {
+        u64::try_from(moment.since(self.began).as_micros()).unwrap_or(0)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower bits are what is wanted")]
+    fn shard(&self, id: &SessionId) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[self.hasher.hash_one(id) as usize % SHARDS])
+    }
+}
+
+/// Nothing that is done with a shard panics halfway, so one who panicked elsewhere has left it whole.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shard {
+    fn new(half: usize) -> Self {
+        Self { young: HashMap::default(), old: HashMap::default(), half }
+    }
+
+    fn get(&mut self, id: &SessionId) -> Option<Record> {
+        if let Some(Entry::Here(record)) = self.young.get(id) {
+            return Some(record.clone());
+        }
+        let entry = self.old.remove(id)?;
+        let found = if let Entry::Here(record) = &entry { Some(record.clone()) } else { None };
+        self.put(*id, entry);
+        found
+    }
+
+    fn put(&mut self, id: SessionId, entry: Entry) {
+        if self.young.len() >= self.half && !self.young.contains_key(&id) {
+            self.old = mem::take(&mut self.young);
+        }
+        self.old.remove(&id);
+        self.young.insert(id, entry);
+    }
+
+    fn awaits(&self, ticket: &Ticket) -> bool {
+        let entry = self.young.get(&ticket.1).or_else(|| self.old.get(&ticket.1));
+        matches!(entry, Some(Entry::Awaited(number)) if *number == ticket.0)
+    }
+
+    fn remove(&mut self, id: &SessionId) {
+        self.young.remove(id);
+        self.old.remove(id);
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("within", &self.within).finish_non_exhaustive()
+    }
+}

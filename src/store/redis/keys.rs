@@ -1,0 +1,68 @@
+//! The names of keys in Redis.
+//!
+//! ```text
+//! prefix | session ID (32 hex digits)                        what stands of one session
+//! prefix | "of:" | hash of the subject (32 hex digits)       the IDs of one subject's sessions
+//! ```
+//!
+//! A subject's name is hashed so that keys are of one length and slow logs name nobody. Each key lies in a slot of
+//! its own: nothing assumes that two of them share one.
+
+use std::sync::Arc;
+
+use ring::digest::{SHA256, digest};
+
+use crate::{hex, id::SessionId};
+
+/// Makes the names of keys.
+#[derive(Debug, Clone)]
+pub(super) struct Keys(Arc<str>);
+
+impl Keys {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self(prefix.into())
+    }
+
+    pub(super) fn prefix(&self) -> &str {
+        &self.0
+    }
+
+    /// Where a session stands.
+    pub(super) fn session(&self, id: &SessionId) -> String {
+        self.name("", id.as_bytes())
+    }
+
+    /// Where the IDs of a subject's sessions stand.
+    pub(super) fn subject(&self, subject: &str) -> String {
+        let hash = digest(&SHA256, subject.as_bytes());
+        self.name("of:", &hash.as_ref()[..16])
+    }
+
+    /// The session whose key this is.
+    pub(super) fn id(&self, key: &[u8]) -> Option<SessionId> {
+        hex::parse(key.strip_prefix(self.0.as_bytes())?).map(SessionId::from_bytes)
+    }
+
+    fn name(&self, kind: &str, bytes: &[u8]) -> String {
+        let mut name = String::with_capacity(self.0.len() + kind.len() + 2 * bytes.len());
+        name.push_str(&self.0);
+        name.push_str(kind);
+        hex::push(&mut name, bytes);
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sessions_key_leads_back_to_it_and_a_subjects_leads_nowhere() {
+        let keys = Keys::new("shop:");
+        let id = SessionId::from_bytes([7; 16]);
+        assert_eq!(keys.session(&id), format!("shop:{id}"));
+        assert_eq!(keys.id(keys.session(&id).as_bytes()), Some(id));
+        assert_eq!(keys.id(keys.subject("alice").as_bytes()), None);
+        assert!(!keys.subject("alice").contains("alice"));
+    }
+}
