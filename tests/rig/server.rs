@@ -1,0 +1,342 @@
+//! One `redis-server`.
+
+use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
+
+use redis::{Client, FromRedisValue, RedisResult, TlsCertificates};
+
+use super::{folder::Folder, port::Port, process::Process, tls::Certificates, wait::until};
+
+/// How long a command of the rig itself may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many ports to try.
+const ATTEMPTS: usize = 10;
+
+/// A real Redis on a free loopback port, with a folder of its own. Dropped, it is killed and its folder removed.
+///
+/// ```ignore
+/// let server = RedisServer::start();
+/// let server = RedisServer::builder().append_only().option("maxmemory", "4mb").password("s3cret").start();
+/// let _: () = server.command(&["SET", "key", "value"]);
+/// server.kill();
+/// server.restart();
+/// ```
+#[derive(Debug)]
+pub(crate) struct RedisServer {
+    // First, since fields are dropped in order and the folder is the process's.
+    process: Process,
+    folder: Folder,
+    port: Port,
+    options: Builder,
+    certificates: Option<Certificates>,
+}
+
+/// How to start a [`RedisServer`]. Nothing is saved to disk unless an option says so.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Builder {
+    role: Role,
+    lines: Vec<String>,
+    credentials: Option<Credentials>,
+    unix_socket: bool,
+    tls: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Role {
+    #[default]
+    Server,
+    Sentinel,
+}
+
+/// Without a user, the password is the default user's.
+#[derive(Clone, Debug)]
+struct Credentials {
+    user: Option<String>,
+    password: String,
+}
+
+impl Builder {
+    /// Writes each change to disk before its reply is sent: what was acknowledged survives [`RedisServer::kill`].
+    pub(crate) fn append_only(self) -> Self {
+        self.option("appendonly", "yes").option("appendfsync", "always")
+    }
+
+    /// Any line of `redis.conf`, with its value written as there.
+    pub(crate) fn option(mut self, name: &str, value: &str) -> Self {
+        self.lines.push(format!("{name} {value}"));
+        self
+    }
+
+    /// Asks everybody for this password.
+    pub(crate) fn password(mut self, password: &str) -> Self {
+        self.credentials = Some(Credentials { user: None, password: password.to_owned() });
+        self
+    }
+
+    /// Lets in only this user, who may do everything.
+    pub(crate) fn user(mut self, user: &str, password: &str) -> Self {
+        self.credentials = Some(Credentials { user: Some(user.to_owned()), password: password.to_owned() });
+        self
+    }
+
+    /// Listens on a Unix socket too, which [`RedisServer::url`] then names.
+    pub(crate) fn unix_socket(mut self) -> Self {
+        self.unix_socket = true;
+        self
+    }
+
+    /// Speaks only TLS, with a certificate of [`RedisServer::ca_pem`] for `localhost` and `127.0.0.1`.
+    pub(crate) fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// Copies another server, and refuses writes.
+    pub(crate) fn replica_of(self, primary: &RedisServer) -> Self {
+        let mut replica = self.option("replicaof", &format!("127.0.0.1 {}", primary.port()));
+        if let Some(Credentials { user, password }) = &primary.options.credentials {
+            replica = replica.option("masterauth", password);
+            if let Some(user) = user {
+                replica = replica.option("masteruser", user);
+            }
+        }
+        replica
+    }
+
+    /// A process that watches over servers.
+    pub(super) fn sentinel(mut self) -> Self {
+        self.role = Role::Sentinel;
+        self
+    }
+
+    /// Starts it, and returns when it answers.
+    ///
+    /// # Panics
+    ///
+    /// When `redis-server` is not installed or does not like an option; the message shows what it wrote.
+    #[track_caller]
+    pub(crate) fn start(self) -> RedisServer {
+        for _ in 0..ATTEMPTS {
+            let mut server = RedisServer::spawn(self.clone(), Port::reserve());
+            if server.comes_up() {
+                return server;
+            }
+        }
+        panic!("{ATTEMPTS} ports in a row were taken by others");
+    }
+}
+
+impl RedisServer {
+    /// A server that keeps everything in memory.
+    #[track_caller]
+    pub(crate) fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// A server of your choice.
+    pub(crate) fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where clients connect, credentials included: `redis://`, `rediss://` or `redis+unix://`.
+    pub(crate) fn url(&self) -> String {
+        let credentials = self.options.credentials.as_ref();
+        if self.options.unix_socket {
+            let query = credentials.map(Credentials::as_query).unwrap_or_default();
+            return format!("redis+unix://{}{query}", self.socket().display());
+        }
+        let scheme = if self.options.tls { "rediss" } else { "redis" };
+        let prefix = credentials.map(Credentials::as_authority).unwrap_or_default();
+        format!("{scheme}://{prefix}{}", self.address())
+    }
+
+    /// Where it listens for TCP, like `127.0.0.1:11000`; with or without TLS.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.port.address()
+    }
+
+    /// The number of its port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// The certificate of the authority to trust.
+    ///
+    /// # Panics
+    ///
+    /// When the server was started without [`Builder::tls`].
+    #[track_caller]
+    pub(crate) fn ca_pem(&self) -> &str {
+        &self.certificates.as_ref().expect("the server was started with tls()").authority
+    }
+
+    /// A client that trusts its certificate and has its password.
+    pub(crate) fn client(&self) -> Client {
+        let client = match &self.certificates {
+            None => Client::open(self.url()),
+            Some(certificates) => {
+                let root_cert = Some(certificates.authority.clone().into_bytes());
+                Client::build_with_tls(self.url(), TlsCertificates { client_tls: None, root_cert })
+            }
+        };
+        client.expect("the URL is one")
+    }
+
+    /// Sends one command on a connection of its own and blocks until the reply.
+    ///
+    /// # Panics
+    ///
+    /// When the server is not there, or replies with an error.
+    #[track_caller]
+    pub(crate) fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        match self.try_command(words) {
+            Ok(reply) => reply,
+            Err(error) => panic!("{words:?} to {}: {error}", self.address()),
+        }
+    }
+
+    /// As [`RedisServer::command`], errors included.
+    pub(crate) fn try_command<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
+        let mut connection = self.client().get_connection_with_timeout(TIMEOUT)?;
+        connection.set_read_timeout(Some(TIMEOUT))?;
+        let mut command = redis::Cmd::new();
+        command.arg(words).query(&mut connection)
+    }
+
+    /// One field of `INFO`, like `role` or `used_memory`.
+    pub(crate) fn info(&self, field: &str) -> Option<String> {
+        let info: String = self.try_command(&["INFO", "ALL"]).ok()?;
+        let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+        Some(value.to_owned())
+    }
+
+    /// Kills it with `SIGKILL`. Its port stays reserved and its folder as it is.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Kills it, if it still runs, and starts it on the same port with what is in its folder. Returns when it answers.
+    #[track_caller]
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        self.process = run(&self.options, &self.folder);
+        self.wait_ready();
+    }
+
+    /// As [`RedisServer::restart`], without its data.
+    #[track_caller]
+    pub(crate) fn restart_empty(&mut self) {
+        self.kill();
+        prepare(&self.options, &self.folder, &self.port, self.certificates.as_ref());
+        self.restart();
+    }
+
+    /// Waits until it answers, with its data loaded.
+    #[track_caller]
+    pub(crate) fn wait_ready(&mut self) {
+        assert!(self.comes_up(), "somebody else took port {}:\n{}", self.port(), self.log());
+    }
+
+    /// What it wrote to its log, from all its lives.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
+    }
+
+    fn spawn(options: Builder, port: Port) -> Self {
+        let folder = Folder::new();
+        let certificates = options.tls.then(Certificates::for_loopback);
+        prepare(&options, &folder, &port, certificates.as_ref());
+        let process = run(&options, &folder);
+        Self { process, folder, port, options, certificates }
+    }
+
+    /// Waits until it answers. Says no if its port is taken.
+    #[track_caller]
+    fn comes_up(&mut self) -> bool {
+        let mut port_taken = false;
+        until("redis-server answers", || {
+            port_taken = self.process.ended().is_some();
+            port_taken || self.try_command::<String>(&["PING"]).is_ok()
+        });
+        let log = self.log();
+        assert!(!port_taken || log.contains("Address already in use"), "redis-server ended:\n{log}");
+        !port_taken
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.join("redis.sock")
+    }
+}
+
+impl Credentials {
+    /// What stands before the host in a URL.
+    fn as_authority(&self) -> String {
+        format!("{}:{}@", self.user.as_deref().unwrap_or_default(), self.password)
+    }
+
+    /// What stands behind the path of a Unix socket.
+    fn as_query(&self) -> String {
+        let user = self.user.as_ref().map(|user| format!("user={user}&")).unwrap_or_default();
+        format!("?{user}pass={}", self.password)
+    }
+
+    /// What it takes in `redis.conf`.
+    fn as_lines(&self) -> String {
+        match self {
+            Self { user: None, password } => format!("requirepass {password}\n"),
+            Self { user: Some(user), password } => {
+                format!("user default off\nuser {user} on >{password} ~* &* +@all\n")
+            }
+        }
+    }
+}
+
+/// Makes the folder ready for a first start: an empty place for data, certificates, `redis.conf`.
+fn prepare(options: &Builder, folder: &Folder, port: &Port, certificates: Option<&Certificates>) {
+    let data = folder.join("data");
+    // At the very first start there is none.
+    let _ = fs::remove_dir_all(&data);
+    fs::create_dir(&data).expect("the folder is ours");
+
+    // A replica comes into being without its primary's patience for others to come.
+    let mut conf = match options.role {
+        Role::Server => "save \"\"\nrepl-diskless-sync-delay 0\n".to_owned(),
+        Role::Sentinel => String::new(),
+    };
+    conf += &format!("bind 127.0.0.1\ndir \"{}\"\n", data.display());
+    conf += &listening(options, folder, port, certificates);
+    conf += &options.credentials.as_ref().map(Credentials::as_lines).unwrap_or_default();
+    for line in &options.lines {
+        conf = conf + line + "\n";
+    }
+    folder.write("redis.conf", &conf);
+}
+
+/// Where the server listens, as lines of `redis.conf`.
+fn listening(options: &Builder, folder: &Folder, port: &Port, certificates: Option<&Certificates>) -> String {
+    let number = port.number();
+    let mut lines = match certificates {
+        None => format!("port {number}\n"),
+        Some(pem) => format!(
+            "port 0\ntls-port {number}\ntls-auth-clients no\ntls-ca-cert-file \"{}\"\ntls-cert-file \"{}\"\n\
+             tls-key-file \"{}\"\n",
+            folder.write("ca.pem", &pem.authority).display(),
+            folder.write("server.pem", &pem.certificate).display(),
+            folder.write("server.key", &pem.key).display(),
+        ),
+    };
+    if options.unix_socket {
+        lines += &format!("unixsocket \"{}\"\n", folder.join("redis.sock").display());
+    }
+    lines
+}
+
+/// Starts the process; it may still fail.
+fn run(options: &Builder, folder: &Folder) -> Process {
+    let conf = folder.join("redis.conf");
+    let mut arguments = vec![conf.as_os_str()];
+    if options.role == Role::Sentinel {
+        arguments.push("--sentinel".as_ref());
+    }
+    Process::start("redis-server", arguments, folder)
+}

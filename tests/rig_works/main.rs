@@ -1,0 +1,18 @@
+//! The rig for Redis is what other tests lean on: here it is tested itself, against real servers.
+//!
+//! | module | what is tested |
+//! | --- | --- |
+//! | `servers` | every form of one server, its deaths and its returns |
+//! | `faults` | each fault of the proxy does what it says |
+//! | `counting` | what the proxy saw |
+//! | `messages` | where a message of the protocol ends |
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+#[path = "../rig/mod.rs"]
+mod rig;
+
+mod counting;
+mod faults;
+mod messages;
+mod servers;
