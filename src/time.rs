@@ -177,27 +177,6 @@ impl Deadline {
     }
 }
 
-/// A moment on the monotonic clock, to measure how long ago something was.
-#[cfg(feature = "redis")]
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment(std::time::Instant);
-
-#[cfg(feature = "redis")]
-impl Moment {
-    #[expect(clippy::disallowed_methods, reason = "this is the file that may")]
-    pub(crate) fn now() -> Self {
-        Self(std::time::Instant::now())
-    }
-
-    pub(crate) fn since(self, earlier: Self) -> Duration {
-        self.0.saturating_duration_since(earlier.0)
-    }
-
-    pub(crate) fn elapsed(self) -> Duration {
-        Self::now().since(self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -142,7 +142,7 @@ pub(super) const CHECKS: &[Check] = checks! {
     [is_carried, ends_at_client_only] => answers: find_is_refused_where_no_record_is_kept;
 
     [is_shared] => servers: another_server_opens_the_session;
-    [is_shared, keeps_records] => servers: another_server_sees_a_write_at_once;
+    [is_shared, keeps_records] => servers: another_server_sees_a_write;
     [is_shared, keeps_records, revokes] => servers: another_server_refuses_an_ended_session;
     [index_is_shared] => servers: another_server_lists_the_session;
     [survives_restart] => servers: a_restart_keeps_live_sessions;

@@ -68,7 +68,7 @@ impl fmt::Display for TokenForm {
     }
 }
 
-/// How soon an ended session is refused.
+/// How soon an ended session is refused, and a change by another server seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Revocation {

@@ -73,7 +73,7 @@ async fn the_memory_store_passes_on_one_thread_and_with_a_node_name() {
 async fn what_cannot_be_seen_is_a_failure_unless_it_is_waived() {
     let waivers = [
         "another_server_opens_the_session",
-        "another_server_sees_a_write_at_once",
+        "another_server_sees_a_write",
         "another_server_refuses_an_ended_session",
         "another_server_lists_the_session",
         "a_restart_keeps_live_sessions",
@@ -266,7 +266,7 @@ flaws_are_caught! {
     a_touch_of_the_deadline_is_caught: times::TouchesTheDeadline by a_touch_never_moves_the_deadline;
     an_early_end_of_a_grace_is_caught: secrets::EndsGraceEarly by a_save_keeps_the_grace;
     a_write_of_one_handle_is_caught: promises::WritesForItself by
-        another_server_sees_a_write_at_once
+        another_server_sees_a_write
         a_restart_keeps_live_sessions;
 }
 

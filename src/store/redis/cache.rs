@@ -5,7 +5,8 @@
 //! be proved is this: the server answers in order. When it has answered a call that was sent at `t`, it has told before
 //! of every change up to `t`. So an entry counts only while the last answered call was sent no longer than `within` ago,
 //! and a session that was ended elsewhere opens here for `within` at most. No timer and no pings are needed: when the
-//! link was silent for too long, the next read asks the server and thereby renews the proof.
+//! link was silent for too long, the next read asks the server and thereby renews the proof. Moments are those of the calls,
+//! by this server's clock.
 //!
 //! A read that is under way may come back after the change that outdates it was told of. It therefore leaves a ticket
 //! before it is sent; whatever is told of the key, or of the connection, takes the ticket away, and a read without its
@@ -16,7 +17,7 @@ use std::{
     fmt, mem,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -31,7 +32,7 @@ use crate::{
     id::SessionId,
     record::Record,
     store::{Loaded, ReferenceToken, judge},
-    time::{Moment, Timestamp},
+    time::Timestamp,
 };
 
 /// How the local cache of a [`RedisStore`](super::RedisStore) behaves.
@@ -66,6 +67,9 @@ const SHARDS: usize = 16;
 /// No connection has this number.
 const NONE: u64 = 0;
 
+/// No call was answered yet.
+const NEVER: i64 = i64::MIN;
+
 /// The cache of one store.
 pub(super) struct Cache {
     keys: Keys,
@@ -75,9 +79,8 @@ pub(super) struct Cache {
     tickets: AtomicU64,
     /// The connection whose word counts.
     connection: AtomicU64,
-    began: Moment,
-    /// When the last answered call was sent, in microseconds since `began`; 0 if none was.
-    heard: AtomicU64,
+    /// Not after the last answered call was sent, in milliseconds; `NEVER` if there is none.
+    heard: AtomicI64,
 }
 
 /// Its number, and the session that is being read.
@@ -110,14 +113,13 @@ impl Cache {
             hasher: RandomState::default(),
             tickets: AtomicU64::new(0),
             connection: AtomicU64::new(NONE),
-            began: Moment::now(),
-            heard: AtomicU64::new(0),
+            heard: AtomicI64::new(NEVER),
         }
     }
 
     /// What a token opens, if that can be said without asking.
     pub(super) fn open(&self, token: &ReferenceToken, now: Timestamp) -> Option<Loaded> {
-        if !self.is_fresh() {
+        if !self.is_fresh(now) {
             return None;
         }
         let record = self.shard(&token.id()).get(&token.id())?;
@@ -157,10 +159,10 @@ impl Cache {
         self.follow(NONE);
     }
 
-    /// A call that was sent over this connection at that moment has been answered.
-    pub(super) fn heard(&self, connection: u64, sent: Moment) {
+    /// A call has been answered that was sent over this connection, not before that moment.
+    pub(super) fn heard(&self, connection: u64, sent: Timestamp) {
         if self.connection.load(Ordering::SeqCst) == connection {
-            self.heard.fetch_max(self.micros(sent), Ordering::SeqCst);
+            self.heard.store(sent.as_millis(), Ordering::SeqCst);
         }
     }
 
@@ -185,20 +187,18 @@ impl Cache {
     }
 
     fn clear(&self) {
-        self.heard.store(0, Ordering::SeqCst);
+        self.heard.store(NEVER, Ordering::SeqCst);
         for shard in &self.shards {
             let shard = &mut *lock(shard);
             *shard = Shard::new(shard.half);
         }
     }
 
-    fn is_fresh(&self) -> bool {
+    /// A clock that was set back proves nothing.
+    fn is_fresh(&self, now: Timestamp) -> bool {
         let heard = self.heard.load(Ordering::SeqCst);
-        heard != 0 && self.began.elapsed().saturating_sub(Duration::from_micros(heard)) <= self.within
-    }
-
-    fn micros(&self, moment: Moment) -> u64 {
-        u64::try_from(moment.since(self.began).as_micros()).unwrap_or(0)
+        let heard_at = Timestamp::from_millis(heard);
+        heard != NEVER && heard_at <= now && now.since(heard_at) <= self.within
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the lower bits are what is wanted")]

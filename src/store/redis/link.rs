@@ -35,7 +35,7 @@ use super::{
 use crate::{
     error::{StoreError, StoreErrorKind},
     store::Cx,
-    time::{Deadline, Moment},
+    time::Deadline,
 };
 
 /// How often a call is made that the server refuses for the moment.
@@ -100,7 +100,7 @@ impl Link {
     ) -> Result<T, StoreError> {
         let mut attempts = 1;
         loop {
-            let fault = match self.ask_once(question, cx.deadline, &read).await {
+            let fault = match self.ask_once(question, cx, &read).await {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
@@ -116,17 +116,16 @@ impl Link {
     async fn ask_once<T>(
         self: &Arc<Self>,
         question: &Question<'_>,
-        deadline: Deadline,
+        cx: Cx,
         read: impl Fn(Value) -> Result<T, Unread>,
     ) -> Result<T, Fault> {
         let live = self.live().await?;
-        let mut waiting = Waiting { link: self, number: live.number, deadline, answered: false };
-        let sent = Moment::now();
+        let mut waiting = Waiting { link: self, number: live.number, deadline: cx.deadline, answered: false };
         let reply = send(&live.wire, question).await;
         waiting.answered = true;
         let answer = reply.map_err(Fault::from).and_then(|reply| {
             if let Some(cache) = &self.cache {
-                cache.heard(live.number, sent);
+                cache.heard(live.number, cx.now);
             }
             read(reply).map_err(misread)
         });

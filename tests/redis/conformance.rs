@@ -1,0 +1,123 @@
+//! The public conformance suite.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use cloakroom::{
+    SessionStore,
+    conformance::{self, Harness, Outage},
+    store::{LocalCache, RedisStore},
+    time::Deadline,
+};
+
+use crate::rig::{Proxy, RedisServer};
+
+/// One server for all checks, each of which has a prefix of its own; the way to it can be cut.
+struct Standalone {
+    server: Arc<Mutex<RedisServer>>,
+    proxy: Arc<Proxy>,
+    cache: Option<LocalCache>,
+    prefix: String,
+    handles: Mutex<Vec<RedisStore>>,
+}
+
+impl Standalone {
+    /// Makes a harness for every check.
+    fn each(cache: Option<LocalCache>) -> impl Fn() -> Self {
+        // What is written but not yet on the disk survives the end of the process.
+        let server = RedisServer::builder().option("appendonly", "yes").start();
+        let proxy = Arc::new(Proxy::before(server.address()));
+        let (server, checks) = (Arc::new(Mutex::new(server)), AtomicUsize::new(0));
+        move || Self {
+            server: Arc::clone(&server),
+            proxy: Arc::clone(&proxy),
+            cache,
+            prefix: format!("check-{}:", checks.fetch_add(1, Ordering::Relaxed)),
+            handles: Mutex::default(),
+        }
+    }
+
+    fn handle(&self) -> Arc<dyn SessionStore> {
+        let store = RedisStore::from_url(&self.proxy.url()).unwrap().prefix(&self.prefix);
+        let store = match self.cache {
+            Some(cache) => store.local_cache(cache),
+            None => store,
+        };
+        self.handles.lock().unwrap().push(store.clone());
+        Arc::new(store)
+    }
+}
+
+#[async_trait]
+impl Harness for Standalone {
+    async fn store(&self) -> Arc<dyn SessionStore> {
+        self.handle()
+    }
+
+    async fn second_handle(&self) -> Option<Arc<dyn SessionStore>> {
+        Some(self.handle())
+    }
+
+    async fn restart(&self) -> Option<Arc<dyn SessionStore>> {
+        let mut server = self.server.lock().unwrap();
+        server.kill();
+        server.restart();
+        Some(self.handle())
+    }
+
+    async fn dump(&self) -> Option<Vec<u8>> {
+        let server = self.server.lock().unwrap();
+        let keys: Vec<Vec<u8>> = server.command(&["KEYS", &format!("{}*", self.prefix)]);
+        let mut dump = keys.concat();
+        for key in keys {
+            let key = String::from_utf8(key).unwrap();
+            let bytes: Vec<u8> = match server.command::<String>(&["TYPE", &key]).as_str() {
+                "string" => server.command(&["GET", &key]),
+                _ => server.command::<Vec<Vec<u8>>>(&["ZRANGE", &key, "0", "-1"]).concat(),
+            };
+            dump.extend(bytes);
+        }
+        Some(dump)
+    }
+
+    async fn cut(&self) -> Option<Box<dyn Outage>> {
+        self.proxy.refuse();
+        self.proxy.kill_connections();
+        let handles = self.handles.lock().unwrap().clone();
+        Some(Box::new(Cut { proxy: Arc::clone(&self.proxy), handles }))
+    }
+}
+
+struct Cut {
+    proxy: Arc<Proxy>,
+    handles: Vec<RedisStore>,
+}
+
+#[async_trait]
+impl Outage for Cut {
+    async fn over(self: Box<Self>) {
+        self.proxy.accept();
+        for handle in &self.handles {
+            // After a failure to connect, a handle fails for a moment without trying.
+            while handle.ping(Deadline::after(Duration::from_secs(5))).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_server_passes() {
+    conformance::check(Standalone::each(None)).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_server_with_a_local_cache_passes() {
+    conformance::check(Standalone::each(Some(LocalCache::default()))).await.assert();
+}
