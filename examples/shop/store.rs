@@ -8,7 +8,7 @@ use std::{
 
 use cloakroom::{
     keyring::{KeyRing, SecretKey},
-    store::{EncryptedCookieStore, JwtStore, MemoryStore, SessionStore, SignedCookieStore},
+    store::{EncryptedCookieStore, JwtStore, MemoryStore, RedisStore, SessionStore, SignedCookieStore},
 };
 
 type Open = fn() -> Result<Arc<dyn SessionStore>, String>;
@@ -25,6 +25,10 @@ const STORES: [(&str, Open); 4] = [
 pub(crate) fn open(name: Option<&str>) -> Result<Arc<dyn SessionStore>, String> {
     let (first, _) = STORES[0];
     let wanted = name.unwrap_or(first);
+    if wanted.contains("://") {
+        // The form of the URL says where Redis is: one server, Sentinels, a cluster.
+        return Ok(Arc::new(RedisStore::from_url(wanted).map_err(|error| error.to_string())?));
+    }
     match STORES.iter().find(|(known, _)| *known == wanted) {
         Some((_, open)) => open(),
         None => Err(format!("SESSION_STORE={wanted:?} names no session store; known are: {}", known())),
@@ -32,7 +36,7 @@ pub(crate) fn open(name: Option<&str>) -> Result<Arc<dyn SessionStore>, String> 
 }
 
 fn known() -> String {
-    STORES.map(|(name, _)| name).join(", ")
+    STORES.map(|(name, _)| name).join(", ") + ", the URL of a Redis"
 }
 
 /// The keys in `SESSION_KEYS`, or a new one.
