@@ -3,6 +3,7 @@
 //! | module | what is tested |
 //! | --- | --- |
 //! | `servers` | every form of one server, its deaths and its returns |
+//! | `sentinel` | failover, asked for and forced |
 //! | `faults` | each fault of the proxy does what it says |
 //! | `counting` | what the proxy saw |
 //! | `messages` | where a message of the protocol ends |
@@ -15,4 +16,5 @@ mod rig;
 mod counting;
 mod faults;
 mod messages;
+mod sentinel;
 mod servers;
