@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | `server` | [`RedisServer`] | one `redis-server`: file, password, Unix socket, TLS; killed and restarted |
 //! | `sentinel` | [`RedisSentinel`] | a primary, two replicas, three sentinels; failed over |
+//! | `cluster` | [`RedisCluster`] | three primaries, three replicas; resharded |
 //! | `proxy` | [`Proxy`] | stands before a server: counts commands, and is late, deaf or wrong as a [`Fault`] says |
 //! | `wait` | [`until`], [`eventually`] | asking again until something is so |
 //! | `process`, `port`, `folder`, `tls` | | what the servers are made of |
@@ -18,6 +19,7 @@
 
 pub(crate) mod proxy;
 
+mod cluster;
 mod folder;
 mod port;
 mod process;
@@ -26,6 +28,7 @@ mod server;
 mod tls;
 mod wait;
 
+pub(crate) use cluster::RedisCluster;
 pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use sentinel::RedisSentinel;
 pub(crate) use server::RedisServer;
