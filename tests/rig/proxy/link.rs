@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, future, io, sync::Mutex, time::Duration};
 
 use tokio::{
-    io::{AsyncWriteExt as _, copy},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
         TcpStream,
         tcp::{ReadHalf, WriteHalf},
@@ -93,9 +93,7 @@ impl Requests<'_> {
     async fn carry_bytes(mut self, request: &[u8]) -> io::Result<()> {
         self.expected.push(Expected::Bytes);
         self.to.write_all(request).await?;
-        let (read, mut from) = self.from.into_parts();
-        self.to.write_all(&read).await?;
-        copy(&mut from, &mut self.to).await.map(drop)
+        pour(self.from, self.to, self.shared).await
     }
 }
 
@@ -120,7 +118,7 @@ impl Replies<'_> {
         loop {
             self.deliver_ours().await?;
             if matches!(self.expected.lock().front(), Some(Expected::Bytes)) {
-                return self.carry_bytes().await;
+                return pour(self.from, self.to, self.shared).await;
             }
             let message = tokio::select! {
                 message = self.from.next() => message?,
@@ -183,6 +181,7 @@ impl Replies<'_> {
             }
             Some(Fault::Delay(time)) => {
                 pass(time).await;
+                self.shared.passable().await;
                 self.deliver(&reply).await?;
             }
             _ => self.deliver(&reply).await?,
@@ -206,11 +205,18 @@ impl Replies<'_> {
         }
         Ok(())
     }
+}
 
-    async fn carry_bytes(mut self) -> io::Result<()> {
-        let (read, mut from) = self.from.into_parts();
-        self.to.write_all(&read).await?;
-        copy(&mut from, &mut self.to).await.map(drop)
+/// Carries what comes, whatever it is.
+async fn pour(from: Messages<ReadHalf<'_>>, mut to: WriteHalf<'_>, shared: &Shared) -> io::Result<()> {
+    let (mut bytes, mut from) = from.into_parts();
+    loop {
+        shared.passable().await;
+        to.write_all(&bytes).await?;
+        bytes.clear();
+        if from.read_buf(&mut bytes).await? == 0 {
+            return Ok(());
+        }
     }
 }
 
