@@ -221,6 +221,14 @@ impl RedisServer {
         Some(value.to_owned())
     }
 
+    /// Whether this replica has all that its primary had when this was asked.
+    pub(crate) fn has_caught_up_with(&self, primary: &Self) -> bool {
+        let offset = |server: &Self, field| server.info(field)?.parse::<u64>().ok();
+        let Some(there) = offset(primary, "master_repl_offset") else { return false };
+        self.info("master_link_status").as_deref() == Some("up")
+            && offset(self, "slave_repl_offset").is_some_and(|here| here >= there)
+    }
+
     /// Kills it with `SIGKILL`. Its port stays reserved and its folder as it is.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
@@ -325,9 +333,9 @@ fn prepare(options: &Builder, folder: &Folder, port: &Port, certificates: Option
     let _ = fs::remove_dir_all(&data);
     fs::create_dir(&data).expect("the folder is ours");
 
-    // A replica comes into being without its primary's patience for others to come.
+    // Without a file in between, a new replica's link is up, but it may be told what changes only a second later.
     let mut conf = match options.role {
-        Role::Server => "save \"\"\nrepl-diskless-sync-delay 0\n".to_owned(),
+        Role::Server => "save \"\"\nrepl-diskless-sync no\n".to_owned(),
         Role::Sentinel => String::new(),
     };
     conf += &format!("bind 127.0.0.1\ndir \"{}\"\n", data.display());
