@@ -7,7 +7,7 @@ use redis::{Client, Connection, FromRedisValue, RedisResult, TlsCertificates};
 use super::{folder::Folder, port::Port, process::Process, tls::Certificates, wait::until};
 
 /// How long a command of the rig itself may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How many ports to try.
 const ATTEMPTS: usize = 10;
@@ -37,6 +37,7 @@ pub(crate) struct Builder {
     role: Role,
     lines: Vec<String>,
     credentials: Option<Credentials>,
+    durable: bool,
     unix_socket: bool,
     tls: bool,
 }
@@ -57,7 +58,8 @@ struct Credentials {
 
 impl Builder {
     /// Writes each change to disk before its reply is sent: what was acknowledged survives [`RedisServer::kill`].
-    pub(crate) fn append_only(self) -> Self {
+    pub(crate) fn append_only(mut self) -> Self {
+        self.durable = true;
         self.option("appendonly", "yes").option("appendfsync", "always")
     }
 
@@ -278,7 +280,7 @@ impl RedisServer {
     }
 
     fn spawn(options: Builder, port: Port) -> Self {
-        let folder = Folder::new();
+        let folder = if options.durable { Folder::on_disk() } else { Folder::in_memory() };
         let certificates = options.tls.then(Certificates::for_loopback);
         prepare(&options, &folder, &port, certificates.as_ref());
         let process = run(&options, &folder);
