@@ -35,13 +35,16 @@ pub(super) async fn run(mut client: TcpStream, mut server: TcpStream, shared: &S
     let expected = Queue::default();
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
+    let requests = Requests { from: Messages::new(from_client), to: to_server, expected: &expected, shared };
+    let replies =
+        Replies { from: Messages::new(from_server), to: to_client, expected: &expected, shared, late: None };
     tokio::select! {
-        end = Requests { from: Messages::new(from_client), to: to_server, expected: &expected, shared }.carry() => end,
-        end = Replies { from: Messages::new(from_server), to: to_client, expected: &expected, shared, late: None }.carry() => end,
+        end = requests.carry() => end,
+        end = replies.carry() => end,
     }
 }
 
-/// The expected replies, and news of them. Both directions of a connection are one task, so nobody ever waits for the lock.
+/// The expected replies, and news of them. Both ways of a connection are one task, so nobody ever waits for the lock.
 #[derive(Debug, Default)]
 struct Queue {
     expected: Mutex<VecDeque<Expected>>,
