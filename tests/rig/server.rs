@@ -2,12 +2,12 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
-use redis::{Client, FromRedisValue, RedisResult, TlsCertificates};
+use redis::{Client, Connection, FromRedisValue, RedisResult, TlsCertificates};
 
 use super::{folder::Folder, port::Port, process::Process, tls::Certificates, wait::until};
 
 /// How long a command of the rig itself may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How many ports to try.
 const ATTEMPTS: usize = 10;
@@ -37,6 +37,7 @@ pub(crate) struct Builder {
     role: Role,
     lines: Vec<String>,
     credentials: Option<Credentials>,
+    durable: bool,
     unix_socket: bool,
     tls: bool,
 }
@@ -57,7 +58,8 @@ struct Credentials {
 
 impl Builder {
     /// Writes each change to disk before its reply is sent: what was acknowledged survives [`RedisServer::kill`].
-    pub(crate) fn append_only(self) -> Self {
+    pub(crate) fn append_only(mut self) -> Self {
+        self.durable = true;
         self.option("appendonly", "yes").option("appendfsync", "always")
     }
 
@@ -93,14 +95,21 @@ impl Builder {
 
     /// Copies another server, and refuses writes.
     pub(crate) fn replica_of(self, primary: &RedisServer) -> Self {
-        let mut replica = self.option("replicaof", &format!("127.0.0.1 {}", primary.port()));
-        if let Some(Credentials { user, password }) = &primary.options.credentials {
-            replica = replica.option("masterauth", password);
-            if let Some(user) = user {
-                replica = replica.option("masteruser", user);
-            }
-        }
-        replica
+        let address = format!("127.0.0.1 {}", primary.port());
+        self.option("replicaof", &address).entering_with(primary.options.credentials.as_ref())
+    }
+
+    /// One of several that have the same credentials, each of which may come to copy another.
+    pub(super) fn among_equals(self) -> Self {
+        let own = self.credentials.clone();
+        self.entering_with(own.as_ref())
+    }
+
+    /// Presents these to the server it copies.
+    fn entering_with(self, credentials: Option<&Credentials>) -> Self {
+        let Some(Credentials { user, password }) = credentials else { return self };
+        let entering = self.option("masterauth", password);
+        user.iter().fold(entering, |entering, user| entering.option("masteruser", user))
     }
 
     /// A process that watches over servers.
@@ -182,6 +191,13 @@ impl RedisServer {
         client.expect("the URL is one")
     }
 
+    /// A connection that blocks, for several commands in a row.
+    pub(crate) fn connect(&self) -> RedisResult<Connection> {
+        let connection = self.client().get_connection_with_timeout(TIMEOUT)?;
+        connection.set_read_timeout(Some(TIMEOUT))?;
+        Ok(connection)
+    }
+
     /// Sends one command on a connection of its own and blocks until the reply.
     ///
     /// # Panics
@@ -197,10 +213,7 @@ impl RedisServer {
 
     /// As [`RedisServer::command`], errors included.
     pub(crate) fn try_command<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
-        let mut connection = self.client().get_connection_with_timeout(TIMEOUT)?;
-        connection.set_read_timeout(Some(TIMEOUT))?;
-        let mut command = redis::Cmd::new();
-        command.arg(words).query(&mut connection)
+        redis::Cmd::new().arg(words).query(&mut self.connect()?)
     }
 
     /// One field of `INFO`, like `role` or `used_memory`.
@@ -208,6 +221,14 @@ impl RedisServer {
         let info: String = self.try_command(&["INFO", "ALL"]).ok()?;
         let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
         Some(value.to_owned())
+    }
+
+    /// Whether this replica has all that its primary had when this was asked.
+    pub(crate) fn has_caught_up_with(&self, primary: &Self) -> bool {
+        let offset = |server: &Self, field| server.info(field)?.parse::<u64>().ok();
+        let Some(there) = offset(primary, "master_repl_offset") else { return false };
+        self.info("master_link_status").as_deref() == Some("up")
+            && offset(self, "slave_repl_offset").is_some_and(|here| here >= there)
     }
 
     /// Kills it with `SIGKILL`. Its port stays reserved and its folder as it is.
@@ -237,13 +258,29 @@ impl RedisServer {
         assert!(self.comes_up(), "somebody else took port {}:\n{}", self.port(), self.log());
     }
 
+    /// What a sentinel needs to enter: options and their values.
+    pub(super) fn sentinel_credentials(&self) -> Vec<(&'static str, &str)> {
+        let Some(Credentials { user, password }) = &self.options.credentials else { return vec![] };
+        let user = user.iter().map(|user| ("sentinel auth-user", user.as_str()));
+        user.chain([("sentinel auth-pass", password.as_str())]).collect()
+    }
+
+    /// The words by which other servers bring it keys, as `MIGRATE` takes them.
+    pub(super) fn migrate_words(&self) -> Vec<&str> {
+        match &self.options.credentials {
+            None => vec![],
+            Some(Credentials { user: None, password }) => vec!["AUTH", password],
+            Some(Credentials { user: Some(user), password }) => vec!["AUTH2", user, password],
+        }
+    }
+
     /// What it wrote to its log, from all its lives.
     pub(crate) fn log(&self) -> String {
         self.process.log()
     }
 
     fn spawn(options: Builder, port: Port) -> Self {
-        let folder = Folder::new();
+        let folder = if options.durable { Folder::on_disk() } else { Folder::in_memory() };
         let certificates = options.tls.then(Certificates::for_loopback);
         prepare(&options, &folder, &port, certificates.as_ref());
         let process = run(&options, &folder);
@@ -298,9 +335,9 @@ fn prepare(options: &Builder, folder: &Folder, port: &Port, certificates: Option
     let _ = fs::remove_dir_all(&data);
     fs::create_dir(&data).expect("the folder is ours");
 
-    // A replica comes into being without its primary's patience for others to come.
+    // Without a file in between, a new replica's link is up, but it may be told what changes only a second later.
     let mut conf = match options.role {
-        Role::Server => "save \"\"\nrepl-diskless-sync-delay 0\n".to_owned(),
+        Role::Server => "save \"\"\nrepl-diskless-sync no\n".to_owned(),
         Role::Sentinel => String::new(),
     };
     conf += &format!("bind 127.0.0.1\ndir \"{}\"\n", data.display());
