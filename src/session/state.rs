@@ -167,7 +167,7 @@ impl State {
     /// Applies and logs a change.
     pub(crate) fn change(&mut self, op: Op, max_data: usize) -> Result<(), SessionError> {
         self.check_open()?;
-        self.log.check_room()?;
+        self.log.check_room(&op)?;
         self.view_mut().apply(&op, max_data)?;
         self.logged(op);
         Ok(())
@@ -182,9 +182,10 @@ impl State {
         max_data: usize,
     ) -> Result<(), SessionError> {
         self.check_open()?;
-        self.log.check_room()?;
+        let op = Op::Update { key: key.into(), change };
+        self.log.check_room(&op)?;
         self.view_mut().set(key, value, max_data)?;
-        self.logged(Op::Update { key: key.into(), change });
+        self.logged(op);
         Ok(())
     }
 
