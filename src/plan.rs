@@ -10,7 +10,7 @@ use crate::{
     policy::Policy,
     record::Record,
     secret::Secret,
-    session::{Base, Changes, RequestFacts, View, conflict},
+    session::{Base, Changes, Ending, RequestFacts, View, conflict},
     store::Absence,
     time::Timestamp,
 };
@@ -40,8 +40,8 @@ impl Situation<'_> {
 /// What to do.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The session to end first, and how long its ID stays blocked.
-    pub(crate) end: Option<(SessionId, Timestamp)>,
+    /// The sessions to end first.
+    pub(crate) ends: Vec<Ending>,
     pub(crate) write: Write,
     /// Whether the client's cookie goes, unless the write brings another.
     pub(crate) removes_cookie: bool,
@@ -79,7 +79,7 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     let Situation { changes, request, keeps, .. } = *situation;
     let has_log = keeps && !changes.log.is_empty();
     if !changes.ends && !has_log {
-        return Ok(Plan { end: None, write: situation.upkeep(), removes_cookie: false });
+        return Ok(Plan { ends: Vec::new(), write: situation.upkeep(), removes_cookie: false });
     }
     if request.cross_site {
         return Err(SessionError::cross_site().into());
@@ -94,7 +94,7 @@ fn after_log_out(situation: &Situation<'_>, has_log: bool) -> Result<Plan, Refus
         return Err(Refusal { error: error.clone(), removes_cookie: request.holds_cookie });
     }
     Ok(Plan {
-        end: changes.base.record().map(|record| (record.id(), record.deadline())),
+        ends: changes.base.endings(),
         write: if has_log && is_worth_a_session(&changes.view) { Write::Create } else { Write::Nothing },
         removes_cookie: request.holds_cookie,
     })
@@ -108,7 +108,7 @@ fn ordinary(situation: &Situation<'_>) -> Result<Plan, Refusal> {
         Base::Live { record, .. } => Write::Replace(record.clone()),
         _ if !is_worth_a_session(&changes.view) => Write::Nothing,
         _ if changes.view.logged_in => Write::Create,
-        Base::Ambiguous => {
+        Base::Ambiguous(_) => {
             return Err(conflict("tokens of two live sessions were presented; neither is believed").into());
         }
         Base::Absent(reason) if was_overtaken(*reason, policy, now) => {
@@ -119,7 +119,7 @@ fn ordinary(situation: &Situation<'_>) -> Result<Plan, Refusal> {
         }
         Base::Absent(_) => Write::Create,
     };
-    Ok(Plan { end: None, write, removes_cookie: false })
+    Ok(Plan { ends: Vec::new(), write, removes_cookie: false })
 }
 
 /// Whether a login or log-out elsewhere came so shortly before that this request may have been sent before it. Its

@@ -9,9 +9,8 @@ use crate::{
     plan::{self, Draws, OnConflict, Plan, Refusal, Write},
     random,
     record::{REMEMBERED_WRITES, Record, Version},
-    session::{Backend as _, Base, Changes, RequestFacts, Session, Turn, View, conflict, max_data},
+    session::{Backend as _, Base, Changes, Ending, RequestFacts, Session, Turn, View, conflict, max_data},
     store::{Absence, Created, Cx, Ended, Replaced, Token, Touched, within},
-    time::Timestamp,
     transport::{ResponseEdits, Transport},
 };
 
@@ -175,9 +174,7 @@ impl Call<'_> {
     }
 
     async fn carry_out(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {
-        if let Some((id, until)) = plan.end {
-            self.end(id, until).await?;
-        }
+        self.end_all(&plan.ends).await?;
         if changes.ends {
             changes.base = Base::Absent(None);
         }
@@ -190,8 +187,17 @@ impl Call<'_> {
         }
     }
 
+    /// Ends sessions: each is tried, whatever became of the others.
+    async fn end_all(&self, ends: &[Ending]) -> Result<(), SessionError> {
+        let mut outcome = Ok(());
+        for ending in ends {
+            outcome = self.end(*ending).await.and(outcome);
+        }
+        outcome
+    }
+
     /// Ends a session; repeated until it is confirmed, because ending twice is ending.
-    async fn end(&self, id: SessionId, until: Timestamp) -> Result<(), SessionError> {
+    async fn end(&self, Ending { id, until }: Ending) -> Result<(), SessionError> {
         for attempt in 1.. {
             match within(self.cx.deadline, self.core.store.end(&id, until, self.cx)).await {
                 Ok(Ended::Done | Ended::Already | Ended::AtClientOnly) => break,

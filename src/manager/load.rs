@@ -9,7 +9,7 @@ use crate::{
     error::{SessionError, StoreError, StoreErrorKind},
     policy::OnOutage,
     record::Record,
-    session::{Backend as _, Base, RequestFacts, Session},
+    session::{Backend as _, Base, Ending, RequestFacts, Session},
     store::{Absence, Cx, Loaded, Presented, within},
     time::{Deadline, Timestamp},
     transport::{Candidates, RequestHead, ResponseEdits, Transport, is_cross_site, is_safe},
@@ -28,7 +28,7 @@ pub(super) async fn load(core: &Arc<Core>, head: &RequestHead<'_>) -> Result<Ses
     }
     facts.token_len = finding.token_len;
     let session = Session::new(Arc::clone(core) as _, finding.into_base(candidates.any), facts);
-    if let Base::Ambiguous = session.loaded() {
+    if let Base::Ambiguous(_) = session.loaded() {
         session.deposit(refuse_both(core, head), None);
     }
     Ok(session)
@@ -121,7 +121,8 @@ impl Core {
 struct Finding {
     live: Option<(Record, bool)>,
     token_len: Option<usize>,
-    ambiguous: bool,
+    /// Other live sessions.
+    others: Vec<Ending>,
     absent: Option<Absence>,
 }
 
@@ -130,7 +131,7 @@ impl Finding {
         match loaded {
             Loaded::Absent(absence) => self.add_absence(absence),
             Loaded::Live { record, reissue } => match &self.live {
-                Some((known, _)) if known.id() != record.id() => self.ambiguous = true,
+                Some((known, _)) if known.id() != record.id() => self.others.push(Ending::of(&record)),
                 Some((known, known_reissue)) if !is_newer((&record, reissue), (known, *known_reissue)) => {}
                 _ => {
                     self.live = Some((record, reissue));
@@ -149,10 +150,13 @@ impl Finding {
         }
     }
 
-    fn into_base(self, any_cookie: bool) -> Base {
+    fn into_base(mut self, any_cookie: bool) -> Base {
         match self.live {
-            Some(_) if self.ambiguous => Base::Ambiguous,
-            Some((record, reissue)) => Base::Live { record, reissue },
+            Some((record, reissue)) if self.others.is_empty() => Base::Live { record, reissue },
+            Some((record, _)) => {
+                self.others.push(Ending::of(&record));
+                Base::Ambiguous(self.others)
+            }
             None => Base::Absent(self.absent.or(any_cookie.then_some(Absence::Malformed))),
         }
     }

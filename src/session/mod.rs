@@ -38,7 +38,7 @@ pub(crate) use self::{
     backend::{Backend, BoxFuture},
     engine::{RequestFacts, Turn, max_data},
     log::{Log, View, conflict},
-    state::{Base, Changes},
+    state::{Base, Changes, Ending},
 };
 use self::{
     log::{Change, Guard, Op, panicked},

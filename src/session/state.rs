@@ -6,11 +6,26 @@ use super::{
 };
 use crate::{
     error::{SessionError, SessionErrorKind},
+    id::SessionId,
     record::{Data, Record, Subject},
     store::{Absence, Token},
     time::Timestamp,
     transport::ResponseEdits,
 };
+
+/// A session to be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) id: SessionId,
+    /// How long its ID stays blocked.
+    pub(crate) until: Timestamp,
+}
+
+impl Ending {
+    pub(crate) fn of(record: &Record) -> Self {
+        Self { id: record.id(), until: record.deadline() }
+    }
+}
 
 /// What a session stands on: the outcome of its load, or of its last save.
 #[derive(Debug, Clone)]
@@ -19,8 +34,8 @@ pub(crate) enum Base {
     Live { record: Record, reissue: bool },
     /// No session, for this reason; `None` where no token was presented.
     Absent(Option<Absence>),
-    /// Tokens of two live sessions were presented; neither is believed.
-    Ambiguous,
+    /// Tokens of several live sessions were presented; none is believed.
+    Ambiguous(Vec<Ending>),
     /// The store is out of reach, and the policy is to carry on.
     Outage(SessionError),
 }
@@ -30,6 +45,16 @@ impl Base {
         match self {
             Self::Live { record, .. } => Some(record),
             _ => None,
+        }
+    }
+
+    /// What a log-out ends: every live session whose token came with the request. They are all this client's, for it
+    /// knew their secrets.
+    pub(crate) fn endings(&self) -> Vec<Ending> {
+        match self {
+            Self::Live { record, .. } => vec![Ending::of(record)],
+            Self::Ambiguous(presented) => presented.clone(),
+            Self::Absent(_) | Self::Outage(_) => Vec::new(),
         }
     }
 

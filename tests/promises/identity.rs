@@ -203,6 +203,24 @@ async fn promise_7_an_explicit_log_out_always_removes_the_cookie() {
 }
 
 #[tokio::test]
+async fn promise_7_a_log_out_ends_every_live_session_whose_token_came_with_it() {
+    let probe = Probe::default();
+    let server = Server::new(probe.clone());
+    let (mut one, mut two) = (alice(&server).await, alice(&server).await);
+    let both = format!("{}; __Host-id={}", one.cookie.clone().unwrap(), two.cookie.clone().unwrap());
+    let browser = Browser { cookie: Some(both), ..one.clone() };
+
+    let visit = browser.visit().await;
+    visit.session.log_out().unwrap();
+    // The first of them cannot be confirmed, and the second is ended all the same.
+    probe.lose_replies(3);
+    let response = finish(visit, 200).await;
+    assert_eq!((response.status(), response.cookie()), (503, Some("")));
+    assert_eq!(one.subject().await, None);
+    assert_eq!(two.subject().await, None);
+}
+
+#[tokio::test]
 async fn a_farewell_after_the_log_out_begins_a_new_anonymous_session() {
     let server = server();
     let mut browser = alice(&server).await;
