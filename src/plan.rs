@@ -138,7 +138,18 @@ fn is_worth_a_session(view: &View) -> bool {
 
 /// Whether the log, taken together, changes nothing.
 fn is_unchanged(record: &Record, view: &View) -> bool {
-    !view.rotates() && view.data == *record.data()
+    !view.rotates() && view.remember.is_none() && view.data == *record.data()
+}
+
+/// Whether the client of this request has been given a newer secret already: then nothing but a login gives it another.
+///
+/// The two responses may overtake each other. If both brought a secret, the browser could end up with the earlier one, which
+/// dies when its grace is over. And whoever has stolen an old secret would get a new one for it.
+///
+/// If the response with the new secret was lost, the client is served until the grace is over, and begins anew then. That
+/// is the price of the bound: no old secret may buy more time. A bearer token goes another way, and only its asker gets it.
+pub(crate) fn was_renewed(request: RequestFacts, bearer: bool) -> bool {
+    request.is_outdated && !bearer
 }
 
 /// What a session needs that nobody changed.
@@ -201,17 +212,17 @@ pub(crate) struct Draws {
     pub(crate) secret: Option<Secret>,
 }
 
-/// The state of a session after `changes`, on top of `base`.
+/// The state of a session after `changes`, on top of `base`; `confirms` ends the grace of the previous secret.
 pub(crate) fn next_record(
     base: &Record,
     view: &View,
     draws: Draws,
-    reissue: bool,
+    confirms: bool,
     policy: &Policy,
     now: Timestamp,
 ) -> Record {
     let mut draft = base.successor(draws.write).data(view.data.clone()).active(now);
-    if reissue {
+    if confirms {
         draft = draft.confirmed();
     }
     if let Some(secret) = draws.secret {

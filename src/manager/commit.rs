@@ -106,9 +106,10 @@ pub(super) async fn commit(
     request: RequestFacts,
     keeps: bool,
 ) -> Result<Written, Failed> {
-    let call = Call { core, cx: core.cx() };
+    let call = Call { core, cx: core.cx(), request };
+    changes.view.was_renewed = plan::was_renewed(request, changes.bearer);
     let plan = call
-        .plan(changes, request, keeps)
+        .plan(changes, keeps)
         .map_err(|refusal| Failed::new(core, refusal.error, request, refusal.removes_cookie))?;
     let removes_cookie = plan.removes_cookie;
     let done = call.carry_out(plan, changes).await;
@@ -165,12 +166,13 @@ type Done = (Base, Option<Token>);
 struct Call<'a> {
     core: &'a Core,
     cx: Cx,
+    request: RequestFacts,
 }
 
 impl Call<'_> {
     // The log's closures are `Send` but not `Sync`: no reference to the changes may be held across a wait.
-    fn plan(&self, changes: &Changes, request: RequestFacts, keeps: bool) -> Result<Plan, Refusal> {
-        plan::plan(&self.core.situation(changes, request, keeps, self.cx.now))
+    fn plan(&self, changes: &Changes, keeps: bool) -> Result<Plan, Refusal> {
+        plan::plan(&self.core.situation(changes, self.request, keeps, self.cx.now))
     }
 
     async fn carry_out(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {
@@ -275,8 +277,7 @@ impl Call<'_> {
 
     fn replay(&self, loaded: &Record, stored: &Record, changes: &Changes) -> Result<View, SessionError> {
         let mut view = changes.log.replay(loaded.data(), stored, max_data(self.core))?;
-        // Somebody else has renewed it since: that is what was asked for, unless the token is to go another way.
-        view.renewed &= changes.bearer || stored.has_secret_of(loaded);
+        view.was_renewed = changes.view.was_renewed || (!changes.bearer && !stored.has_secret_of(loaded));
         Ok(view)
     }
 
@@ -367,7 +368,8 @@ impl Call<'_> {
             write: self.core.write_ids.next(random)?,
             secret: if view.rotates() { Some(random::secret(random)?) } else { None },
         };
-        Ok(plan::next_record(base, view, draws, reissue, &self.core.policy, self.cx.now))
+        let confirms = reissue && !self.request.is_outdated;
+        Ok(plan::next_record(base, view, draws, confirms, &self.core.policy, self.cx.now))
     }
 
     fn may_retry(&self, error: &StoreError, attempt: u32) -> bool {

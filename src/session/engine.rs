@@ -22,6 +22,8 @@ pub(crate) struct RequestFacts {
     pub(crate) transport: usize,
     /// The size of the token that was believed.
     pub(crate) token_len: Option<usize>,
+    /// Whether it has the secret before the present one, within its grace.
+    pub(crate) is_outdated: bool,
 }
 
 impl RequestFacts {
@@ -34,6 +36,7 @@ impl RequestFacts {
             highest_part: 0,
             transport: 0,
             token_len: None,
+            is_outdated: false,
         }
     }
 }
@@ -45,7 +48,13 @@ impl Session {
     }
 
     pub(crate) fn request(&self) -> RequestFacts {
-        RequestFacts { holds_cookie: self.0.request.holds_cookie || self.lock().told, ..self.0.request }
+        let told = self.lock().told;
+        let RequestFacts { holds_cookie, is_outdated, .. } = self.0.request;
+        RequestFacts {
+            holds_cookie: holds_cookie || told,
+            is_outdated: is_outdated && !told,
+            ..self.0.request
+        }
     }
 
     /// Whether somebody logged in or out, and it is not written yet.

@@ -91,6 +91,8 @@ pub(crate) struct View {
     pub(crate) logged_in: bool,
     /// Whether a new secret was asked for.
     pub(crate) renewed: bool,
+    /// Whether the client has been given a newer secret than the one it came with: then only a login changes it again.
+    pub(crate) was_renewed: bool,
     pub(crate) remember: Option<Duration>,
 }
 
@@ -106,7 +108,7 @@ impl View {
 
     /// Whether the client has to get a new secret.
     pub(crate) fn rotates(&self) -> bool {
-        self.logged_in || self.renewed || self.remember.is_some()
+        self.logged_in || ((self.renewed || self.remember.is_some()) && !self.was_renewed)
     }
 
     /// Applies one change. On an error the view is as it was.
