@@ -94,7 +94,7 @@ fn after_log_out(situation: &Situation<'_>, has_log: bool) -> Result<Plan, Refus
         return Err(Refusal { error: error.clone(), removes_cookie: request.holds_cookie });
     }
     Ok(Plan {
-        ends: changes.base.endings(),
+        ends: changes.base.endings().into_iter().chain(changes.abandoned).collect(),
         write: if has_log && is_worth_a_session(&changes.view) { Write::Create } else { Write::Nothing },
         removes_cookie: request.holds_cookie,
     })
