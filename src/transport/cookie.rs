@@ -106,11 +106,16 @@ impl Cookie {
 
     /// Shares the cookie with every subdomain of `domain`: each of them can then read and replace it.
     ///
+    /// Case and a leading dot mean nothing to browsers (RFC 6265bis, section 5.6.3), so neither is kept.
+    ///
     /// # Panics
-    /// If the domain has other characters than letters, digits, dots and hyphens, or the name begins with `__Host-`.
+    /// If the domain is empty or has other characters than letters, digits, dots and hyphens, or the name begins with
+    /// `__Host-`.
     #[must_use]
     pub fn shared_with_subdomains_of(self, domain: impl Into<String>) -> Self {
-        Self { domain: Some(domain.into()), ..self }.checked()
+        let domain = domain.into().to_ascii_lowercase();
+        let domain = domain.strip_prefix('.').unwrap_or(&domain).to_owned();
+        Self { domain: Some(domain), ..self }.checked()
     }
 
     /// Lets the browser forget the cookie when it is closed, by sending no `Max-Age`. The session's own timeouts hold
@@ -147,7 +152,7 @@ impl Cookie {
         );
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
         assert!(
-            self.domain.as_ref().is_none_or(|domain| domain.bytes().all(legal)),
+            self.domain.as_ref().is_none_or(|domain| !domain.is_empty() && domain.bytes().all(legal)),
             "a cookie domain is a host name"
         );
         self
@@ -219,7 +224,8 @@ impl Cookie {
     /// Lines that remove cookies of this name that a sibling subdomain may have planted for one of our parent
     /// domains. Our own cookie has no such domain and stays.
     pub(crate) fn remove_planted(&self, host: &[u8], edits: &mut ResponseEdits) {
-        for domain in parent_domains(host).filter(|domain| self.domain.as_deref() != Some(domain)) {
+        let is_ours = |domain: &str| self.domain.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(domain));
+        for domain in parent_domains(host).filter(|domain| !is_ours(domain)) {
             let planted = Self { domain: Some(domain.into()), path: "/".into(), ..self.clone() };
             edits.remove(Secretive::cookie(planted.line(&self.name, "", Some(Duration::ZERO))));
         }
@@ -376,10 +382,33 @@ mod tests {
         let _ = Cookie::named("a;b");
     }
 
-    fn planted(host: &[u8]) -> Vec<String> {
+    fn planted_for(cookie: &Cookie, host: &[u8]) -> Vec<String> {
         let mut edits = ResponseEdits::default();
-        Cookie::named("id").remove_planted(host, &mut edits);
+        cookie.remove_planted(host, &mut edits);
         edits.cookies().map(str::to_owned).collect()
+    }
+
+    fn planted(host: &[u8]) -> Vec<String> {
+        planted_for(&Cookie::named("id"), host)
+    }
+
+    #[test]
+    fn our_own_domain_is_no_planted_one_however_it_is_spelled() {
+        for own in ["example.com", ".example.com", "Example.COM"] {
+            let cookie = Cookie::named("id").shared_with_subdomains_of(own);
+            assert!(line(&cookie, Duration::MAX).contains("; Domain=example.com; "), "{own}");
+            for host in [&b"app.example.com"[..], b"App.Example.Com:8443"] {
+                let lines = planted_for(&cookie, host);
+                assert_eq!(lines.len(), 1, "{own}: {lines:?}");
+                assert!(lines[0].to_ascii_lowercase().contains("; domain=app.example.com;"), "{own}");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a cookie domain is a host name")]
+    fn a_dot_is_no_domain() {
+        let _ = Cookie::named("id").shared_with_subdomains_of(".");
     }
 
     #[test]
