@@ -45,6 +45,7 @@ const ABSENCES: &[(&str, &str)] = &[
     ("ring::rand", "random.rs"),
     ("::dashmap", "store/memory"),
     ("::http", "adapter/"),
+    ("::actix_web", "adapter/actix"),
     ("::axum_core", "adapter/"),
     ("::tower_layer", "adapter/"),
     ("::tower_service", "adapter/"),
