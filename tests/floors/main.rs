@@ -48,6 +48,7 @@ const ABSENCES: &[(&str, &str)] = &[
     ("::redis", "store/redis"),
     ("::rustls", "store/redis"),
     ("::http", "adapter/"),
+    ("::actix_web", "adapter/actix"),
     ("::axum_core", "adapter/"),
     ("::tower_layer", "adapter/"),
     ("::tower_service", "adapter/"),
