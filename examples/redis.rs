@@ -12,7 +12,8 @@ use std::{collections::BTreeMap, env, error::Error, time::Duration};
 
 use axum::{Form, Router, routing::get};
 use cloakroom::{
-    Cookie, Key, Session, SessionError, SessionManager, store::RedisStore, time::Deadline, tower::SessionLayer,
+    Cookie, Key, Session, SessionError, SessionManager, store::RedisStore, time::Deadline,
+    tower::SessionLayer,
 };
 use serde::Deserialize;
 

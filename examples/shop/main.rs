@@ -3,21 +3,21 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `main.rs` | the server |
-//! | `store.rs` | the choice of where sessions live |
-//! | `setup.rs` | the settings, and the rules of the sessions |
+//! | `setup.rs` | the settings |
+//! | `sessions.json` | where sessions live, and their rules |
 //! | `handlers.rs` | the routes |
 //! | `site/` | the shop itself, for any framework |
 //!
-//! Three environment variables: `SESSION_STORE` chooses the store (`memory`, which is the default, `encrypted-cookie`,
-//! `signed-cookie` or `jwt`), `SESSION_KEYS` has the keys of the last three, the active one first, and `PORT` is the port
-//! (3000 by default, 0 for any free one).
+//! Three environment variables: `SESSION_STORE` says where sessions live (`memory:`, `redis://localhost`,
+//! `encrypted-cookie:?keys=generate`, `jwt:?keys_env=SESSION_KEYS`, …: see `cloakroom::config::StoreConfig`),
+//! `SESSION_CONFIG` names a file to take the place of `sessions.json`, and `PORT` is the port (3000 by default, 0 for
+//! any free one).
 //!
 //! `examples/shop_actix` serves the same shop with actix-web: only `main.rs` and `handlers.rs` differ.
 
 mod handlers;
 mod setup;
 mod site;
-mod store;
 
 use std::process::ExitCode;
 
@@ -30,8 +30,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), String> {
-    let store = store::open(setup::setting("SESSION_STORE").as_deref())?;
-    let sessions = setup::sessions(store);
+    let sessions = setup::sessions()?;
     let guarantees = sessions.guarantees();
     let app = handlers::shop().layer(SessionLayer::new(sessions));
 

@@ -1,30 +1,35 @@
 //! What the shop is started with, whatever web framework serves it: its settings and the rules of its sessions.
 
 use std::{
-    env,
+    env, fs,
     io::{self, ErrorKind, Write as _},
     net::{Ipv4Addr, SocketAddr},
     process::ExitCode,
-    time::Duration,
 };
 
-use cloakroom::{Cookie, SessionManager, store::SessionStore};
+use cloakroom::{SessionManager, config::Config};
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(60 * 60);
+/// The rules of the sessions, and where they live. Browsers return a `Secure` cookie only over HTTPS, and this shop speaks
+/// plain HTTP on the loopback address, so its cookie is none; behind HTTPS leave the whole `cookie` out.
+const DEFAULT: &str = include_str!("sessions.json");
 
-/// The sessions of the shop, which live in `store`.
-pub(crate) fn sessions(store: impl SessionStore) -> SessionManager {
-    SessionManager::new(store)
-        .idle_timeout(30 * MINUTE)
-        .absolute_timeout(12 * HOUR)
-        // Browsers return a `Secure` cookie only over HTTPS, and this shop speaks plain HTTP on the loopback address:
-        // some browsers make an exception there, Safari and curl do not. Behind HTTPS leave this line out.
-        .cookie(Cookie::insecure_for_local_development("session"))
+/// The sessions of the shop, as the file in `SESSION_CONFIG` describes them; `SESSION_STORE` says where they live instead.
+pub(crate) fn sessions() -> Result<SessionManager, String> {
+    let text = match setting("SESSION_CONFIG") {
+        None => DEFAULT.to_owned(),
+        Some(path) => fs::read_to_string(&path)
+            .map_err(|error| format!("SESSION_CONFIG={path} cannot be read: {error}"))?,
+    };
+    let mut config: Config =
+        serde_json::from_str(&text).map_err(|error| format!("SESSION_CONFIG: {error}"))?;
+    if let Some(url) = setting("SESSION_STORE") {
+        config.store = url.parse().map_err(|error| format!("SESSION_STORE: {error}"))?;
+    }
+    config.manager().map_err(|error| error.to_string())
 }
 
 /// An environment variable, if it is set.
-pub(crate) fn setting(name: &str) -> Option<String> {
+fn setting(name: &str) -> Option<String> {
     env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 

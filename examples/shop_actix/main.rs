@@ -7,8 +7,6 @@ mod handlers;
 mod setup;
 #[path = "../shop/site/mod.rs"]
 mod site;
-#[path = "../shop/store.rs"]
-mod store;
 
 use std::process::ExitCode;
 
@@ -21,9 +19,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), String> {
-    let store = store::open(setup::setting("SESSION_STORE").as_deref())?;
     // One manager for all workers: each runs the closure for itself.
-    let sessions = setup::sessions(store);
+    let sessions = setup::sessions()?;
     let guarantees = sessions.guarantees();
     let app = move || App::new().configure(handlers::shop).wrap(SessionMiddleware::new(sessions.clone()));
 

@@ -44,6 +44,8 @@ const ABSENCES: &[(&str, &str)] = &[
     ("OffsetDateTime::now_utc", "time.rs"),
     ("ring::rand", "random.rs"),
     ("::dashmap", "store/memory"),
+    ("::humantime", "config/"),
+    ("::percent_encoding", "config/"),
     ("::futures_util", "store/redis"),
     ("::redis", "store/redis"),
     ("::rustls", "store/redis"),
