@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    device::{Device, handed},
+    device::handed,
     everywhere::{everywhere, in_apps, wherever},
     http::Request,
     tables::{COOKIE, Client},
@@ -73,13 +73,13 @@ fn the_first_way_that_brings_a_token_counts() {
     );
 }
 
-/// A cookie is no bearer token's business: what an app holds opens nothing as a cookie where there are no cookies.
+/// A genuine token in the wrong place opens nothing.
 #[test]
 fn a_way_that_the_manager_does_not_have_is_not_read() {
     wherever(
         |transport| (transport.ways)().len() == 1,
         async |stage| {
-            let device: Device<'_> = stage.logged_in("alice").await;
+            let device = stage.logged_in("alice").await;
             let token = device.token().unwrap();
             let request = Request::new("GET", "/me");
             let request = match stage.client {
