@@ -13,33 +13,15 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::StatusCode,
     middleware::{Next, NormalizePath, from_fn},
-    test::init_service,
+    test::{TestRequest, init_service},
     web::{self, Bytes},
 };
-use cloakroom::{
-    Session, SessionError, SessionErrorKind,
-    actix::{ExistingSession, SessionMiddleware},
-};
+use cloakroom::{Session, SessionError, SessionErrorKind, actix::SessionMiddleware};
 
 use crate::{cookie, count, cross_site, get, manager, text};
 
-async fn maybe(ExistingSession(session): ExistingSession) -> String {
-    session.map_or("none".to_owned(), |session| format!("{:?}", session.get::<u32>("count").unwrap()))
-}
-
 async fn log_in(session: Session) -> Result<&'static str, SessionError> {
     session.log_in("alice").map(|()| "in")
-}
-
-#[actix_web::test]
-async fn an_existing_session_is_none_until_there_is_one() {
-    let app = App::new().wrap(SessionMiddleware::new(manager()));
-    let app = init_service(app.route("/", web::get().to(count)).route("/maybe", web::get().to(maybe))).await;
-    let response = send!(app, get("/maybe", None));
-    assert_eq!(cookie(&response), None);
-    assert_eq!(text(response).await, "none");
-    let held = cookie(&send!(app, get("/", None)));
-    assert_eq!(text(send!(app, get("/maybe", held.as_deref()))).await, "Some(1)");
 }
 
 /// Why there is an extractor of our own.
@@ -117,6 +99,16 @@ async fn the_path_is_the_one_that_the_middleware_saw() {
     let app = init_service(app).await;
     assert_eq!(send!(app, cross_site("/callback/")).status(), StatusCode::OK);
     assert_eq!(send!(app, cross_site("/callback")).status(), StatusCode::FORBIDDEN);
+}
+
+#[actix_web::test]
+async fn the_authority_of_an_http2_request_is_the_host() {
+    let app = App::new().wrap(SessionMiddleware::new(manager())).route("/", web::post().to(log_in));
+    let app = init_service(app).await;
+    for (origin, status) in [("https://shop.example", 200), ("https://evil.example", 403)] {
+        let request = TestRequest::post().uri("https://shop.example/").insert_header(("origin", origin));
+        assert_eq!(send!(app, request).status().as_u16(), status);
+    }
 }
 
 #[actix_web::test]
