@@ -1,10 +1,12 @@
 //! The test rig for Redis: real servers on free loopback ports, and a proxy that misbehaves on demand.
 //!
-//! Include it with `#[path = "../rig/mod.rs"] mod rig;`. It has tests of its own, in `tests/rig_works`.
+//! It needs a Redis of version 7 or later. Include it with `#[path = "../rig/mod.rs"] mod rig;`. It has tests of its own, in `tests/rig_works`.
 //!
 //! | module | type | what it is |
 //! | --- | --- | --- |
 //! | `server` | [`RedisServer`] | one `redis-server`: file, password, Unix socket, TLS; killed and restarted |
+//! | `sentinel` | [`RedisSentinel`] | a primary, two replicas, three sentinels; failed over |
+//! | `cluster` | [`RedisCluster`] | three primaries, three replicas; resharded |
 //! | `proxy` | [`Proxy`] | stands before a server: counts commands, and is late, deaf or wrong as a [`Fault`] says |
 //! | `wait` | [`until`], [`eventually`] | asking again until something is so |
 //! | `process`, `port`, `folder`, `tls` | | what the servers are made of |
@@ -17,13 +19,17 @@
 
 pub(crate) mod proxy;
 
+mod cluster;
 mod folder;
 mod port;
 mod process;
+mod sentinel;
 mod server;
 mod tls;
 mod wait;
 
+pub(crate) use cluster::RedisCluster;
 pub(crate) use proxy::{Fault, Proxy};
+pub(crate) use sentinel::RedisSentinel;
 pub(crate) use server::RedisServer;
 pub(crate) use wait::{eventually, until};

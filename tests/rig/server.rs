@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
-use redis::{Client, FromRedisValue, RedisResult, TlsCertificates};
+use redis::{Client, Connection, FromRedisValue, RedisResult, TlsCertificates};
 
 use super::{folder::Folder, port::Port, process::Process, tls::Certificates, wait::until};
 
@@ -93,14 +93,21 @@ impl Builder {
 
     /// Copies another server, and refuses writes.
     pub(crate) fn replica_of(self, primary: &RedisServer) -> Self {
-        let mut replica = self.option("replicaof", &format!("127.0.0.1 {}", primary.port()));
-        if let Some(Credentials { user, password }) = &primary.options.credentials {
-            replica = replica.option("masterauth", password);
-            if let Some(user) = user {
-                replica = replica.option("masteruser", user);
-            }
-        }
-        replica
+        let address = format!("127.0.0.1 {}", primary.port());
+        self.option("replicaof", &address).entering_with(primary.options.credentials.as_ref())
+    }
+
+    /// One of several that have the same credentials, each of which may come to copy another.
+    pub(super) fn among_equals(self) -> Self {
+        let own = self.credentials.clone();
+        self.entering_with(own.as_ref())
+    }
+
+    /// Presents these to the server it copies.
+    fn entering_with(self, credentials: Option<&Credentials>) -> Self {
+        let Some(Credentials { user, password }) = credentials else { return self };
+        let entering = self.option("masterauth", password);
+        user.iter().fold(entering, |entering, user| entering.option("masteruser", user))
     }
 
     /// A process that watches over servers.
@@ -182,6 +189,13 @@ impl RedisServer {
         client.expect("the URL is one")
     }
 
+    /// A connection that blocks, for several commands in a row.
+    pub(crate) fn connect(&self) -> RedisResult<Connection> {
+        let connection = self.client().get_connection_with_timeout(TIMEOUT)?;
+        connection.set_read_timeout(Some(TIMEOUT))?;
+        Ok(connection)
+    }
+
     /// Sends one command on a connection of its own and blocks until the reply.
     ///
     /// # Panics
@@ -197,10 +211,7 @@ impl RedisServer {
 
     /// As [`RedisServer::command`], errors included.
     pub(crate) fn try_command<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
-        let mut connection = self.client().get_connection_with_timeout(TIMEOUT)?;
-        connection.set_read_timeout(Some(TIMEOUT))?;
-        let mut command = redis::Cmd::new();
-        command.arg(words).query(&mut connection)
+        redis::Cmd::new().arg(words).query(&mut self.connect()?)
     }
 
     /// One field of `INFO`, like `role` or `used_memory`.
@@ -235,6 +246,22 @@ impl RedisServer {
     #[track_caller]
     pub(crate) fn wait_ready(&mut self) {
         assert!(self.comes_up(), "somebody else took port {}:\n{}", self.port(), self.log());
+    }
+
+    /// What a sentinel needs to enter: options and their values.
+    pub(super) fn sentinel_credentials(&self) -> Vec<(&'static str, &str)> {
+        let Some(Credentials { user, password }) = &self.options.credentials else { return vec![] };
+        let user = user.iter().map(|user| ("sentinel auth-user", user.as_str()));
+        user.chain([("sentinel auth-pass", password.as_str())]).collect()
+    }
+
+    /// The words by which other servers bring it keys, as `MIGRATE` takes them.
+    pub(super) fn migrate_words(&self) -> Vec<&str> {
+        match &self.options.credentials {
+            None => vec![],
+            Some(Credentials { user: None, password }) => vec!["AUTH", password],
+            Some(Credentials { user: Some(user), password }) => vec!["AUTH2", user, password],
+        }
     }
 
     /// What it wrote to its log, from all its lives.

@@ -3,6 +3,8 @@
 //! | module | what is tested |
 //! | --- | --- |
 //! | `servers` | every form of one server, its deaths and its returns |
+//! | `sentinel` | failover, asked for and forced |
+//! | `cluster` | the same, and slots that move |
 //! | `faults` | each fault of the proxy does what it says |
 //! | `counting` | what the proxy saw |
 //! | `messages` | where a message of the protocol ends |
@@ -12,7 +14,9 @@
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod cluster;
 mod counting;
 mod faults;
 mod messages;
+mod sentinel;
 mod servers;
