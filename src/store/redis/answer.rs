@@ -1,5 +1,5 @@
 //! Reading replies. Each script repeats a tag of its call, and each record names its session, so the reply to another
-//! call is noticed.
+//! call is noticed. What cannot be noticed is another call's "nothing there" to a `GET`: it names nobody.
 
 use redis::Value;
 
@@ -51,7 +51,7 @@ pub(super) fn swap(reply: Value, tag: &[u8], id: &SessionId) -> Result<Swap, Unr
 
 pub(super) fn touching(reply: Value, id: &SessionId) -> Result<Touching, Unread> {
     match tagged(&reply, id.as_bytes())? {
-        (b"done", _) => Ok(Touching::Done),
+        (b"touched", _) => Ok(Touching::Done),
         (b"absent", _) => Ok(Touching::Gone(Absence::Unknown)),
         (b"expired", _) => Ok(Touching::Gone(Absence::Expired)),
         (b"rotated", _) => Ok(Touching::Rotated),
@@ -63,7 +63,7 @@ pub(super) fn touching(reply: Value, id: &SessionId) -> Result<Touching, Unread>
 pub(super) fn ending(reply: Value, id: &SessionId) -> Result<Ending, Unread> {
     match tagged(&reply, id.as_bytes())? {
         (b"already", _) => Ok(Ending::Already),
-        (b"done", stood) => Ok(Ending::Done(stood.and_then(|bytes| Record::decode(bytes).ok()))),
+        (b"ended", stood) => Ok(Ending::Done(stood.and_then(|bytes| Record::decode(bytes).ok()))),
         // It is no tombstone and no record of this version: to read it says why.
         (b"found", Some(bytes)) => Stored::read(bytes, id).and(Err(Unread::Foreign)),
         _ => Err(Unread::Foreign),

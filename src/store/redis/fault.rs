@@ -61,8 +61,9 @@ fn meaning(error: &RedisError) -> Meaning {
         ErrorKind::MasterNameNotFoundBySentinel => {
             (Refused, true, Unavailable, "no Sentinel knows a primary that can be reached")
         }
+        // The client also says so of calls that were under way when it could not learn who has which slot.
         ErrorKind::ClusterConnectionNotFound => {
-            (Refused, true, Unavailable, "no node of the Redis cluster can be reached")
+            (Lost, true, Unavailable, "no node of the Redis cluster can be reached")
         }
         ErrorKind::AuthenticationFailed => {
             (Final, true, Unavailable, "Redis refused the user name or the password")

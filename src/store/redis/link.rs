@@ -9,19 +9,22 @@
 //! # When the connection is given up
 //! When it breaks, when it turns out to lead to a replica, when a reply belongs to another call, and when a deadline
 //! passes without a reply: nothing tells a server that is slow from one that is gone. The next call makes a new one, which
-//! resolves names and asks Sentinels again. Calls that are under way on the old one may still get their replies.
+//! resolves names and asks Sentinels again. Calls that are under way on the old one may still get their replies, unless
+//! these belong to others: then all of them are lost at once.
 
 use std::{
     fmt,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use futures_util::future::{Either, select};
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
 use super::{
@@ -69,6 +72,14 @@ type Outcome = Option<Result<Live, StoreError>>;
 struct Live {
     number: u64,
     wire: Wire,
+    steps: Arc<Steps>,
+}
+
+/// Whether replies on a connection still belong to their calls.
+#[derive(Debug, Default)]
+struct Steps {
+    are_lost: AtomicBool,
+    lost: Notify,
 }
 
 /// What is asked.
@@ -121,18 +132,22 @@ impl Link {
     ) -> Result<T, Fault> {
         let live = self.live().await?;
         let mut waiting = Waiting { link: self, number: live.number, deadline: cx.deadline, answered: false };
-        let reply = send(&live.wire, question).await;
+        let reply = live.steps.keep(send(&live.wire, question)).await;
         waiting.answered = true;
-        let answer = reply.map_err(Fault::from).and_then(|reply| {
-            if let Some(cache) = &self.cache {
-                cache.heard(live.number, cx.now);
-            }
-            read(reply).map_err(misread)
-        });
-        if answer.as_ref().is_err_and(|fault| fault.ends_connection) {
-            self.lose(live.number);
+        let answer = reply.and_then(|reply| read(reply).map_err(|unread| misread(unread, &live)));
+        match &answer {
+            Ok(_) => self.heard(&live, cx),
+            Err(fault) if fault.ends_connection => self.lose(live.number),
+            Err(_) => {}
         }
         answer
+    }
+
+    /// What was answered in step proves that the server has told of all changes before.
+    fn heard(&self, live: &Live, cx: Cx) {
+        if let Some(cache) = &self.cache {
+            cache.heard(live.number, cx.now);
+        }
     }
 
     /// The connection, once there is one.
@@ -176,9 +191,9 @@ impl Link {
             }
             Err(error) => {
                 warn!(place = ?self.place, %error, source = ?std::error::Error::source(&error), "no connection to Redis");
+                let _over = Respite(&self);
                 tell.send_replace(Some(Err(error)));
                 pause(RESPITE).await;
-                *self.state() = State::Idle;
             }
         }
     }
@@ -192,7 +207,7 @@ impl Link {
         });
         let connecting = tokio::time::timeout(self.way.timeout, self.place.connect(&self.way, on_push));
         match connecting.await {
-            Ok(Ok(wire)) => Ok(Live { number, wire }),
+            Ok(Ok(wire)) => Ok(Live { number, wire, steps: Arc::default() }),
             Ok(Err(error)) => Err(Fault::from(error).error),
             Err(_) => Err(StoreError::new(
                 StoreErrorKind::Unavailable,
@@ -237,13 +252,45 @@ fn is_unknown_script(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-fn misread(unread: Unread) -> Fault {
+impl Steps {
+    /// The reply to a call, as long as replies belong to their calls.
+    async fn keep(&self, call: impl Future<Output = RedisResult<Value>>) -> Result<Value, Fault> {
+        // From here on it hears of a loss.
+        let lost = pin!(self.lost.notified());
+        if self.are_lost.load(Ordering::SeqCst) {
+            return Err(Fault::out_of_step());
+        }
+        match select(pin!(call), lost).await {
+            Either::Left((reply, _)) => reply.map_err(Fault::from),
+            Either::Right(_) => Err(Fault::out_of_step()),
+        }
+    }
+
+    fn lose(&self) {
+        self.are_lost.store(true, Ordering::SeqCst);
+        self.lost.notify_waiters();
+    }
+}
+
+fn misread(unread: Unread, live: &Live) -> Fault {
     match unread {
-        Unread::Foreign => Fault::out_of_step(),
+        Unread::Foreign => {
+            live.steps.lose();
+            Fault::out_of_step()
+        }
         Unread::Corrupt(why) => {
             let message = "what Redis holds of this session is no record that this version reads";
             StoreError::new(StoreErrorKind::Corrupt, message).with_source(why).into()
         }
+    }
+}
+
+/// The time in which nobody tries again. Dropped, it is over, even if the runtime ends meanwhile.
+struct Respite<'a>(&'a Link);
+
+impl Drop for Respite<'_> {
+    fn drop(&mut self) {
+        *self.0.state() = State::Idle;
     }
 }
 

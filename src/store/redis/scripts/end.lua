@@ -1,10 +1,10 @@
 -- Puts a tombstone over whatever stands under the key, nothing included.
 -- KEYS: session. ARGV: tag, now, ID, time of the end and until as they are stored.
--- Answers {tag, 'done', what stood there or ''}, {tag, 'already'} or {tag, 'found', what cannot be read}.
+-- Answers {tag, 'ended', what stood there or ''}, {tag, 'already'} or {tag, 'found', what cannot be read}.
 
 local tag, now, id, at, until_ = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
 local stands = redis.call('GET', KEYS[1]) or ''
-local answer = {tag, 'done', stands}
+local answer = {tag, 'ended', stands}
 
 if stands ~= '' and is_record(stands) then
   -- It outlasts every state of the session that anybody could still hold.

@@ -1,6 +1,6 @@
 -- Moves the last use of a session forward, in place and never back; its data stay where they are.
 -- KEYS: session. ARGV: tag, now, epoch, last use as it is stored.
--- Answers {tag, 'done'}, {tag, 'absent'}, {tag, 'expired'}, {tag, 'rotated'} or {tag, 'found', what stands there}.
+-- Answers {tag, 'touched'}, {tag, 'absent'}, {tag, 'expired'}, {tag, 'rotated'} or {tag, 'found', what stands there}.
 
 local tag, now = ARGV[1], tonumber(ARGV[2])
 local stands = redis.call('GETRANGE', KEYS[1], 0, FIXED - 1)
@@ -14,4 +14,4 @@ if int(ARGV[4], 1) > last_active(stands) then
   redis.call('SETRANGE', KEYS[1], 70, ARGV[4])
   redis.call('PEXPIRE', KEYS[1], life(stands:sub(1, 70) .. ARGV[4] .. stands:sub(79), now))
 end
-return {tag, 'done'}
+return {tag, 'touched'}
