@@ -31,6 +31,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "../rig/mod.rs"]
+mod rig;
+
 mod app;
 mod device;
 mod everywhere;

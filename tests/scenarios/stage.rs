@@ -16,7 +16,7 @@ use crate::{
     http::{Connection, Request, Response},
     line::Line,
     shells::Served,
-    tables::{Adapter, Client, Opened, STORES, Store, Transport},
+    tables::{Adapter, Client, STORES, Store, Transport},
 };
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
@@ -46,7 +46,6 @@ pub(crate) struct Stage {
     pub(crate) vary: Vec<&'static str>,
     app: App,
     served: Served,
-    _opened: Opened,
 }
 
 impl Stage {
@@ -56,8 +55,7 @@ impl Stage {
         transport: &'static Transport,
         rules: Rules,
     ) -> Self {
-        let opened = (store.open)().await;
-        let (line, clock) = (Line::to(Arc::clone(&opened.store)), Arc::new(ManualClock::new(START)));
+        let (line, clock) = (Line::to((store.open)()), Arc::new(ManualClock::new(START)));
         let sessions = SessionManager::new(line.clone())
             .idle_timeout(30 * MINUTE)
             .absolute_timeout(12 * HOUR)
@@ -78,7 +76,6 @@ impl Stage {
             line,
             clock,
             app,
-            _opened: opened,
         }
     }
 

@@ -1,22 +1,21 @@
 //! What the scenarios run on: every adapter with every store and every transport.
 //!
-//! **One line adds one more.** A store whose sessions live elsewhere is opened by an asynchronous function, and brings along
-//! what has to be kept while it is in use, like a server that was started for it:
-//!
-//! ```text
-//! Store { name: "redis", open: || Box::pin(async { let server = start().await; Opened::with(connect(&server).await, server) }) },
-//! ```
+//! **One line adds one more.**
 
-use std::{any::Any, fmt, pin::Pin, sync::Arc};
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use cloakroom::{
     Bearer, Cookie, SessionStore, Transport as Way,
     keyring::{KeyRing, SecretKey},
-    store::{Cipher, EncryptedCookieStore, JwtStore, MemoryStore, SignedCookieStore},
+    store::{Cipher, EncryptedCookieStore, JwtStore, LocalCache, MemoryStore, RedisStore, SignedCookieStore},
 };
 
 use crate::{
     app::App,
+    rig::RedisServer,
     shells::{self, Served},
 };
 
@@ -26,15 +25,17 @@ pub(crate) const ADAPTERS: &[Adapter] = &[
 ];
 
 pub(crate) const STORES: &[Store] = &[
-    Store { name: "memory", open: || here(MemoryStore::new()) },
-    Store { name: "encrypted cookie (AES)", open: || here(encrypted(Cipher::Aes256Gcm)) },
-    Store { name: "encrypted cookie (ChaCha)", open: || here(encrypted(Cipher::ChaCha20Poly1305)) },
+    Store { name: "memory", open: || Arc::new(MemoryStore::new()) },
+    Store { name: "redis", open: || Arc::new(redis()) },
+    Store { name: "redis with a local cache", open: || Arc::new(redis().local_cache(LocalCache::default())) },
+    Store { name: "encrypted cookie (AES)", open: || Arc::new(encrypted(Cipher::Aes256Gcm)) },
+    Store { name: "encrypted cookie (ChaCha)", open: || Arc::new(encrypted(Cipher::ChaCha20Poly1305)) },
     Store {
         name: "several encrypted cookies",
-        open: || here(encrypted(Cipher::Aes256Gcm).max_token(12_000)),
+        open: || Arc::new(encrypted(Cipher::Aes256Gcm).max_token(12_000)),
     },
-    Store { name: "signed cookie", open: || here(SignedCookieStore::new(&keys())) },
-    Store { name: "JWT", open: || here(JwtStore::from_ring(&keys())) },
+    Store { name: "signed cookie", open: || Arc::new(SignedCookieStore::new(&keys())) },
+    Store { name: "JWT", open: || Arc::new(JwtStore::from_ring(&keys())) },
 ];
 
 pub(crate) const TRANSPORTS: &[Transport] = &[
@@ -54,7 +55,7 @@ pub(crate) struct Adapter {
 pub(crate) struct Store {
     pub(crate) name: &'static str,
     /// Opens it, empty.
-    pub(crate) open: fn() -> Opening,
+    pub(crate) open: fn() -> Arc<dyn SessionStore>,
 }
 
 #[derive(Debug)]
@@ -93,27 +94,10 @@ fn keys() -> KeyRing {
     KeyRing::new(SecretKey::generate().unwrap())
 }
 
-type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
-
-/// An open store, and what has to be kept while it is in use.
-pub(crate) struct Opened {
-    pub(crate) store: Arc<dyn SessionStore>,
-    _kept: Box<dyn Any + Send>,
-}
-
-impl Opened {
-    fn with(store: impl SessionStore, kept: impl Any + Send) -> Self {
-        Self { store: Arc::new(store), _kept: Box::new(kept) }
-    }
-}
-
-impl fmt::Debug for Opened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.store.fmt(f)
-    }
-}
-
-/// A store that needs nothing but this process.
-fn here(store: impl SessionStore) -> Opening {
-    Box::pin(async { Opened::with(store, ()) })
+/// A prefix of its own on a server that all of them share, and that ends with this process.
+fn redis() -> RedisStore {
+    static SERVER: LazyLock<RedisServer> = LazyLock::new(RedisServer::start);
+    static STORES: AtomicUsize = AtomicUsize::new(0);
+    let number = STORES.fetch_add(1, Ordering::Relaxed);
+    RedisStore::from_url(&SERVER.url()).unwrap().prefix(&format!("store-{number}:"))
 }
