@@ -37,7 +37,7 @@ pub(super) async fn run(mut client: TcpStream, mut server: TcpStream, shared: &S
     let (from_server, to_server) = server.split();
     tokio::select! {
         end = Requests { from: Messages::new(from_client), to: to_server, expected: &expected, shared }.carry() => end,
-        end = Replies { from: Messages::new(from_server), to: to_client, expected: &expected, shared, late: None }.carry() => end,
+        end = Replies { from: Messages::new(from_server), to: to_client, expected: &expected, shared, late: None, overtaken: None }.carry() => end,
     }
 }
 
@@ -107,6 +107,8 @@ struct Replies<'a> {
     shared: &'a Shared,
     /// A reply that waits for the next one to come first.
     late: Option<Vec<u8>>,
+    /// Replies that wait for a push to come first.
+    overtaken: Option<Vec<u8>>,
 }
 
 /// Whether a connection goes on.
@@ -154,6 +156,9 @@ impl Replies<'_> {
     async fn pass_on(&mut self, message: Vec<u8>) -> io::Result<Then> {
         if is_push(&message) {
             self.to.write_all(&message).await?;
+            if let Some(replies) = self.overtaken.take() {
+                self.to.write_all(&replies).await?;
+            }
             return Ok(Then::GoOn);
         }
         let expected = self.expected.lock().pop_front_if(|next| matches!(next, Expected::Forwarded(..)));
@@ -176,6 +181,7 @@ impl Replies<'_> {
             }
             Some(Fault::Stall) => future::pending().await,
             Some(Fault::Swap) if self.late.is_none() => self.late = Some(reply),
+            Some(Fault::Overtaken) if self.overtaken.is_none() => self.overtaken = Some(reply),
             Some(Fault::Trickle) => self.trickle(&reply).await?,
             Some(Fault::Duplicate) => {
                 self.deliver(&reply).await?;
@@ -192,6 +198,10 @@ impl Replies<'_> {
 
     /// Delivers a reply, and behind it one that was to come later.
     async fn deliver(&mut self, reply: &[u8]) -> io::Result<()> {
+        if let Some(replies) = &mut self.overtaken {
+            replies.extend_from_slice(reply);
+            return Ok(());
+        }
         self.to.write_all(reply).await?;
         if let Some(late) = self.late.take() {
             self.to.write_all(&late).await?;
