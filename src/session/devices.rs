@@ -4,7 +4,7 @@ use super::Session;
 use crate::{
     error::{SessionError, StoreError},
     id::SessionId,
-    store::{Ended, SessionIndex, SessionInfo, SessionStore, within},
+    store::{Ended, MOST_LISTED, SessionIndex, SessionInfo, SessionStore, within},
 };
 
 impl Session {
@@ -51,14 +51,24 @@ impl Session {
     /// Those of [`end`](Self::end). Some may have ended before an error.
     pub async fn end_others(&self) -> Result<usize, SessionError> {
         self.check_site()?;
-        let own = self.id();
         let mut ended = 0;
-        for session in self.sessions().await? {
-            if Some(session.id()) != own && self.end_listed(&session).await? {
-                ended += 1;
+        loop {
+            let (listed, gone) = self.end_listed_others().await?;
+            ended += gone;
+            if listed < MOST_LISTED || gone == 0 {
+                return Ok(ended);
             }
         }
-        Ok(ended)
+    }
+
+    /// Ends the others among those that the store lists at once; how many it listed, and how many ended.
+    async fn end_listed_others(&self) -> Result<(usize, usize), SessionError> {
+        let (own, sessions) = (self.id(), self.sessions().await?);
+        let mut ended = 0;
+        for session in sessions.iter().filter(|session| Some(session.id()) != own) {
+            ended += usize::from(self.end_listed(session).await?);
+        }
+        Ok((sessions.len(), ended))
     }
 
     /// Ends all sessions of this subject, this one included; how many there were.

@@ -8,13 +8,16 @@ use time::OffsetDateTime;
 use super::Cx;
 use crate::{error::StoreError, id::SessionId, record::Record, time::Timestamp};
 
+/// How many sessions a store has to list at once. Where there are more, whoever ends them all asks again.
+pub(crate) const MOST_LISTED: usize = 1000;
+
 /// Keeps track of which sessions belong to a subject.
 ///
 /// An entry that outlives its session is never shown; a session without an entry would be one that its owner cannot
 /// end, so a store writes the entry first.
 #[async_trait]
 pub trait SessionIndex: fmt::Debug + Send + Sync {
-    /// The live sessions of `subject`, the newest first.
+    /// The live sessions of `subject`, the newest first; of more than a thousand perhaps only the thousand used last.
     ///
     /// # Errors
     /// When the store cannot tell.

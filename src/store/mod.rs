@@ -34,6 +34,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 pub(crate) use self::deadline::within;
+pub(crate) use self::index::MOST_LISTED;
 #[cfg(feature = "memory")]
 pub use self::memory::{Budget, MemoryStore, Usage};
 #[cfg(feature = "redis")]

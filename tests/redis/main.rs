@@ -3,9 +3,13 @@
 //! | module | shows |
 //! | --- | --- |
 //! | `conformance` | the public suite, on each deployment, with and without the local cache |
+//! | `cache` | the local cache: what it saves, and that it is never wrong for longer than it says |
 //! | `commands` | what each kind of request costs on the wire |
+//! | `deployments` | how a server is reached: TLS, Unix socket, user, database, an existing connection |
 //! | `dropped` | calls given up at every await |
+//! | `durability` | kills, restarts, and servers that are full, paused, empty or replicas |
 //! | `faults` | every fault on the way, at every kind of call, harms nobody |
+//! | `index` | the sessions of one subject: entries without sessions, sessions without entries |
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -15,8 +19,12 @@ mod browser;
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod cache;
 mod commands;
 mod conformance;
+mod deployments;
 mod dropped;
+mod durability;
 mod faults;
+mod index;
 mod scene;

@@ -377,6 +377,26 @@ async fn pushes_arrive_and_take_nobodys_reply() {
     assert_eq!(waited.reply_bytes, "*2\r\n$4\r\nlist\r\n$4\r\nitem\r\n".len());
 }
 
+#[tokio::test]
+async fn an_overtaken_reply_comes_after_the_next_push() {
+    let scene = Scene::new().await;
+    let (pushes, mut pushed) = unbounded_channel();
+    let client = redis::Client::open(scene.proxy.url() + "?protocol=resp3").unwrap();
+    let config = AsyncConnectionConfig::new().set_push_sender(pushes).set_response_timeout(None);
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await.unwrap();
+    redis::cmd("CLIENT").arg(&["TRACKING", "ON"]).query_async::<()>(&mut connection).await.unwrap();
+
+    scene.proxy.next("GET", Fault::Overtaken);
+    let mut other = connection.clone();
+    let both = async { tokio::join!(connection.get("b"), other.get("c")) };
+    tokio::pin!(both);
+    in_a_while(&mut both).await.unwrap_err();
+    let () = scene.server.command(&["SET", "b", "9"]);
+    let (b, c) = both.await;
+    assert_eq!((b.unwrap(), c.unwrap()), (text("2"), text("3")));
+    assert_eq!(pushed.try_recv().unwrap().kind, PushKind::Invalidate);
+}
+
 #[test]
 fn a_proxy_is_gone_with_its_handle() {
     let server = RedisServer::start();

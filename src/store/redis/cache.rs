@@ -51,7 +51,7 @@ pub struct LocalCache {
     /// For how long, at most, a session that was ended or changed by another server is still seen as it was; one
     /// second by default.
     pub within: Duration,
-    /// How many sessions are kept, at most; 10 000 by default.
+    /// How many sessions are kept, at most; 10 000 by default. Below two none is.
     pub sessions: usize,
 }
 
@@ -61,8 +61,8 @@ impl Default for LocalCache {
     }
 }
 
-/// Enough that the threads of a server seldom meet at one.
-const SHARDS: usize = 16;
+/// Enough that the threads of a server seldom meet at one; a cache of a few sessions has fewer.
+const MOST_SHARDS: usize = 16;
 
 /// No connection has this number.
 const NONE: u64 = 0;
@@ -74,7 +74,7 @@ const NEVER: i64 = i64::MIN;
 pub(super) struct Cache {
     keys: Keys,
     within: Duration,
-    shards: [Mutex<Shard>; SHARDS],
+    shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     tickets: AtomicU64,
     /// The connection whose word counts.
@@ -105,11 +105,12 @@ struct Shard {
 
 impl Cache {
     pub(super) fn new(keys: Keys, options: LocalCache) -> Self {
-        let half = (options.sessions / SHARDS / 2).max(1);
+        let shards = (options.sessions / 2).clamp(1, MOST_SHARDS);
+        let half = options.sessions / shards / 2;
         Self {
             keys,
             within: options.within,
-            shards: std::array::from_fn(|_| Mutex::new(Shard::new(half))),
+            shards: (0..shards).map(|_| Mutex::new(Shard::new(half))).collect(),
             hasher: RandomState::default(),
             tickets: AtomicU64::new(0),
             connection: AtomicU64::new(NONE),
@@ -188,7 +189,7 @@ impl Cache {
 
     fn clear(&self) {
         self.heard.store(NEVER, Ordering::SeqCst);
-        for shard in &self.shards {
+        for shard in &*self.shards {
             let shard = &mut *lock(shard);
             *shard = Shard::new(shard.half);
         }
@@ -203,7 +204,7 @@ impl Cache {
 
     #[expect(clippy::cast_possible_truncation, reason = "the lower bits are what is wanted")]
     fn shard(&self, id: &SessionId) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[self.hasher.hash_one(id) as usize % SHARDS])
+        lock(&self.shards[self.hasher.hash_one(id) as usize % self.shards.len()])
     }
 }
 
@@ -228,6 +229,9 @@ impl Shard {
     }
 
     fn put(&mut self, id: SessionId, entry: Entry) {
+        if self.half == 0 {
+            return;
+        }
         if self.young.len() >= self.half && !self.young.contains_key(&id) {
             self.old = mem::take(&mut self.young);
         }

@@ -24,12 +24,9 @@ use crate::{
     error::{StoreError, StoreErrorKind},
     id::SessionId,
     record::Record,
-    store::{Cx, SessionIndex, SessionInfo},
+    store::{Cx, MOST_LISTED, SessionIndex, SessionInfo},
     time::Timestamp,
 };
-
-/// How many sessions of a subject are listed at most: those used last.
-const MOST_LISTED: usize = 1000;
 
 /// A page with more entries than this is tidied whenever one is added.
 const CROWDED: i64 = 64;
@@ -68,8 +65,11 @@ impl RedisStore {
         let key = self.keys.subject(subject);
         let call = ENTER.on(&key, [id.as_bytes(), now.as_bytes(), life.as_bytes()]);
         let entries = self.run(call, cx, |reply| answer::entries(reply, id.as_bytes())).await?;
-        if entries > CROWDED {
-            self.tidy(subject, cx).await?;
+        if entries > CROWDED
+            && let Err(error) = self.tidy(subject, cx).await
+        {
+            // No reason to refuse a login: one of its other sessions may be damaged.
+            debug!(%error, "the page of a subject with many sessions was not tidied");
         }
         // After this the session is written. It must not happen so late that its entry counts as forgotten.
         if cx.deadline.is_over() {

@@ -75,8 +75,9 @@ const MAX_DATA: usize = 4 << 20;
 ///
 /// A user of its own needs no more than this, where `cloakroom:` is the [prefix](Self::prefix):
 /// `ACL SETUSER app on >password ~cloakroom:* +get +eval +evalsha +set +getrange +setrange +pexpire +pttl +del +zadd
-/// +zcard +zscore +zrem +zrevrange +ping +hello +client|setinfo +client|tracking`; with Sentinel also `+role`, with
-/// Cluster `+cluster|slots +asking`.
+/// +zcard +zscore +zrem +zrevrange +ping +hello +client|tracking`; with a database other than the first also `+select`,
+/// with Sentinel `+role`, with Cluster `+cluster|slots +asking`. From Redis 7.2 on the client introduces itself;
+/// `+client|setinfo` lets it.
 ///
 /// ```
 /// use cloakroom::{SessionManager, store::RedisStore};

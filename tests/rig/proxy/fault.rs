@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     ResetMidReply,
     /// The reply comes after that of the next command on this connection, however long that takes.
     Swap,
+    /// The reply comes after the next push message, and so do the replies behind it.
+    Overtaken,
     /// The reply comes twice. A client that has another command under way takes the second one for the reply to that.
     Duplicate,
     /// This message is the reply, and the server never sees the command. [`Fault::error`] and its siblings make one.

@@ -36,8 +36,14 @@ pub(super) async fn run(mut client: TcpStream, mut server: TcpStream, shared: &S
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
     let requests = Requests { from: Messages::new(from_client), to: to_server, expected: &expected, shared };
-    let replies =
-        Replies { from: Messages::new(from_server), to: to_client, expected: &expected, shared, late: None };
+    let replies = Replies {
+        from: Messages::new(from_server),
+        to: to_client,
+        expected: &expected,
+        shared,
+        late: None,
+        overtaken: None,
+    };
     tokio::select! {
         end = requests.carry() => end,
         end = replies.carry() => end,
@@ -108,6 +114,8 @@ struct Replies<'a> {
     shared: &'a Shared,
     /// A reply that waits for the next one to come first.
     late: Option<Vec<u8>>,
+    /// Replies that wait for a push to come first.
+    overtaken: Option<Vec<u8>>,
 }
 
 /// Whether a connection goes on.
@@ -155,6 +163,9 @@ impl Replies<'_> {
     async fn pass_on(&mut self, message: Vec<u8>) -> io::Result<Then> {
         if is_push(&message) {
             self.to.write_all(&message).await?;
+            if let Some(replies) = self.overtaken.take() {
+                self.to.write_all(&replies).await?;
+            }
             return Ok(Then::GoOn);
         }
         let expected = self.expected.lock().pop_front_if(|next| matches!(next, Expected::Forwarded(..)));
@@ -177,6 +188,7 @@ impl Replies<'_> {
             }
             Some(Fault::Stall) => future::pending().await,
             Some(Fault::Swap) if self.late.is_none() => self.late = Some(reply),
+            Some(Fault::Overtaken) if self.overtaken.is_none() => self.overtaken = Some(reply),
             Some(Fault::Trickle) => self.trickle(&reply).await?,
             Some(Fault::Duplicate) => {
                 self.deliver(&reply).await?;
@@ -194,6 +206,10 @@ impl Replies<'_> {
 
     /// Delivers a reply, and behind it one that was to come later.
     async fn deliver(&mut self, reply: &[u8]) -> io::Result<()> {
+        if let Some(replies) = &mut self.overtaken {
+            replies.extend_from_slice(reply);
+            return Ok(());
+        }
         self.to.write_all(reply).await?;
         if let Some(late) = self.late.take() {
             self.to.write_all(&late).await?;
