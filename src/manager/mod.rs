@@ -23,10 +23,10 @@ use crate::{
     plan::{self, Situation, Write},
     policy::{OnOutage, OnStaleWrite, Policy, SaveOn},
     random::{Random, SystemRandom, WriteIds},
-    session::{Backend, Base, BoxFuture, Changes, RequestFacts, Session},
+    session::{Backend, Base, BoxFuture, Changes, Opening, RequestFacts, Session},
     store::{Cx, Guarantees, SessionStore},
     time::{Clock, Deadline, SystemClock, Timestamp},
-    transport::{Cookie, Transport},
+    transport::{Cookie, RequestHead, ResponseEdits, Transport},
 };
 
 /// A store together with the rules of its sessions; cheap to clone.
@@ -54,7 +54,7 @@ pub(crate) struct Core {
     /// In the order in which they are read. Never empty.
     transports: Vec<Transport>,
     /// The request headers that they read.
-    vary: Arc<[String]>,
+    vary: Vec<String>,
     cross_site_paths: Vec<String>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -70,7 +70,7 @@ impl SessionManager {
             store: Arc::new(store),
             policy: Policy::default(),
             transports: vec![Cookie::default().into()],
-            vary: Arc::from(["Cookie".to_owned()]),
+            vary: vec!["Cookie".to_owned()],
             cross_site_paths: Vec::new(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::new()),
@@ -271,6 +271,18 @@ impl Backend for Core {
 
     fn has_bearer(&self) -> bool {
         self.bearer().is_some()
+    }
+
+    fn load_now(&self, head: &RequestHead<'_>) -> Option<Opening> {
+        load::load_now(self, head)
+    }
+
+    fn load<'a>(&'a self, head: &'a RequestHead<'_>) -> BoxFuture<'a, Opening> {
+        Box::pin(load::load(self, head))
+    }
+
+    fn refuse_both(&self, head: &RequestHead<'_>) -> ResponseEdits {
+        load::refuse_both(self, head)
     }
 
     fn save<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>> {
