@@ -1,7 +1,5 @@
 //! A manager from a configuration: every option arrives, every mistake is named, no secret is shown.
 
-#![expect(clippy::unwrap_used, reason = "a test may")]
-
 use std::time::Duration;
 
 use cloakroom::{
