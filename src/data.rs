@@ -8,7 +8,7 @@
 //! Entries keep the order in which their keys were first written. Finding one of ten keys takes a few nanoseconds and
 //! no allocation, so nothing is indexed. A buffer from outside goes through [`Data::from_bytes`] first.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use crate::key::MAX_KEY_LEN;
 
@@ -29,12 +29,11 @@ impl Data {
         if bytes.is_empty() {
             return Ok(Self::default());
         }
-        let mut keys = std::collections::HashSet::new();
+        let mut keys = Keys::default();
         let mut rest = bytes;
         while !rest.is_empty() {
             let (entry, after) = split(rest).ok_or(InvalidData(()))?;
-            let key = std::str::from_utf8(entry.key).map_err(|_| InvalidData(()))?;
-            if !keys.insert(key) {
+            if std::str::from_utf8(entry.key).is_err() || !keys.insert(entry.key) {
                 return Err(InvalidData(()));
             }
             rest = after;
@@ -154,6 +153,32 @@ impl fmt::Debug for Data {
     }
 }
 
+/// So many keys are compared one by one, without an allocation: more are rare.
+const FEW: usize = 16;
+
+/// The keys of a buffer as far as it is read.
+#[derive(Default)]
+struct Keys<'a> {
+    first: [&'a [u8]; FEW],
+    len: usize,
+    others: HashSet<&'a [u8]>,
+}
+
+impl<'a> Keys<'a> {
+    /// Adds a key; `false` if it is there already.
+    fn insert(&mut self, key: &'a [u8]) -> bool {
+        if self.first[..self.len].contains(&key) {
+            return false;
+        }
+        if self.len == FEW {
+            return self.others.insert(key);
+        }
+        self.first[self.len] = key;
+        self.len += 1;
+        true
+    }
+}
+
 struct Entry<'a> {
     key: &'a [u8],
     value: &'a [u8],
@@ -247,6 +272,12 @@ mod tests {
             assert!(Data::from_bytes(&data.as_bytes()[..end]).is_err(), "{end}");
         }
         assert!(Data::from_bytes(&data.as_bytes().repeat(2)).is_err());
+        let many = (0..3 * FEW).fold(Data::default(), |data, n| data.with(&format!("k{n}"), b"1").unwrap());
+        assert!(Data::from_bytes(many.as_bytes()).is_ok());
+        for (key, value) in many.iter() {
+            let doubled = [many.as_bytes(), Data::default().with(key, value).unwrap().as_bytes()].concat();
+            assert!(Data::from_bytes(&doubled).is_err(), "{key}");
+        }
     }
 
     #[test]

@@ -17,7 +17,9 @@
 //! | serve clients that are no browsers | [`Bearer`], [`SessionManager::transports`] |
 //! | keep sessions at the client | [`store::EncryptedCookieStore`], [`keyring`] |
 //! | use it with axum, or any tower service | [`tower::SessionLayer`] |
+//! | use it with actix-web | [`actix::SessionMiddleware`] |
 //! | choose where sessions live | [`store`], [`store::Guarantees`] |
+//! | choose it in a configuration file | [`config::Config`] |
 //! | write a store of your own | [`SessionStore`], [`conformance`] |
 //! | write an adapter for another framework | [`manager::Exchange`] |
 //! | test your app without sleeping | [`time::ManualClock`] |
@@ -40,16 +42,21 @@
 //! | feature | brings |
 //! | --- | --- |
 //! | `memory` | [`store::MemoryStore`] |
+//! | `redis` | [`store::RedisStore`] |
 //! | `cookie-store` | [`store::EncryptedCookieStore`], [`store::SignedCookieStore`] |
 //! | `jwt` | [`store::JwtStore`] |
 //! | `sealed` | what those two share: [`keyring`], [`store::TokenStore`] (implied by them) |
 //! | `tower` | [`tower::SessionLayer`] for any tower service that speaks `http` 1.x |
 //! | `axum` | extractors and responses for axum 0.8 (implies `tower`) |
+//! | `actix` | [`actix::SessionMiddleware`] and extractors for actix-web 4 |
+//! | `config` | [`config::Config`]: a store and a manager from a configuration |
 //! | `conformance` | the suite that checks a store against what it declares |
 //! | `full` | all of these |
 
-#[cfg(feature = "tower")]
+#[cfg(any(feature = "tower", feature = "actix"))]
 mod adapter;
+#[cfg(feature = "config")]
+pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod data;
@@ -71,6 +78,8 @@ pub mod time;
 mod token;
 mod transport;
 
+#[cfg(feature = "actix")]
+pub use crate::adapter::actix;
 #[cfg(feature = "tower")]
 pub use crate::adapter::tower;
 pub use crate::{

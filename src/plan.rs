@@ -10,7 +10,7 @@ use crate::{
     policy::Policy,
     record::Record,
     secret::Secret,
-    session::{Base, Changes, RequestFacts, View, conflict},
+    session::{Base, Changes, Ending, RequestFacts, View, conflict},
     store::Absence,
     time::Timestamp,
 };
@@ -40,8 +40,8 @@ impl Situation<'_> {
 /// What to do.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The session to end first, and how long its ID stays blocked.
-    pub(crate) end: Option<(SessionId, Timestamp)>,
+    /// The sessions to end first.
+    pub(crate) ends: Vec<Ending>,
     pub(crate) write: Write,
     /// Whether the client's cookie goes, unless the write brings another.
     pub(crate) removes_cookie: bool,
@@ -79,7 +79,7 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     let Situation { changes, request, keeps, .. } = *situation;
     let has_log = keeps && !changes.log.is_empty();
     if !changes.ends && !has_log {
-        return Ok(Plan { end: None, write: situation.upkeep(), removes_cookie: false });
+        return Ok(Plan { ends: Vec::new(), write: situation.upkeep(), removes_cookie: false });
     }
     if request.cross_site {
         return Err(SessionError::cross_site().into());
@@ -94,7 +94,7 @@ fn after_log_out(situation: &Situation<'_>, has_log: bool) -> Result<Plan, Refus
         return Err(Refusal { error: error.clone(), removes_cookie: request.holds_cookie });
     }
     Ok(Plan {
-        end: changes.base.record().map(|record| (record.id(), record.deadline())),
+        ends: changes.base.endings().into_iter().chain(changes.abandoned).collect(),
         write: if has_log && is_worth_a_session(&changes.view) { Write::Create } else { Write::Nothing },
         removes_cookie: request.holds_cookie,
     })
@@ -108,7 +108,7 @@ fn ordinary(situation: &Situation<'_>) -> Result<Plan, Refusal> {
         Base::Live { record, .. } => Write::Replace(record.clone()),
         _ if !is_worth_a_session(&changes.view) => Write::Nothing,
         _ if changes.view.logged_in => Write::Create,
-        Base::Ambiguous => {
+        Base::Ambiguous(_) => {
             return Err(conflict("tokens of two live sessions were presented; neither is believed").into());
         }
         Base::Absent(reason) if was_overtaken(*reason, policy, now) => {
@@ -119,7 +119,7 @@ fn ordinary(situation: &Situation<'_>) -> Result<Plan, Refusal> {
         }
         Base::Absent(_) => Write::Create,
     };
-    Ok(Plan { end: None, write, removes_cookie: false })
+    Ok(Plan { ends: Vec::new(), write, removes_cookie: false })
 }
 
 /// Whether a login or log-out elsewhere came so shortly before that this request may have been sent before it. Its
@@ -138,7 +138,18 @@ fn is_worth_a_session(view: &View) -> bool {
 
 /// Whether the log, taken together, changes nothing.
 fn is_unchanged(record: &Record, view: &View) -> bool {
-    !view.rotates() && view.data == *record.data()
+    !view.rotates() && view.remember.is_none() && view.data == *record.data()
+}
+
+/// Whether the client of this request has been given a newer secret already: then nothing but a login gives it another.
+///
+/// The two responses may overtake each other. If both brought a secret, the browser could end up with the earlier one, which
+/// dies when its grace is over. And whoever has stolen an old secret would get a new one for it.
+///
+/// If the response with the new secret was lost, the client is served until the grace is over, and begins anew then. That
+/// is the price of the bound: no old secret may buy more time. A bearer token goes another way, and only its asker gets it.
+pub(crate) fn was_renewed(request: RequestFacts, bearer: bool) -> bool {
+    request.is_outdated && !bearer
 }
 
 /// What a session needs that nobody changed.
@@ -201,17 +212,17 @@ pub(crate) struct Draws {
     pub(crate) secret: Option<Secret>,
 }
 
-/// The state of a session after `changes`, on top of `base`.
+/// The state of a session after `changes`, on top of `base`; `confirms` ends the grace of the previous secret.
 pub(crate) fn next_record(
     base: &Record,
     view: &View,
     draws: Draws,
-    reissue: bool,
+    confirms: bool,
     policy: &Policy,
     now: Timestamp,
 ) -> Record {
     let mut draft = base.successor(draws.write).data(view.data.clone()).active(now);
-    if reissue {
+    if confirms {
         draft = draft.confirmed();
     }
     if let Some(secret) = draws.secret {

@@ -1,5 +1,7 @@
 //! What a session holds: three sizes, with one small number among the rest.
 
+#![allow(dead_code, reason = "each bench uses the part it needs")]
+
 use std::ops::Range;
 
 use serde_json::{Value, json};

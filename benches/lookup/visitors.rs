@@ -1,5 +1,7 @@
 //! Requests and responses without any framework, and the visitors who send them.
 
+#![allow(dead_code, reason = "each bench uses the part it needs")]
+
 use std::{
     pin::pin,
     task::{Context, Poll, Waker},
@@ -27,8 +29,17 @@ pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// One request to its end: loads its session, hands it to `handler`, saves it.
+/// One request to its end at a store that never waits: loads its session, hands it to `handler`, saves it.
 pub(crate) fn request<T>(
+    sessions: &SessionManager,
+    cookie: &[u8],
+    handler: impl FnOnce(&Session) -> T,
+) -> (T, Finished) {
+    now(serve(sessions, cookie, handler))
+}
+
+/// One request to its end.
+pub(crate) async fn serve<T>(
     sessions: &SessionManager,
     cookie: &[u8],
     handler: impl FnOnce(&Session) -> T,
@@ -36,11 +47,11 @@ pub(crate) fn request<T>(
     let exchange = sessions.exchange();
     let headers = Cookies(cookie);
     let head = RequestHead { method: "POST", path: "/", authority: None, headers: &headers };
-    let session = now(exchange.lazy().load(&head)).expect("the memory store answers");
+    let session = exchange.lazy().load(&head).await.expect("the store answers");
     let answer = handler(&session);
     let finished = match exchange.finish(200) {
         Finish::Ready(finished) => finished,
-        Finish::Pending(future) => now(future),
+        Finish::Pending(future) => future.await,
     };
     assert!(finished.error().is_none());
     (answer, finished)
@@ -53,11 +64,17 @@ pub(crate) fn visitor(sessions: &SessionManager, values: &[(&'static str, Value)
 
 /// Begins a session that holds these values: the `Cookie` header of its visitor, and the token alone.
 pub(crate) fn begin(sessions: &SessionManager, values: &[(&'static str, Value)]) -> (Vec<u8>, Vec<u8>) {
-    let ((), finished) = request(sessions, b"", |session| {
+    now(start(sessions, values))
+}
+
+/// The same at a store that waits.
+pub(crate) async fn start(sessions: &SessionManager, values: &[(&'static str, Value)]) -> (Vec<u8>, Vec<u8>) {
+    let fill = |session: &Session| {
         for (key, value) in values {
             session.insert(*key, value).expect("the payload fits");
         }
-    });
+    };
+    let ((), finished) = serve(sessions, b"", fill).await;
     let mut answer = Answer::default();
     finished.apply(&mut answer);
     let parts = answer.cookies.iter().map(|pair| pair.split_once('=').expect("it is a cookie").1);

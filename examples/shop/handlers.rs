@@ -1,4 +1,4 @@
-//! The shop's routes. Handlers read and change a [`Session`]; where it lives is not their business.
+//! The shop's routes, for axum. Handlers read and change a [`Session`]; where it lives is not their business.
 
 use axum::{
     Form, Router,
@@ -7,13 +7,13 @@ use axum::{
     routing::{get, post},
 };
 use cloakroom::{Session, SessionError};
-use serde::Deserialize;
 
 use crate::site::{
-    assets, catalogue,
+    assets,
+    deeds::{self, CartChange, EndDevice, Login, Next},
     devices::Devices,
     views,
-    visit::{CART, Visit, tell},
+    visit::Visit,
 };
 
 /// The whole shop, short of the layer that gives it sessions.
@@ -48,72 +48,28 @@ async fn show_missing(session: Session) -> Result<impl IntoResponse, SessionErro
     Ok((StatusCode::NOT_FOUND, page(views::missing(&Visit::of(&session)?))))
 }
 
-/// Sets how many of an item are wanted; without a quantity, one more.
-#[derive(Deserialize)]
-struct CartChange {
-    item: String,
-    quantity: Option<u32>,
-}
-
 async fn change_cart(session: Session, Form(change): Form<CartChange>) -> Result<Redirect, SessionError> {
-    let Some(item) = catalogue::find(&change.item) else {
-        tell(&session, "We do not sell that.")?;
-        return Ok(Redirect::to("/"));
-    };
-    let Some(quantity) = change.quantity else {
-        session.update(CART, move |cart| cart.add(item))?;
-        tell(&session, format!("Added: {}", item.name))?;
-        return Ok(Redirect::to(&format!("/#{}", item.slug)));
-    };
-    session.update(CART, move |cart| cart.set(item, quantity))?;
-    if quantity == 0 {
-        tell(&session, format!("Removed: {}", item.name))?;
-    }
-    Ok(Redirect::to("/cart"))
+    deeds::change_cart(&session, &change).map(go)
 }
 
-#[derive(Deserialize)]
-struct Login {
-    name: String,
-}
-
-/// A real shop would ask for a proof first. The cart that was filled before stays with whoever logs in.
 async fn log_in(session: Session, Form(login): Form<Login>) -> Result<Redirect, SessionError> {
-    let name: String = login.name.trim().chars().take(40).collect();
-    if name.is_empty() {
-        tell(&session, "Please tell us your name.")?;
-    } else {
-        session.log_in(&name)?;
-        tell(&session, format!("Welcome, {name}"))?;
-    }
-    Ok(Redirect::to("/"))
+    deeds::log_in(&session, &login).map(go)
 }
 
-/// Ends the session with everything in it; the goodbye already stands in a new one.
 async fn log_out(session: Session) -> Result<Redirect, SessionError> {
-    session.log_out()?;
-    tell(&session, "Goodbye. Your cart is empty again.")?;
-    Ok(Redirect::to("/"))
-}
-
-#[derive(Deserialize)]
-struct EndDevice {
-    id: String,
+    deeds::log_out(&session).map(go)
 }
 
 async fn end_device(session: Session, Form(device): Form<EndDevice>) -> Result<Redirect, SessionError> {
-    let ended = match device.id.parse() {
-        Ok(id) => session.end(id).await?,
-        Err(_) => false,
-    };
-    tell(&session, if ended { "That device is signed out." } else { "That device was signed out already." })?;
-    Ok(Redirect::to("/devices"))
+    deeds::end_device(&session, &device).await.map(go)
 }
 
 async fn end_others(session: Session) -> Result<Redirect, SessionError> {
-    let ended = session.end_others().await?;
-    tell(&session, format!("Other devices signed out: {ended}"))?;
-    Ok(Redirect::to("/devices"))
+    deeds::end_others(&session).await.map(go)
+}
+
+fn go(next: Next) -> Redirect {
+    Redirect::to(&next)
 }
 
 /// These two extract no session, so they cost no call to the store and caches may keep them.
@@ -129,9 +85,6 @@ fn asset(kind: &'static str, content: &'static str) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, assets::CACHE_CONTROL)], content)
 }
 
-/// A page that may load our own style sheet and icon, and no script at all: a second fence behind the escaping.
 fn page(html: String) -> impl IntoResponse {
-    const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
-                          base-uri 'none'; frame-ancestors 'none'";
-    ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(html))
+    ([(header::CONTENT_SECURITY_POLICY, views::POLICY)], Html(html))
 }

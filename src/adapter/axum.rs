@@ -6,7 +6,10 @@ use axum_core::{
 };
 use http::request::Parts;
 
-use super::tower::{PlainText, Refusal as _, existing_session, session};
+use super::{
+    refusal::log,
+    tower::{PlainText, Refusal as _, existing_session, session},
+};
 use crate::{error::SessionError, session::Session};
 
 /// The session of a request: a new, empty one where none came with it. Refused only where that cannot be told.
@@ -26,10 +29,6 @@ impl<S: Sync> OptionalFromRequestParts<S> for Session {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
         existing_session(parts).await.inspect_err(log)
     }
-}
-
-fn log(error: &SessionError) {
-    tracing::error!(%error, kind = ?error.kind(), "a request was refused because its session could not be had");
 }
 
 impl IntoResponse for SessionError {

@@ -2,16 +2,17 @@
 
 use tracing::{debug, warn};
 
-use super::Core;
+use super::{Core, doubt};
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError, StoreErrorKind},
     id::SessionId,
     plan::{self, Draws, OnConflict, Plan, Refusal, Write},
     random,
     record::{REMEMBERED_WRITES, Record, Version},
-    session::{Backend as _, Base, Changes, RequestFacts, Session, Turn, View, conflict, max_data},
+    session::{
+        Backend as _, Base, Changes, Ending, RequestFacts, Sent, Session, Turn, View, conflict, max_data,
+    },
     store::{Absence, Created, Cx, Ended, Replaced, Token, Touched, within},
-    time::Timestamp,
     transport::{ResponseEdits, Transport},
 };
 
@@ -37,7 +38,7 @@ pub(super) struct Failed {
 }
 
 impl Failed {
-    fn new(core: &Core, error: SessionError, request: RequestFacts, removes_cookie: bool) -> Self {
+    pub(super) fn new(core: &Core, error: SessionError, request: RequestFacts, removes_cookie: bool) -> Self {
         let mut edits = ResponseEdits::default();
         if removes_cookie {
             core.take_back(request, None, &mut edits);
@@ -60,6 +61,7 @@ pub(super) async fn turn<'a>(core: &Core, session: &'a Session) -> Result<Turn<'
 /// Writes what a handler asked to be saved before its response leaves, or after.
 pub(super) async fn save(core: &Core, session: &Session) -> Result<(), SessionError> {
     let _turn = turn(core, session).await?;
+    doubt::settle(core, session).await.map_err(|failed| failed.error)?;
     let mut taken = Taken { session, changes: session.take_changes(), written: false };
     if taken.changes.is_empty() {
         return Ok(());
@@ -87,7 +89,7 @@ struct Taken<'a> {
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         if !self.written {
-            self.session.restore(self.changes.ends, std::mem::take(&mut self.changes.log));
+            self.session.restore(&mut self.changes);
         }
     }
 }
@@ -107,25 +109,15 @@ pub(super) async fn commit(
     request: RequestFacts,
     keeps: bool,
 ) -> Result<Written, Failed> {
-    let call = Call { core, cx: core.cx() };
+    let call = Call::new(core, request);
+    changes.view.was_renewed = plan::was_renewed(request, changes.bearer);
     let plan = call
-        .plan(changes, request, keeps)
+        .plan(changes, keeps)
         .map_err(|refusal| Failed::new(core, refusal.error, request, refusal.removes_cookie))?;
     let removes_cookie = plan.removes_cookie;
     let done = call.carry_out(plan, changes).await;
     let (base, token) = done.map_err(|error| Failed::new(core, error, request, removes_cookie))?;
-    let mut edits = ResponseEdits::default();
-    let mut way = None;
-    if let (Some(token), Some(record)) = (&token, base.record()) {
-        let chosen = core.way(request, changes.bearer);
-        check_length(token, chosen).map_err(|error| Failed::new(core, error, request, removes_cookie))?;
-        chosen.hand_out(token, record.deadline().since(call.cx.now), request.highest_part, &mut edits);
-        way = Some(chosen);
-    }
-    if removes_cookie {
-        core.take_back(request, way, &mut edits);
-    }
-    Ok(Written { base, edits, token })
+    call.told(base, token, changes.bearer, removes_cookie)
 }
 
 /// A token that cannot travel is an error, not a cookie that browsers throw away.
@@ -163,21 +155,47 @@ impl Core {
 type Done = (Base, Option<Token>);
 
 /// The store calls of one commit, under one deadline.
-struct Call<'a> {
+pub(super) struct Call<'a> {
     core: &'a Core,
     cx: Cx,
+    pub(super) request: RequestFacts,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    pub(super) fn new(core: &'a Core, request: RequestFacts) -> Self {
+        Self { core, cx: core.cx(), request }
+    }
+
+    /// What was written, and what the client has to be told of it.
+    pub(super) fn told(
+        &self,
+        base: Base,
+        token: Option<Token>,
+        bearer: bool,
+        removes_cookie: bool,
+    ) -> Result<Written, Failed> {
+        let Self { core, request, .. } = *self;
+        let mut edits = ResponseEdits::default();
+        let mut way = None;
+        if let (Some(token), Some(record)) = (&token, base.record()) {
+            let chosen = core.way(request, bearer);
+            check_length(token, chosen).map_err(|error| Failed::new(core, error, request, removes_cookie))?;
+            chosen.hand_out(token, record.deadline().since(self.cx.now), request.highest_part, &mut edits);
+            way = Some(chosen);
+        }
+        if removes_cookie {
+            core.take_back(request, way, &mut edits);
+        }
+        Ok(Written { base, edits, token })
+    }
+
     // The log's closures are `Send` but not `Sync`: no reference to the changes may be held across a wait.
-    fn plan(&self, changes: &Changes, request: RequestFacts, keeps: bool) -> Result<Plan, Refusal> {
-        plan::plan(&self.core.situation(changes, request, keeps, self.cx.now))
+    fn plan(&self, changes: &Changes, keeps: bool) -> Result<Plan, Refusal> {
+        plan::plan(&self.core.situation(changes, self.request, keeps, self.cx.now))
     }
 
     async fn carry_out(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {
-        if let Some((id, until)) = plan.end {
-            self.end(id, until).await?;
-        }
+        self.end_all(&plan.ends).await?;
         if changes.ends {
             changes.base = Base::Absent(None);
         }
@@ -190,8 +208,17 @@ impl Call<'_> {
         }
     }
 
+    /// Ends sessions: each is tried, whatever became of the others.
+    async fn end_all(&self, ends: &[Ending]) -> Result<(), SessionError> {
+        let mut outcome = Ok(());
+        for ending in ends {
+            outcome = self.end(*ending).await.and(outcome);
+        }
+        outcome
+    }
+
     /// Ends a session; repeated until it is confirmed, because ending twice is ending.
-    async fn end(&self, id: SessionId, until: Timestamp) -> Result<(), SessionError> {
+    async fn end(&self, Ending { id, until }: Ending) -> Result<(), SessionError> {
         for attempt in 1.. {
             match within(self.cx.deadline, self.core.store.end(&id, until, self.cx)).await {
                 Ok(Ended::Done | Ended::Already | Ended::AtClientOnly) => break,
@@ -247,7 +274,7 @@ impl Call<'_> {
         let mut current = loaded.clone();
         loop {
             let next = self.next(&current, &changes.view, reissue)?;
-            let stored = match self.try_replace(&next, current.version()).await? {
+            let stored = match self.replace_once(&next, current.version(), changes).await? {
                 Replaced::Done(token) => return Ok((live(next), token)),
                 Replaced::Conflict(stored) => stored,
                 Replaced::Gone(absence) => return self.gone(absence, changes).await,
@@ -269,20 +296,36 @@ impl Call<'_> {
 
     fn replay(&self, loaded: &Record, stored: &Record, changes: &Changes) -> Result<View, SessionError> {
         let mut view = changes.log.replay(loaded.data(), stored, max_data(self.core))?;
-        // Somebody else has renewed it since: that is what was asked for, unless the token is to go another way.
-        view.renewed &= changes.bearer || stored.has_secret_of(loaded);
+        view.was_renewed = changes.view.was_renewed || (!changes.bearer && !stored.has_secret_of(loaded));
         Ok(view)
     }
 
-    /// One compare-and-swap, repeated where its reply may have been lost: the store recognises its own write.
-    async fn try_replace(&self, next: &Record, expected: Version) -> Result<Replaced, SessionError> {
+    /// One compare-and-swap; it stays in doubt where no reply tells what became of it.
+    async fn replace_once(
+        &self,
+        next: &Record,
+        expected: Version,
+        changes: &mut Changes,
+    ) -> Result<Replaced, SessionError> {
+        changes.sent = Some(Sent { record: next.clone(), expected: Some(expected) });
         let mut reply_lost = false;
+        let answer = self.try_replace(next, expected, &mut reply_lost).await;
+        changes.sent = changes.sent.take().filter(|_| answer.is_err() && reply_lost);
+        answer
+    }
+
+    /// One compare-and-swap, repeated where its reply may have been lost: the store recognises its own write.
+    pub(super) async fn try_replace(
+        &self,
+        next: &Record,
+        expected: Version,
+        reply_lost: &mut bool,
+    ) -> Result<Replaced, SessionError> {
         for attempt in 1.. {
             match within(self.cx.deadline, self.core.store.replace(next, expected, self.cx)).await {
-                Ok(Replaced::Conflict(stored)) if reply_lost && is_beyond_memory(&stored, expected) => break,
+                Ok(Replaced::Conflict(stored)) if *reply_lost && is_beyond_memory(&stored, expected) => break,
                 Ok(answer) => return Ok(answer),
-                Err(error) if self.may_retry(&error, attempt) => reply_lost = true,
-                Err(error) => return Err(error.into()),
+                Err(error) => self.check_retry(error, attempt, reply_lost)?,
             }
         }
         Err(outcome_unknown().into())
@@ -304,7 +347,7 @@ impl Call<'_> {
         let mut view = View { data, ..View::default() };
         changes.log.apply(&mut view, max_data(self.core))?;
         changes.view = view;
-        self.create(&changes.view).await
+        self.create(changes).await
     }
 
     /// Creates the session that the changes describe.
@@ -314,7 +357,7 @@ impl Call<'_> {
         {
             return self.start_anew(changes, Some(twin)).await;
         }
-        self.create(&changes.view).await
+        self.create(changes).await
     }
 
     /// The session that the same subject has just logged in to with the token that was presented here: the second
@@ -327,13 +370,13 @@ impl Call<'_> {
         plan::is_same_login(&found, view, &self.core.policy, self.cx.now).then_some(found)
     }
 
-    async fn create(&self, view: &View) -> Result<Done, SessionError> {
+    async fn create(&self, changes: &mut Changes) -> Result<Done, SessionError> {
         let core = self.core;
         for _ in 0..MOST_ATTEMPTS {
             let (id, secret) = random::id_and_secret(&*core.random)?;
             let write = core.write_ids.next(&*core.random)?;
-            let record = plan::first_record(id, secret, write, view, &core.policy, self.cx.now);
-            match self.try_create(&record).await? {
+            let record = plan::first_record(id, secret, write, &changes.view, &core.policy, self.cx.now);
+            match self.create_once(&record, changes).await? {
                 Created::Done(token) => return Ok((live(record), Some(token))),
                 Created::Ended => return Err(conflict("the session was ended while it was being created")),
                 Created::Taken(_) => {
@@ -344,14 +387,28 @@ impl Call<'_> {
         Err(StoreError::new(StoreErrorKind::Corrupt, "every random session ID was taken").into())
     }
 
-    async fn try_create(&self, record: &Record) -> Result<Created, SessionError> {
-        for attempt in 1..MOST_ATTEMPTS {
+    /// One creation; it stays in doubt where no reply tells what became of it.
+    async fn create_once(&self, record: &Record, changes: &mut Changes) -> Result<Created, SessionError> {
+        changes.sent = Some(Sent { record: record.clone(), expected: None });
+        let mut reply_lost = false;
+        let answer = self.try_create(record, &mut reply_lost).await;
+        changes.sent = changes.sent.take().filter(|_| answer.is_err() && reply_lost);
+        answer
+    }
+
+    pub(super) async fn try_create(
+        &self,
+        record: &Record,
+        reply_lost: &mut bool,
+    ) -> Result<Created, SessionError> {
+        let mut attempt = 1;
+        loop {
             match within(self.cx.deadline, self.core.store.create(record, self.cx)).await {
-                Err(error) if self.may_retry(&error, attempt) => {}
-                answer => return Ok(answer?),
+                Ok(answer) => return Ok(answer),
+                Err(error) => self.check_retry(error, attempt, reply_lost)?,
             }
+            attempt += 1;
         }
-        Ok(within(self.cx.deadline, self.core.store.create(record, self.cx)).await?)
     }
 
     /// The state after `view` on top of `base`.
@@ -361,7 +418,14 @@ impl Call<'_> {
             write: self.core.write_ids.next(random)?,
             secret: if view.rotates() { Some(random::secret(random)?) } else { None },
         };
-        Ok(plan::next_record(base, view, draws, reissue, &self.core.policy, self.cx.now))
+        let confirms = reissue && !self.request.is_outdated;
+        Ok(plan::next_record(base, view, draws, confirms, &self.core.policy, self.cx.now))
+    }
+
+    /// Passes if a call that failed may be repeated, and notes whether it may have taken effect.
+    fn check_retry(&self, error: StoreError, attempt: u32, reply_lost: &mut bool) -> Result<(), StoreError> {
+        *reply_lost |= error.is_transient();
+        if self.may_retry(&error, attempt) { Ok(()) } else { Err(error) }
     }
 
     fn may_retry(&self, error: &StoreError, attempt: u32) -> bool {
@@ -400,6 +464,6 @@ fn unless_failed(outcome: Result<Done, SessionError>, record: Record) -> Done {
     })
 }
 
-fn live(record: Record) -> Base {
+pub(super) fn live(record: Record) -> Base {
     Base::Live { record: record.settled(), reissue: false }
 }

@@ -14,7 +14,7 @@ use tracing::{debug, warn};
 use super::{
     Core,
     commit::{self, Failed, Written},
-    load,
+    doubt, load,
 };
 use crate::{
     error::{SessionError, StoreError, StoreErrorKind},
@@ -214,8 +214,12 @@ impl Closing {
 
     async fn write(&self) -> Result<ResponseEdits, Failed> {
         let _turn = commit::turn(&self.core, &self.session).await?;
+        let settled = if self.keeps { doubt::settle(&self.core, &self.session).await } else { Ok(()) };
         let mut changes = self.session.take_changes();
-        let written = commit::commit(&self.core, &mut changes, self.session.request(), self.keeps).await;
+        let written = match settled {
+            Ok(()) => commit::commit(&self.core, &mut changes, self.session.request(), self.keeps).await,
+            Err(failed) => Err(failed),
+        };
         let (base, outcome) = match written {
             Ok(Written { base, edits, .. }) => (base, Ok(edits)),
             // The client is told that nothing was saved, so nothing of it may be saved later.

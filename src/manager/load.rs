@@ -8,9 +8,9 @@ use super::Core;
 use crate::{
     error::{SessionError, StoreError, StoreErrorKind},
     policy::OnOutage,
-    record::Record,
-    session::{Backend as _, Base, RequestFacts, Session},
-    store::{Absence, Cx, Loaded, Presented, within},
+    record::{Record, Verdict},
+    session::{Backend as _, Base, Ending, RequestFacts, Session},
+    store::{Absence, Cx, Loaded, Presented, ReferenceToken, within},
     time::{Deadline, Timestamp},
     transport::{Candidates, RequestHead, ResponseEdits, Transport, is_cross_site, is_safe},
 };
@@ -22,13 +22,16 @@ pub(super) async fn load(core: &Arc<Core>, head: &RequestHead<'_>) -> Result<Ses
     let mut finding = Finding::default();
     for token in candidates.tokens() {
         match look_up(core, token, now).await {
-            Ok(loaded) => finding.add(core.checked(loaded, now), token.bytes().len()),
+            Ok(loaded) => finding.add(core.checked(loaded, now), token, now),
             Err(error) => return on_outage(core, error, facts),
         }
     }
-    facts.token_len = finding.token_len;
+    if let Some(found) = &finding.live {
+        facts.token_len = Some(found.token_len);
+        facts.is_outdated = found.is_outdated;
+    }
     let session = Session::new(Arc::clone(core) as _, finding.into_base(candidates.any), facts);
-    if let Base::Ambiguous = session.loaded() {
+    if let Base::Ambiguous(_) = session.loaded() {
         session.deposit(refuse_both(core, head), None);
     }
     Ok(session)
@@ -119,24 +122,40 @@ impl Core {
 /// What the presented tokens open, taken together. Their order carries no meaning.
 #[derive(Default)]
 struct Finding {
-    live: Option<(Record, bool)>,
-    token_len: Option<usize>,
-    ambiguous: bool,
+    live: Option<Found>,
+    /// Other live sessions.
+    others: Vec<Ending>,
     absent: Option<Absence>,
 }
 
+/// A live session, and the token that opened it.
+struct Found {
+    record: Record,
+    reissue: bool,
+    token_len: usize,
+    is_outdated: bool,
+}
+
 impl Finding {
-    fn add(&mut self, loaded: Loaded, token_len: usize) {
+    fn add(&mut self, loaded: Loaded, token: Presented<'_>, now: Timestamp) {
         match loaded {
             Loaded::Absent(absence) => self.add_absence(absence),
-            Loaded::Live { record, reissue } => match &self.live {
-                Some((known, _)) if known.id() != record.id() => self.ambiguous = true,
-                Some((known, known_reissue)) if !is_newer((&record, reissue), (known, *known_reissue)) => {}
-                _ => {
-                    self.live = Some((record, reissue));
-                    self.token_len = Some(token_len);
-                }
-            },
+            Loaded::Live { record, reissue } => self.add_live(Found {
+                is_outdated: is_outdated(&record, token, now),
+                token_len: token.bytes().len(),
+                record,
+                reissue,
+            }),
+        }
+    }
+
+    fn add_live(&mut self, found: Found) {
+        match &self.live {
+            Some(known) if known.record.id() != found.record.id() => {
+                self.others.push(Ending::of(&found.record));
+            }
+            Some(known) if !found.is_newer(known) => {}
+            _ => self.live = Some(found),
         }
     }
 
@@ -149,16 +168,30 @@ impl Finding {
         }
     }
 
-    fn into_base(self, any_cookie: bool) -> Base {
+    fn into_base(mut self, any_cookie: bool) -> Base {
         match self.live {
-            Some(_) if self.ambiguous => Base::Ambiguous,
-            Some((record, reissue)) => Base::Live { record, reissue },
+            Some(Found { record, reissue, .. }) if self.others.is_empty() => Base::Live { record, reissue },
+            Some(Found { record, .. }) => {
+                self.others.push(Ending::of(&record));
+                Base::Ambiguous(self.others)
+            }
             None => Base::Absent(self.absent.or(any_cookie.then_some(Absence::Malformed))),
         }
     }
 }
 
-/// Of two tokens of one session: a later state, or the same state under its newer secret.
-fn is_newer((record, reissue): (&Record, bool), (known, known_reissue): (&Record, bool)) -> bool {
-    (record.version().counter, reissue) > (known.version().counter, known_reissue)
+impl Found {
+    /// Of two tokens of one session: a later state, or the same state under its newer secret.
+    fn is_newer(&self, known: &Self) -> bool {
+        let age = |found: &Self| (found.record.version().counter, !found.is_outdated);
+        age(self) > age(known)
+    }
+}
+
+/// Whether a token has the secret before the present one.
+fn is_outdated(record: &Record, token: Presented<'_>, now: Timestamp) -> bool {
+    // Seldom: the secret is judged a second time only within the grace after a renewal.
+    record.in_grace(now)
+        && ReferenceToken::parse(token.bytes())
+            .is_some_and(|token| record.judge(token.secret(), now) == Verdict::Previous)
 }

@@ -1,7 +1,7 @@
 //! What the engine does with a session: it hands over the request's facts, closes the session, takes what is to be written
 //! and says what came of it.
 
-use super::{Base, Changes, Log, Session, backend::Backend, state::Phase};
+use super::{Base, Changes, Sent, Session, backend::Backend, state::Phase};
 use crate::{error::SessionError, store::Token, time::Timestamp, transport::ResponseEdits};
 
 /// The right to write a session.
@@ -22,6 +22,8 @@ pub(crate) struct RequestFacts {
     pub(crate) transport: usize,
     /// The size of the token that was believed.
     pub(crate) token_len: Option<usize>,
+    /// Whether it has the secret before the present one, within its grace.
+    pub(crate) is_outdated: bool,
 }
 
 impl RequestFacts {
@@ -34,6 +36,7 @@ impl RequestFacts {
             highest_part: 0,
             transport: 0,
             token_len: None,
+            is_outdated: false,
         }
     }
 }
@@ -45,7 +48,13 @@ impl Session {
     }
 
     pub(crate) fn request(&self) -> RequestFacts {
-        RequestFacts { holds_cookie: self.0.request.holds_cookie || self.lock().told, ..self.0.request }
+        let told = self.lock().told;
+        let RequestFacts { holds_cookie, is_outdated, .. } = self.0.request;
+        RequestFacts {
+            holds_cookie: holds_cookie || told,
+            is_outdated: is_outdated && !told,
+            ..self.0.request
+        }
     }
 
     /// Whether somebody logged in or out, and it is not written yet.
@@ -84,8 +93,34 @@ impl Session {
     }
 
     /// Puts back what could not be written.
-    pub(crate) fn restore(&self, ends: bool, log: Log) {
-        self.lock().restore(ends, log);
+    pub(crate) fn restore(&self, changes: &mut Changes) {
+        self.lock().restore(changes);
+    }
+
+    /// What an earlier save has sent without learning whether it arrived.
+    pub(crate) fn in_doubt(&self) -> Option<Sent> {
+        self.lock().in_doubt()
+    }
+
+    /// Stands on what was in doubt: it has arrived.
+    pub(crate) fn settle(&self, base: Base) -> Result<(), SessionError> {
+        self.lock().settle(base, self.max_data())
+    }
+
+    /// Writes what was in doubt like any other change: it has not arrived.
+    pub(crate) fn log_again(&self) {
+        self.lock().log_again();
+    }
+
+    /// Forgets what was in doubt: whether it arrived can no longer be told.
+    pub(crate) fn give_up(&self) {
+        // What no longer applies without it is refused when it is written.
+        let _ = self.lock().give_up(self.max_data());
+    }
+
+    /// Whether the handler wants the token for a client that is no browser.
+    pub(crate) fn wants_bearer(&self) -> bool {
+        self.lock().bearer
     }
 
     /// Whether a token could no longer reach the client.

@@ -58,6 +58,8 @@ impl Session {
     /// The old secret is honoured until the new one is first seen, at most 30 seconds, so that requests under way
     /// are not thrown out. For a change of privilege use [`log_in`](Self::log_in), which has no grace.
     ///
+    /// A request that comes with the old secret renews nothing: its client has been given the new one already.
+    ///
     /// # Errors
     /// Only those that every change has; see [`Session`].
     pub fn renew(&self) -> Result<(), SessionError> {
@@ -67,7 +69,8 @@ impl Session {
     /// Lets this session live for `duration`, used or not, with a new secret: the "remember me" of a login form.
     ///
     /// It replaces both timeouts and is bounded by the manager's
-    /// [`remember_at_most`](crate::SessionManager::remember_at_most), 30 days by default.
+    /// [`remember_at_most`](crate::SessionManager::remember_at_most), 30 days by default. A request that comes with the
+    /// old secret of a [renewal](Self::renew) gets no other, and the cookie that its client holds lasts as long as it did.
     ///
     /// # Errors
     /// Only those that every change has; see [`Session`].

@@ -16,7 +16,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// The most changes of one request. Repeated writes of one key count once.
+/// The most changes of one request. Repeated writes of one key count once, and changes of who it is not at all.
 pub(crate) const MAX_CHANGES: usize = 1000;
 
 /// A function of a stored value: given the JSON text or its absence, it gives the new JSON text.
@@ -56,6 +56,11 @@ impl Op {
         }
     }
 
+    /// Whether it is about who the session belongs to and for how long, not about what it holds.
+    fn is_about_identity(&self) -> bool {
+        matches!(self, Self::LogIn { .. } | Self::Renew | Self::Remember(_))
+    }
+
     /// Whether it leaves its key the same whatever stood there before.
     fn overwrites(&self) -> bool {
         matches!(self, Self::Set { .. } | Self::Remove { .. })
@@ -86,6 +91,8 @@ pub(crate) struct View {
     pub(crate) logged_in: bool,
     /// Whether a new secret was asked for.
     pub(crate) renewed: bool,
+    /// Whether the client has been given a newer secret than the one it came with: then only a login changes it again.
+    pub(crate) was_renewed: bool,
     pub(crate) remember: Option<Duration>,
 }
 
@@ -101,7 +108,7 @@ impl View {
 
     /// Whether the client has to get a new secret.
     pub(crate) fn rotates(&self) -> bool {
-        self.logged_in || self.renewed || self.remember.is_some()
+        self.logged_in || ((self.renewed || self.remember.is_some()) && !self.was_renewed)
     }
 
     /// Applies one change. On an error the view is as it was.
@@ -184,9 +191,9 @@ impl Log {
         self.0.iter().any(|op| matches!(op, Op::LogIn { .. }))
     }
 
-    /// Whether there is room for another change.
-    pub(crate) fn check_room(&self) -> Result<(), SessionError> {
-        if self.0.len() < MAX_CHANGES {
+    /// Whether there is room for this change. For one of identity there always is: a login is never dropped.
+    pub(crate) fn check_room(&self, op: &Op) -> Result<(), SessionError> {
+        if op.is_about_identity() || self.0.len() < MAX_CHANGES {
             return Ok(());
         }
         Err(SessionError::new(
@@ -200,6 +207,9 @@ impl Log {
         match &mut op {
             Op::Clear => self.clear(),
             Op::Set { key, guard, .. } | Op::Remove { key, guard } => self.overwrite(key, guard),
+            // Of several the last one counts, wherever it stands.
+            Op::Renew => self.0.retain(|known| !matches!(known, Op::Renew)),
+            Op::Remember(_) => self.0.retain(|known| !matches!(known, Op::Remember(_))),
             _ => {}
         }
         self.0.push(op);
@@ -322,6 +332,22 @@ mod tests {
         let login = Op::LogIn { subject: Subject::new("alice"), at: Timestamp::from_millis(0) };
         let log = log([set("a", "1", Guard::Blind), login, Op::Renew, Op::Clear]);
         assert_eq!(format!("{log:?}"), "Log([LogIn, Renew, Clear])");
+    }
+
+    #[test]
+    fn a_full_log_still_takes_changes_of_identity() {
+        let login = || Op::LogIn { subject: Subject::new("alice"), at: Timestamp::from_millis(0) };
+        let log = log((0..MAX_CHANGES).map(|_| add("a", 1)));
+        assert!(log.check_room(&add("a", 1)).is_err());
+        for op in [login(), Op::Renew, Op::Remember(Duration::MAX)] {
+            assert!(log.check_room(&op).is_ok(), "{op:?}");
+        }
+    }
+
+    #[test]
+    fn of_repeated_renewals_the_last_one_counts() {
+        let log = log([Op::Renew, Op::Remember(Duration::ZERO), Op::Renew, Op::Remember(Duration::MAX)]);
+        assert_eq!(format!("{log:?}"), "Log([Renew, Remember])");
     }
 
     #[test]

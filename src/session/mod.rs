@@ -7,6 +7,7 @@
 //! | `devices` | the other sessions of the same subject |
 //! | `log` | the operation log and its replay |
 //! | `reads` | which stored values were looked at |
+//! | `doubt` | a write whose reply never came |
 //! | `state` | what the session stands on and whether it may still change |
 //! | `engine` | what the engine does with a session |
 //! | `backend` | what a session asks of the engine |
@@ -16,6 +17,7 @@
 
 mod backend;
 mod devices;
+mod doubt;
 mod engine;
 mod identity;
 mod log;
@@ -36,9 +38,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use self::{
     backend::{Backend, BoxFuture},
+    doubt::Sent,
     engine::{RequestFacts, Turn, max_data},
     log::{Log, View, conflict},
-    state::{Base, Changes},
+    state::{Base, Changes, Ending},
 };
 use self::{
     log::{Change, Guard, Op, panicked},
@@ -262,7 +265,8 @@ impl Session {
     /// [`TokenUndeliverable`](SessionErrorKind::TokenUndeliverable), before anything is written, if the response is
     /// gone and the client would have to be told a new token: for a session that does not exist yet, after a
     /// login or renewal, and on a store whose clients carry the session. Otherwise what a commit answers: conflict,
-    /// outage. What could not be written stays logged.
+    /// outage. What could not be written stays logged; what may have been written, but whose replies were lost, is sent
+    /// again with the next save or the response, and counts once.
     pub async fn save(&self) -> Result<(), SessionError> {
         self.lock().check_open()?;
         let backend = Arc::clone(&self.0.backend);

@@ -1,16 +1,32 @@
 //! The part of a session that changes: what it stands on, what was logged, and whether it may still change.
 
 use super::{
+    doubt::{Doubt, Sent},
     log::{Change, Log, Op, View, conflict},
     reads::Seen,
 };
 use crate::{
     error::{SessionError, SessionErrorKind},
+    id::SessionId,
     record::{Data, Record, Subject},
     store::{Absence, Token},
     time::Timestamp,
     transport::ResponseEdits,
 };
+
+/// A session to be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub(crate) id: SessionId,
+    /// How long its ID stays blocked.
+    pub(crate) until: Timestamp,
+}
+
+impl Ending {
+    pub(crate) fn of(record: &Record) -> Self {
+        Self { id: record.id(), until: record.deadline() }
+    }
+}
 
 /// What a session stands on: the outcome of its load, or of its last save.
 #[derive(Debug, Clone)]
@@ -19,8 +35,8 @@ pub(crate) enum Base {
     Live { record: Record, reissue: bool },
     /// No session, for this reason; `None` where no token was presented.
     Absent(Option<Absence>),
-    /// Tokens of two live sessions were presented; neither is believed.
-    Ambiguous,
+    /// Tokens of several live sessions were presented; none is believed.
+    Ambiguous(Vec<Ending>),
     /// The store is out of reach, and the policy is to carry on.
     Outage(SessionError),
 }
@@ -30,6 +46,16 @@ impl Base {
         match self {
             Self::Live { record, .. } => Some(record),
             _ => None,
+        }
+    }
+
+    /// What a log-out ends: every live session whose token came with the request. They are all this client's, for it
+    /// knew their secrets.
+    pub(crate) fn endings(&self) -> Vec<Ending> {
+        match self {
+            Self::Live { record, .. } => vec![Ending::of(record)],
+            Self::Ambiguous(presented) => presented.clone(),
+            Self::Absent(_) | Self::Outage(_) => Vec::new(),
         }
     }
 
@@ -56,6 +82,10 @@ pub(crate) struct Changes {
     pub(crate) base: Base,
     /// Whether the base was logged out; the log and the view then belong to a session yet to be created.
     pub(crate) ends: bool,
+    /// The session that a log-out ends beside the base, if it ever began.
+    pub(crate) abandoned: Option<Ending>,
+    /// What the changes were last written as, until the store has answered.
+    pub(crate) sent: Option<Sent>,
     pub(crate) log: Log,
     pub(crate) view: View,
     /// Whether the handler wants the token for a client that is no browser.
@@ -86,6 +116,9 @@ pub(crate) struct State {
     /// What was shown when the save under way began, with what it writes.
     taken: Data,
     ends: bool,
+    abandoned: Option<Ending>,
+    /// What was logged before `log` and may be stored already.
+    doubt: Option<Box<Doubt>>,
     log: Log,
     /// Made when it is first asked for: most requests only look at what was loaded.
     view: Option<View>,
@@ -106,6 +139,8 @@ impl State {
             seen: Seen::default(),
             bearer: false,
             ends: false,
+            abandoned: None,
+            doubt: None,
             log: Log::default(),
             view: None,
             generation: 0,
@@ -167,7 +202,7 @@ impl State {
     /// Applies and logs a change.
     pub(crate) fn change(&mut self, op: Op, max_data: usize) -> Result<(), SessionError> {
         self.check_open()?;
-        self.log.check_room()?;
+        self.log.check_room(&op)?;
         self.view_mut().apply(&op, max_data)?;
         self.logged(op);
         Ok(())
@@ -182,9 +217,10 @@ impl State {
         max_data: usize,
     ) -> Result<(), SessionError> {
         self.check_open()?;
-        self.log.check_room()?;
+        let op = Op::Update { key: key.into(), change };
+        self.log.check_room(&op)?;
         self.view_mut().set(key, value, max_data)?;
-        self.logged(Op::Update { key: key.into(), change });
+        self.logged(op);
         Ok(())
     }
 
@@ -205,6 +241,7 @@ impl State {
     /// Ends the base; what follows belongs to a new session.
     pub(crate) fn log_out(&mut self) {
         self.ends = true;
+        self.abandoned = self.doubt.take().map(|doubt| doubt.ending()).or(self.abandoned);
         self.log = Log::default();
         self.view = Some(View::default());
         self.token = None;
@@ -213,7 +250,7 @@ impl State {
 
     /// Whether there is anything to write.
     pub(crate) fn has_changes(&self) -> bool {
-        self.ends || !self.log.is_empty()
+        self.ends || self.doubt.is_some() || !self.log.is_empty()
     }
 
     pub(crate) fn ends(&self) -> bool {
@@ -221,15 +258,18 @@ impl State {
     }
 
     pub(crate) fn changes_identity(&self) -> bool {
-        self.ends || self.log.logs_in()
+        self.ends || self.log.logs_in() || self.doubt.as_ref().is_some_and(|doubt| doubt.log.logs_in())
     }
 
-    /// Hands out everything since the base, to be written.
+    /// Hands out everything since the base, to be written. What is in doubt was settled before, or is not to be kept.
     pub(crate) fn take(&mut self) -> Changes {
+        self.doubt = None;
         self.taken = self.view().data.clone();
         Changes {
             base: self.base.clone(),
             ends: std::mem::take(&mut self.ends),
+            abandoned: self.abandoned.take(),
+            sent: None,
             log: std::mem::take(&mut self.log),
             view: self.view().clone(),
             bearer: self.bearer,
@@ -243,10 +283,45 @@ impl State {
         self.token = token.or(self.token.take());
     }
 
-    /// Puts back what could not be written.
-    pub(crate) fn restore(&mut self, ends: bool, log: Log) {
-        self.ends |= ends;
+    /// Puts back what could not be written; what may have been written stays in doubt.
+    pub(crate) fn restore(&mut self, changes: &mut Changes) {
+        self.ends |= changes.ends;
+        self.abandoned = self.abandoned.or(changes.abandoned);
+        let log = std::mem::take(&mut changes.log);
+        match changes.sent.take() {
+            Some(sent) => self.doubt = Some(Box::new(Doubt { sent, log })),
+            None => self.log_before(log),
+        }
+    }
+
+    fn log_before(&mut self, log: Log) {
         self.log = log.followed_by(std::mem::take(&mut self.log));
+    }
+
+    /// What an earlier save has sent without learning whether it arrived.
+    pub(crate) fn in_doubt(&self) -> Option<Sent> {
+        self.doubt.as_ref().map(|doubt| doubt.sent.clone())
+    }
+
+    /// What was in doubt has arrived, and the session stands on it.
+    pub(crate) fn settle(&mut self, base: Base, max_data: usize) -> Result<(), SessionError> {
+        self.doubt = None;
+        self.ends = false;
+        self.abandoned = None;
+        self.rebase(base, max_data)
+    }
+
+    /// What was in doubt has not arrived, and is to be written like any other change.
+    pub(crate) fn log_again(&mut self) {
+        if let Some(doubt) = self.doubt.take() {
+            self.log_before(doubt.log);
+        }
+    }
+
+    /// What was in doubt stays unknown: it is neither shown nor written again.
+    pub(crate) fn give_up(&mut self, max_data: usize) -> Result<(), SessionError> {
+        self.doubt = None;
+        self.rebase(self.base.clone(), max_data)
     }
 
     /// Stands on what was written from now on; what was logged meanwhile stays logged.

@@ -29,6 +29,35 @@ pub struct Cookie {
     ends_with_browser: bool,
 }
 
+/// A cookie that nobody has checked: what is not told has its default.
+#[cfg(feature = "config")]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Attributes {
+    pub(crate) name: Option<String>,
+    pub(crate) path: Option<String>,
+    pub(crate) domain: Option<String>,
+    pub(crate) same_site: SameSite,
+    pub(crate) insecure: bool,
+    pub(crate) ends_with_browser: bool,
+}
+
+#[cfg(feature = "config")]
+impl Attributes {
+    /// The cookie, or what browsers would refuse about it.
+    pub(crate) fn cookie(self) -> Result<Cookie, &'static str> {
+        let default = self.name.map_or_else(Cookie::default, Cookie::unchecked);
+        let cookie = Cookie {
+            path: self.path.unwrap_or_else(|| default.path.clone()),
+            domain: self.domain.as_deref().map(plain_domain),
+            same_site: self.same_site,
+            secure: !self.insecure,
+            ends_with_browser: self.ends_with_browser,
+            ..default
+        };
+        cookie.flaw().map_or(Ok(cookie), Err)
+    }
+}
+
 /// When a browser sends the cookie with a request that another site began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SameSite {
@@ -60,11 +89,10 @@ impl Cookie {
     /// If the name is no token of RFC 9110, section 5.6.2, or longer than 64 bytes: a mistake in the program.
     #[must_use]
     pub fn named(name: impl Into<String>) -> Self {
-        let name = name.into();
-        assert!(
-            is_legal_name(&name),
-            "a cookie name has 1 to 64 letters, digits and the like, without spaces or separators"
-        );
+        Self::unchecked(name.into()).checked()
+    }
+
+    fn unchecked(name: String) -> Self {
         Self {
             name,
             path: "/".into(),
@@ -106,11 +134,14 @@ impl Cookie {
 
     /// Shares the cookie with every subdomain of `domain`: each of them can then read and replace it.
     ///
+    /// Case and a leading dot mean nothing to browsers (RFC 6265bis, section 5.6.3), so neither is kept.
+    ///
     /// # Panics
-    /// If the domain has other characters than letters, digits, dots and hyphens, or the name begins with `__Host-`.
+    /// If the domain is empty or has other characters than letters, digits, dots and hyphens, or the name begins with
+    /// `__Host-`.
     #[must_use]
     pub fn shared_with_subdomains_of(self, domain: impl Into<String>) -> Self {
-        Self { domain: Some(domain.into()), ..self }.checked()
+        Self { domain: Some(plain_domain(&domain.into())), ..self }.checked()
     }
 
     /// Lets the browser forget the cookie when it is closed, by sending no `Max-Age`. The session's own timeouts hold
@@ -130,27 +161,36 @@ impl Cookie {
     }
 
     fn checked(self) -> Self {
+        match self.flaw() {
+            None => self,
+            Some(flaw) => panic!("{flaw}"),
+        }
+    }
+
+    /// What browsers would refuse about the cookie.
+    fn flaw(&self) -> Option<&'static str> {
         let host = has_prefix(&self.name, HOST_PREFIX);
-        assert!(
-            self.secure || !(host || has_prefix(&self.name, SECURE_PREFIX)),
-            "a cookie named __Host-… or __Secure-… must be Secure"
-        );
-        assert!(self.secure || self.same_site != SameSite::None, "SameSite=None needs Secure");
-        assert!(
-            !host || (self.path == "/" && self.domain.is_none()),
-            "a cookie named __Host-… has Path=/ and no Domain"
-        );
-        let legal = |byte: u8| (0x20..0x7f).contains(&byte) && byte != b';';
-        assert!(
-            self.path.starts_with('/') && self.path.bytes().all(legal),
-            "a cookie path begins with / and has no semicolon"
-        );
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-        assert!(
-            self.domain.as_ref().is_none_or(|domain| domain.bytes().all(legal)),
-            "a cookie domain is a host name"
-        );
-        self
+        let in_path = |byte: u8| (0x20..0x7f).contains(&byte) && byte != b';';
+        let in_domain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+        if !is_legal_name(&self.name) {
+            Some("a cookie name has 1 to 64 letters, digits and the like, without spaces or separators")
+        } else if !self.secure && (host || has_prefix(&self.name, SECURE_PREFIX)) {
+            Some("a cookie named __Host-… or __Secure-… must be Secure")
+        } else if !self.secure && self.same_site == SameSite::None {
+            Some("SameSite=None needs Secure")
+        } else if host && (self.path != "/" || self.domain.is_some()) {
+            Some("a cookie named __Host-… has Path=/ and no Domain")
+        } else if !self.path.starts_with('/') || !self.path.bytes().all(in_path) {
+            Some("a cookie path begins with / and has no semicolon")
+        } else if self
+            .domain
+            .as_ref()
+            .is_some_and(|domain| domain.is_empty() || !domain.bytes().all(in_domain))
+        {
+            Some("a cookie domain is a host name")
+        } else {
+            None
+        }
     }
 
     /// Hands out a token that lasts as long as its session can: in one cookie, or in as many as it needs. Parts of an
@@ -219,7 +259,8 @@ impl Cookie {
     /// Lines that remove cookies of this name that a sibling subdomain may have planted for one of our parent
     /// domains. Our own cookie has no such domain and stays.
     pub(crate) fn remove_planted(&self, host: &[u8], edits: &mut ResponseEdits) {
-        for domain in parent_domains(host).filter(|domain| self.domain.as_deref() != Some(domain)) {
+        let is_ours = |domain: &str| self.domain.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(domain));
+        for domain in parent_domains(host).filter(|domain| !is_ours(domain)) {
             let planted = Self { domain: Some(domain.into()), path: "/".into(), ..self.clone() };
             edits.remove(Secretive::cookie(planted.line(&self.name, "", Some(Duration::ZERO))));
         }
@@ -269,6 +310,12 @@ fn parent_domains(host: &[u8]) -> impl Iterator<Item = &str> {
     std::iter::successors(first, |name| name.split_once('.').map(|(_, parent)| parent))
         .filter(|name| name.contains('.'))
         .take(MOST_PARENTS)
+}
+
+/// Without what means nothing to browsers.
+fn plain_domain(domain: &str) -> String {
+    let domain = domain.to_ascii_lowercase();
+    domain.strip_prefix('.').unwrap_or(&domain).to_owned()
 }
 
 fn has_prefix(name: &str, prefix: &str) -> bool {
@@ -376,10 +423,33 @@ mod tests {
         let _ = Cookie::named("a;b");
     }
 
-    fn planted(host: &[u8]) -> Vec<String> {
+    fn planted_for(cookie: &Cookie, host: &[u8]) -> Vec<String> {
         let mut edits = ResponseEdits::default();
-        Cookie::named("id").remove_planted(host, &mut edits);
+        cookie.remove_planted(host, &mut edits);
         edits.cookies().map(str::to_owned).collect()
+    }
+
+    fn planted(host: &[u8]) -> Vec<String> {
+        planted_for(&Cookie::named("id"), host)
+    }
+
+    #[test]
+    fn our_own_domain_is_no_planted_one_however_it_is_spelled() {
+        for own in ["example.com", ".example.com", "Example.COM"] {
+            let cookie = Cookie::named("id").shared_with_subdomains_of(own);
+            assert!(line(&cookie, Duration::MAX).contains("; Domain=example.com; "), "{own}");
+            for host in [&b"app.example.com"[..], b"App.Example.Com:8443"] {
+                let lines = planted_for(&cookie, host);
+                assert_eq!(lines.len(), 1, "{own}: {lines:?}");
+                assert!(lines[0].to_ascii_lowercase().contains("; domain=app.example.com;"), "{own}");
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a cookie domain is a host name")]
+    fn a_dot_is_no_domain() {
+        let _ = Cookie::named("id").shared_with_subdomains_of(".");
     }
 
     #[test]

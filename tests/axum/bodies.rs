@@ -15,7 +15,7 @@ use axum::{
     routing::get,
 };
 use cloakroom::{
-    Session, SessionError, SessionErrorKind,
+    SaveOn, Session, SessionError, SessionErrorKind,
     store::MemoryStore,
     tower::{SessionLayer, existing_session, session},
 };
@@ -100,6 +100,28 @@ async fn a_session_is_saved_before_the_first_byte_of_a_stream_and_refuses_change
     let response = fetch(&app, "/", None).await;
     assert!(cookie(&response).is_some());
     assert_eq!(text(response).await, "Some(1)");
+}
+
+#[tokio::test]
+async fn a_service_that_fails_counts_as_a_server_error_whose_changes_are_kept_where_all_are() {
+    async fn fail(request: Request<()>) -> Result<Response<String>, &'static str> {
+        let (parts, ()) = request.into_parts();
+        let session = session(&parts).await.map_err(|_| "no session")?;
+        if parts.uri.path() == "/" {
+            return Ok(Response::new(format!("{:?}", session.get::<u32>("count").unwrap())));
+        }
+        session.update("count", |count: &mut u32| *count += 1).unwrap();
+        if parts.uri.path() == "/fail" { Err("in the application") } else { Ok(Response::default()) }
+    }
+    for (choice, left) in [(SaveOn::default(), "Some(1)"), (SaveOn::Everything, "Some(2)")] {
+        let sessions = manager(MemoryStore::new()).save_on(choice);
+        let service = SessionLayer::new(sessions).layer(service_fn(fail));
+        let begun = Request::get("/begin").body(()).unwrap();
+        let held = cookie(&service.clone().oneshot(begun).await.unwrap()).unwrap();
+        let request = |path: &str| Request::get(path).header("cookie", &held).body(()).unwrap();
+        assert_eq!(service.clone().oneshot(request("/fail")).await.unwrap_err(), "in the application");
+        assert_eq!(service.oneshot(request("/")).await.unwrap().into_body(), left);
+    }
 }
 
 #[tokio::test]

@@ -1,17 +1,14 @@
-//! The tower and axum shells: that they hand the engine what it needs and the client what it says. What the engine
-//! decides is tested in `tests/promises`.
+//! What only the tower and axum shells have. What they share with the others is tested in `tests/scenarios`.
 //!
 //! | module | tests |
 //! | --- | --- |
-//! | `routes` | extractors, refusals, methods, statuses, in process |
+//! | `routes` | where the layer may stand, targets, refusals |
 //! | `bodies` | any body, plain tower services, streams |
-//! | `wire` | real connections: clients that go away, upgrades, panics |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod bodies;
 mod routes;
-mod wire;
 
 use axum::{
     Router,

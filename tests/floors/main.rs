@@ -25,7 +25,7 @@ const FLOORS: &[&[&str]] = &[
     // 2: traits
     &["session", "store/deadline", "store/guarantees", "store/index", "store/mod", "transport"],
     // 3: deeds
-    &["plan", "store/memory", "store/sealed"],
+    &["plan", "store/memory", "store/redis", "store/sealed"],
     // 4: engine
     &["manager"],
     // 5: tools
@@ -44,7 +44,13 @@ const ABSENCES: &[(&str, &str)] = &[
     ("OffsetDateTime::now_utc", "time.rs"),
     ("ring::rand", "random.rs"),
     ("::dashmap", "store/memory"),
+    ("::humantime", "config/"),
+    ("::percent_encoding", "config/"),
+    ("::futures_util", "store/redis"),
+    ("::redis", "store/redis"),
+    ("::rustls", "store/redis"),
     ("::http", "adapter/"),
+    ("::actix_web", "adapter/actix"),
     ("::axum_core", "adapter/"),
     ("::tower_layer", "adapter/"),
     ("::tower_service", "adapter/"),

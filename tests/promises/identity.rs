@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom::{SessionErrorKind, SessionId};
+use cloakroom::{Session, SessionError, SessionErrorKind, SessionId};
 
 use crate::{
     browser::{Browser, HOUR, MINUTE, Server, finish},
@@ -203,6 +203,24 @@ async fn promise_7_an_explicit_log_out_always_removes_the_cookie() {
 }
 
 #[tokio::test]
+async fn promise_7_a_log_out_ends_every_live_session_whose_token_came_with_it() {
+    let probe = Probe::default();
+    let server = Server::new(probe.clone());
+    let (mut one, mut two) = (alice(&server).await, alice(&server).await);
+    let both = format!("{}; __Host-id={}", one.cookie.clone().unwrap(), two.cookie.clone().unwrap());
+    let browser = Browser { cookie: Some(both), ..one.clone() };
+
+    let visit = browser.visit().await;
+    visit.session.log_out().unwrap();
+    // The first of them cannot be confirmed, and the second is ended all the same.
+    probe.lose_replies(3);
+    let response = finish(visit, 200).await;
+    assert_eq!((response.status(), response.cookie()), (503, Some("")));
+    assert_eq!(one.subject().await, None);
+    assert_eq!(two.subject().await, None);
+}
+
+#[tokio::test]
 async fn a_farewell_after_the_log_out_begins_a_new_anonymous_session() {
     let server = server();
     let mut browser = alice(&server).await;
@@ -346,6 +364,67 @@ async fn two_renewals_at_the_same_time_are_one() {
     assert!(first.cookie().is_some() && second.is_ok() && second.cookie().is_none());
     browser.keep(&first);
     assert_eq!(browser.subject().await.as_deref(), Some("alice"));
+}
+
+/// Whichever of two responses arrives last, the browser holds a secret that outlives the grace of the other.
+#[tokio::test]
+async fn two_renewals_of_which_one_comes_later_with_the_old_secret_are_one() {
+    type Renewal = fn(&Session) -> Result<(), SessionError>;
+    let renewals: [Renewal; 2] = [Session::renew, |session| session.remember(24 * HOUR)];
+    for (first, second) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        for overtaken in [false, true] {
+            let server = server();
+            let mut browser = alice(&server).await;
+            let sent_before = browser.clone();
+            let first = {
+                let visit = browser.visit().await;
+                renewals[first](&visit.session).unwrap();
+                finish(visit, 200).await
+            };
+            let visit = sent_before.visit().await;
+            renewals[second](&visit.session).unwrap();
+            visit.session.insert("a", 1).unwrap();
+            let second = finish(visit, 200).await;
+            assert!(first.is_ok() && second.is_ok());
+
+            let order = if overtaken { [&second, &first] } else { [&first, &second] };
+            order.into_iter().for_each(|response| browser.keep(response));
+            server.clock.advance(MINUTE);
+            assert_eq!(browser.subject().await.as_deref(), Some("alice"));
+            assert_eq!(browser.sees::<i64>("a").await, Some(1));
+        }
+    }
+}
+
+#[tokio::test]
+async fn remember_lengthens_a_session_that_was_renewed_meanwhile() {
+    let server = server();
+    let mut browser = alice(&server).await;
+    let sent_before = browser.clone();
+    browser.does(|session| session.renew()).await;
+    let visit = sent_before.visit().await;
+    visit.session.remember(24 * HOUR).unwrap();
+    assert_eq!(finish(visit, 200).await.cookie(), None);
+    server.clock.advance(13 * HOUR);
+    assert_eq!(browser.subject().await.as_deref(), Some("alice"));
+}
+
+#[tokio::test]
+async fn an_old_secret_buys_no_more_time_whatever_is_asked_with_it() {
+    let server = server();
+    let browser = alice(&server).await;
+    let mut thief = browser.clone();
+    // The response with the new secret is lost.
+    let visit = browser.visit().await;
+    visit.session.renew().unwrap();
+    finish(visit, 200).await;
+    for _ in 0..4 {
+        server.clock.advance(Duration::from_secs(7));
+        thief.does(|session| session.renew().and(session.remember(24 * HOUR))).await;
+    }
+    assert_eq!(thief.subject().await.as_deref(), Some("alice"), "served within the grace");
+    server.clock.advance(Duration::from_secs(2));
+    assert_eq!(thief.subject().await, None);
 }
 
 #[tokio::test]

@@ -117,7 +117,7 @@ async fn promise_8_a_record_that_cannot_be_read_is_an_error_and_never_overwritte
         let probe = Probe::default();
         let server = Server::new(probe.clone()).with(|sessions| sessions.on_outage(on_outage));
         let browser = logged_in(&server).await;
-        probe.fail_with(StoreErrorKind::Corrupt);
+        probe.fail_with(Some(StoreErrorKind::Corrupt));
         let request = browser.request();
         let error = browser.try_visit(&request).await.err().unwrap();
         assert_eq!((error.kind(), error.status()), (SessionErrorKind::Store(StoreErrorKind::Corrupt), 500));
@@ -163,6 +163,128 @@ async fn a_write_whose_outcome_cannot_be_told_is_an_error() {
     let response = browser.receive(visit).await;
     let kind = response.error.map(|error| error.kind());
     assert_eq!(kind, Some(SessionErrorKind::Store(StoreErrorKind::OutcomeUnknown)));
+}
+
+/// More than a call is repeated.
+const ALL_REPLIES: usize = 3;
+
+#[tokio::test]
+async fn promise_2_a_save_whose_replies_were_lost_is_counted_once() {
+    let add = |by: i64| move |count: &mut i64| *count += by;
+    for begins in [true, false] {
+        for others_write in [false, true] {
+            let probe = Probe::default();
+            let mut browser = Server::new(probe.clone()).browser();
+            if !begins {
+                browser.does(|session| session.insert("other", 0)).await;
+            }
+            let visit = browser.visit().await;
+            visit.session.update("count", add(1)).unwrap();
+            probe.lose_replies(ALL_REPLIES);
+            assert!(visit.session.save().await.is_err());
+            if others_write && !begins {
+                browser.does(|session| session.update("count", add(10))).await;
+            }
+            visit.session.update("count", add(100)).unwrap();
+            assert_eq!(visit.session.get::<i64>("count").unwrap(), Some(101));
+            visit.session.save().await.unwrap();
+            visit.session.update("count", add(1000)).unwrap();
+            assert!(browser.receive(visit).await.is_ok());
+            let expected = if others_write && !begins { 1111 } else { 1101 };
+            assert_eq!(browser.sees::<i64>("count").await, Some(expected), "{begins} {others_write}");
+            assert_eq!(probe.memory.usage().anonymous_sessions, 1, "and no session is left behind");
+        }
+    }
+}
+
+#[tokio::test]
+async fn promise_2_a_save_that_never_arrived_is_made_up_for_by_the_next_one() {
+    let probe = Probe::default();
+    let mut browser = Server::new(probe.clone()).browser();
+    browser.does(|session| session.insert("count", 0)).await;
+    let visit = browser.visit().await;
+    visit.session.update("count", |count: &mut i64| *count += 1).unwrap();
+    probe.set_down(true);
+    assert!(visit.session.save().await.is_err());
+    probe.set_down(false);
+    browser.does(|session| session.update("count", |count: &mut i64| *count += 10)).await;
+    assert!(browser.receive(visit).await.is_ok(), "the response saves what is left to save");
+    assert_eq!(browser.sees::<i64>("count").await, Some(11));
+}
+
+#[tokio::test]
+async fn promise_7_a_login_whose_replies_were_lost_is_told_with_the_response() {
+    let probe = Probe::default();
+    let mut browser = Server::new(probe.clone()).browser();
+    browser.does(|session| session.insert("cart", 1)).await;
+    let visit = browser.visit().await;
+    visit.session.log_in("alice").unwrap();
+    probe.lose_replies(ALL_REPLIES);
+    assert!(visit.session.save().await.is_err());
+    assert!(browser.receive(visit).await.is_ok());
+    assert_eq!(browser.subject().await.as_deref(), Some("alice"));
+    assert_eq!(browser.sees::<i64>("cart").await, Some(1));
+    assert_eq!(probe.memory.usage().logged_in_sessions, 1);
+}
+
+#[tokio::test]
+async fn promise_7_a_log_out_ends_what_a_save_may_have_begun() {
+    for logged_in_before in [false, true] {
+        let probe = Probe::default();
+        let server = Server::new(probe.clone());
+        let mut browser = if logged_in_before { logged_in(&server).await } else { server.browser() };
+        let visit = browser.visit().await;
+        visit.session.log_out().unwrap();
+        visit.session.log_in("bob").unwrap();
+        // The end of the first session is confirmed, the beginning of the second is not.
+        probe.lose_replies_after(usize::from(logged_in_before), ALL_REPLIES);
+        assert!(visit.session.save().await.is_err());
+        assert_eq!(probe.memory.usage().logged_in_sessions, 1);
+        visit.session.log_out().unwrap();
+        let response = browser.receive(visit).await;
+        assert!(response.is_ok());
+        assert_eq!(response.cookie(), logged_in_before.then_some(""));
+        assert_eq!(probe.memory.usage().logged_in_sessions, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_save_whose_outcome_can_never_be_told_is_reported_and_not_made_again() {
+    let probe = Probe::default();
+    let mut browser = Server::new(probe.clone()).browser();
+    browser.does(|session| session.insert("a", 0)).await;
+    let visit = browser.visit().await;
+    let socket = visit.session.clone();
+    socket.keep_open().unwrap();
+    browser.receive(visit).await;
+
+    socket.update("a", |a: &mut i64| *a += 1).unwrap();
+    probe.lose_replies(ALL_REPLIES);
+    assert!(socket.save().await.is_err());
+    for _ in 0..5 {
+        browser.does(|session| session.update("a", |a: &mut i64| *a += 10)).await;
+    }
+    socket.insert("b", 2).unwrap();
+    let unknown = SessionErrorKind::Store(StoreErrorKind::OutcomeUnknown);
+    assert_eq!(socket.save().await.unwrap_err().kind(), unknown);
+    socket.save().await.unwrap();
+    assert_eq!((socket.get::<i64>("a").unwrap(), socket.get::<i64>("b").unwrap()), (Some(51), Some(2)));
+}
+
+#[tokio::test]
+async fn a_save_that_was_refused_for_sure_is_in_no_doubt() {
+    let probe = Probe::default();
+    let mut browser = Server::new(probe.clone()).browser();
+    browser.does(|session| session.insert("a", 1)).await;
+    let visit = browser.visit().await;
+    visit.session.insert("a", 2).unwrap();
+    probe.fail_with(Some(StoreErrorKind::Full));
+    assert!(visit.session.save().await.is_err());
+    probe.fail_with(None);
+    probe.calls();
+    visit.session.insert("a", 3).unwrap();
+    visit.session.save().await.unwrap();
+    assert_eq!(probe.calls(), 1, "nothing is sent again");
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ struct Line {
     down: AtomicBool,
     silent: AtomicBool,
     panicking: AtomicBool,
+    keep_replies: AtomicUsize,
     lose_replies: AtomicUsize,
     delay: AtomicUsize,
     failing: Mutex<Option<StoreErrorKind>>,
@@ -55,6 +56,12 @@ impl Probe {
 
     /// Loses the replies of the next `count` writes, which take effect.
     pub(crate) fn lose_replies(&self, count: usize) {
+        self.lose_replies_after(0, count);
+    }
+
+    /// The same after so many whose replies arrive.
+    pub(crate) fn lose_replies_after(&self, kept: usize, count: usize) {
+        self.line.keep_replies.store(kept, SeqCst);
         self.line.lose_replies.store(count, SeqCst);
     }
 
@@ -63,9 +70,9 @@ impl Probe {
         self.line.delay.store(yields, SeqCst);
     }
 
-    /// Answers every call with an error of this kind.
-    pub(crate) fn fail_with(&self, kind: StoreErrorKind) {
-        *self.line.failing.lock().unwrap() = Some(kind);
+    /// Answers every call with an error of this kind, if any.
+    pub(crate) fn fail_with(&self, kind: Option<StoreErrorKind>) {
+        *self.line.failing.lock().unwrap() = kind;
     }
 
     async fn call(&self) -> Result<(), StoreError> {
@@ -86,7 +93,9 @@ impl Probe {
     }
 
     fn reply<T>(&self, answer: T) -> Result<T, StoreError> {
-        let lost = self.line.lose_replies.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+        let counts =
+            |left: &AtomicUsize| left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
+        let lost = !counts(&self.line.keep_replies) && counts(&self.line.lose_replies);
         if lost { Err(unavailable()) } else { Ok(answer) }
     }
 }

@@ -78,7 +78,7 @@ async fn promise_10_no_secret_stands_in_debug_errors_or_logs() {
     let conflict = finish(visit, 200).await;
     write!(seen, "{:?}", conflict.error.iter().map(|error| with_sources(error)).collect::<Vec<_>>()).unwrap();
     for kind in [StoreErrorKind::Unavailable, StoreErrorKind::Corrupt, StoreErrorKind::Full] {
-        probe.fail_with(kind);
+        probe.fail_with(Some(kind));
         let error = browser.try_visit(&browser.request()).await.err().unwrap();
         write!(seen, "{}", with_sources(&error)).unwrap();
     }

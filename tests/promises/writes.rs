@@ -314,6 +314,13 @@ async fn the_log_and_the_data_are_bounded() {
     let mut updates = std::iter::repeat_with(|| visit.session.update("a", |a: &mut i64| *a += 1));
     let refused = updates.by_ref().take(2000).find_map(Result::err).unwrap();
     assert_eq!(refused.kind(), SessionErrorKind::TooManyChanges);
+    for _ in 0..3 {
+        visit.session.log_in("alice").unwrap();
+        visit.session.renew().unwrap();
+    }
+    let mut browser = server.browser();
+    assert!(browser.receive(visit).await.is_ok());
+    assert_eq!(browser.subject().await.as_deref(), Some("alice"), "promise 7: a login is never dropped");
 }
 
 #[tokio::test]

@@ -7,19 +7,33 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// A folder of its own, under the system's one for temporary files: short enough a path for a Unix socket in it.
+/// Where Linux has a file system in memory. Servers that sync every change of their configuration stall for seconds when
+/// others keep the disk busy.
+const IN_MEMORY: &str = "/dev/shm";
+
+/// A folder of its own, with a path that is short enough for a Unix socket in it.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// A new, empty one.
-    pub(super) fn new() -> Self {
+    /// A new, empty one under the system's folder for temporary files.
+    pub(super) fn on_disk() -> Self {
+        Self::under(&std::env::temp_dir())
+    }
+
+    /// A new, empty one for little that nobody needs to find after a crash: in memory, if this system can.
+    pub(super) fn in_memory() -> Self {
+        let folder = Path::new(IN_MEMORY);
+        if folder.is_dir() { Self::under(folder) } else { Self::on_disk() }
+    }
+
+    fn under(parent: &Path) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         loop {
             let name = format!("cloakroom-{}-{}", process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-            let path = std::env::temp_dir().join(name);
+            let path = parent.join(name);
             match fs::create_dir(&path) {
                 Ok(()) => return Self { path },
                 // Left behind by a process of the same number that was killed.
@@ -48,7 +62,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What remains is in a folder for temporary files, and no reason to hide why a test failed.
+        // What remains is where nothing lasts, and no reason to hide why a test failed.
         let _ = fs::remove_dir_all(&self.path);
     }
 }

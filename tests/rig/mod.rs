@@ -1,6 +1,7 @@
 //! The test rig for Redis: real servers on free loopback ports, and a proxy that misbehaves on demand.
 //!
-//! It needs a Redis of version 7 or later. Include it with `#[path = "../rig/mod.rs"] mod rig;`. It has tests of its own, in `tests/rig_works`.
+//! Include it with `#[path = "../rig/mod.rs"] mod rig;`. It needs `redis-server` of version 7 or later, and has tests of its
+//! own, in `tests/rig_works`.
 //!
 //! | module | type | what it is |
 //! | --- | --- | --- |
@@ -11,9 +12,9 @@
 //! | `wait` | [`until`], [`eventually`] | asking again until something is so |
 //! | `process`, `port`, `folder`, `tls` | | what the servers are made of |
 //!
-//! Nothing here is left behind: whatever was started dies with its handle, when a test panics, and when the test's process
-//! is killed. Methods of servers and of the proxy block, so that they serve tests with and without a runtime; in an async
-//! test that has work under way meanwhile, use `#[tokio::test(flavor = "multi_thread")]`. The proxy has a thread of its own.
+//! Nothing is left behind: whatever was started dies with its handle, when a test panics, and when the test's process is
+//! killed. Methods block, so that they serve tests with and without a runtime; an async test that has work under way
+//! meanwhile is a `#[tokio::test(flavor = "multi_thread")]`. The proxy has a thread of its own.
 
 #![allow(dead_code, unused_imports, reason = "each test crate uses the part it needs")]
 

@@ -48,7 +48,7 @@ impl RedisSentinel {
         let primary = options.clone().start();
         let replicas = [(); 2].map(|()| options.clone().replica_of(&primary).start());
         // Sentinels ask a primary for its replicas at once, and then not for a while.
-        until("the replicas follow", || replicas.iter().all(follows));
+        until("the replicas follow", || replicas.iter().all(|replica| replica.has_caught_up_with(&primary)));
 
         let sentinels = (0..3).map(|_| start_sentinel(&primary)).collect();
         let servers = std::iter::once(primary).chain(replicas).collect();
@@ -71,7 +71,7 @@ impl RedisSentinel {
     ///
     /// # Panics
     ///
-    /// When they do not agree for half a minute.
+    /// When they do not agree in time.
     #[track_caller]
     pub(crate) fn primary_port(&self) -> u16 {
         self.primary().port()
@@ -81,7 +81,7 @@ impl RedisSentinel {
     ///
     /// # Panics
     ///
-    /// When they do not agree for half a minute.
+    /// When they do not agree in time.
     #[track_caller]
     pub(crate) fn primary(&self) -> &RedisServer {
         let mut primary = None;
@@ -125,7 +125,8 @@ impl RedisSentinel {
         drop(self.sentinels.remove(index));
     }
 
-    /// Waits until all sentinels agree on a primary that lives, and know that all other servers which live are its replicas.
+    /// Waits until all sentinels agree on a primary that lives, and know that the other servers which live are its replicas;
+    /// and until these have what was written so far.
     #[track_caller]
     pub(crate) fn wait_healthy(&self) {
         until("the primary and its replicas are well", || {
@@ -146,12 +147,12 @@ impl RedisSentinel {
     }
 
     fn all_follow(&self, primary: usize) -> bool {
-        let port = self.servers[primary].port().to_string();
-        self.running().map(|index| (index, &self.servers[index])).all(|(index, server)| {
-            if index == primary {
+        let (primary, port) = (&self.servers[primary], self.servers[primary].port().to_string());
+        self.running().map(|index| &self.servers[index]).all(|server| {
+            if server.port() == primary.port() {
                 server.info("role").as_deref() == Some("master")
             } else {
-                server.info("master_port").as_ref() == Some(&port) && follows(server)
+                server.info("master_port").as_ref() == Some(&port) && server.has_caught_up_with(primary)
             }
         })
     }
@@ -173,11 +174,6 @@ impl RedisSentinel {
     }
 }
 
-/// Whether a replica has copied its primary and is told what changes.
-fn follows(replica: &RedisServer) -> bool {
-    replica.info("master_link_status").as_deref() == Some("up")
-}
-
 fn primary_port(sentinel: &RedisServer) -> Option<u16> {
     let ask = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", RedisSentinel::NAME];
     let (_, port) = sentinel.try_command::<(String, u16)>(&ask).ok()?;
@@ -190,7 +186,7 @@ fn start_sentinel(primary: &RedisServer) -> RedisServer {
         .sentinel()
         .option("sentinel resolve-hostnames", "no")
         .option("sentinel monitor", &format!("{name} 127.0.0.1 {port} {quorum}"))
-        .option("sentinel down-after-milliseconds", &format!("{name} 1000"))
+        .option("sentinel down-after-milliseconds", &format!("{name} 1500"))
         .option("sentinel failover-timeout", &format!("{name} 2000"))
         .option("sentinel parallel-syncs", &format!("{name} 2"));
     for (option, value) in primary.sentinel_credentials() {

@@ -7,7 +7,7 @@ use redis::{Client, Connection, FromRedisValue, RedisResult, TlsCertificates};
 use super::{folder::Folder, port::Port, process::Process, tls::Certificates, wait::until};
 
 /// How long a command of the rig itself may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How many ports to try.
 const ATTEMPTS: usize = 10;
@@ -37,6 +37,7 @@ pub(crate) struct Builder {
     role: Role,
     lines: Vec<String>,
     credentials: Option<Credentials>,
+    durable: bool,
     unix_socket: bool,
     tls: bool,
 }
@@ -57,7 +58,8 @@ struct Credentials {
 
 impl Builder {
     /// Writes each change to disk before its reply is sent: what was acknowledged survives [`RedisServer::kill`].
-    pub(crate) fn append_only(self) -> Self {
+    pub(crate) fn append_only(mut self) -> Self {
+        self.durable = true;
         self.option("appendonly", "yes").option("appendfsync", "always")
     }
 
@@ -221,6 +223,14 @@ impl RedisServer {
         Some(value.to_owned())
     }
 
+    /// Whether this replica has all that its primary had when this was asked.
+    pub(crate) fn has_caught_up_with(&self, primary: &Self) -> bool {
+        let offset = |server: &Self, field| server.info(field)?.parse::<u64>().ok();
+        let Some(there) = offset(primary, "master_repl_offset") else { return false };
+        self.info("master_link_status").as_deref() == Some("up")
+            && offset(self, "slave_repl_offset").is_some_and(|here| here >= there)
+    }
+
     /// Kills it with `SIGKILL`. Its port stays reserved and its folder as it is.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
@@ -270,7 +280,7 @@ impl RedisServer {
     }
 
     fn spawn(options: Builder, port: Port) -> Self {
-        let folder = Folder::new();
+        let folder = if options.durable { Folder::on_disk() } else { Folder::in_memory() };
         let certificates = options.tls.then(Certificates::for_loopback);
         prepare(&options, &folder, &port, certificates.as_ref());
         let process = run(&options, &folder);
@@ -325,9 +335,9 @@ fn prepare(options: &Builder, folder: &Folder, port: &Port, certificates: Option
     let _ = fs::remove_dir_all(&data);
     fs::create_dir(&data).expect("the folder is ours");
 
-    // A replica comes into being without its primary's patience for others to come.
+    // Without a file in between, a new replica's link is up, but it may be told what changes only a second later.
     let mut conf = match options.role {
-        Role::Server => "save \"\"\nrepl-diskless-sync-delay 0\n".to_owned(),
+        Role::Server => "save \"\"\nrepl-diskless-sync no\n".to_owned(),
         Role::Sentinel => String::new(),
     };
     conf += &format!("bind 127.0.0.1\ndir \"{}\"\n", data.display());

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// How long a condition may take. Only a failing test, or a machine in distress, gets there.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long to rest between two questions.
 const REST: Duration = Duration::from_millis(10);
@@ -15,7 +15,7 @@ const REST: Duration = Duration::from_millis(10);
 ///
 /// # Panics
 ///
-/// When it takes longer than half a minute; the message says `what` was waited for.
+/// When it takes longer than a minute; the message says `what` was waited for.
 #[track_caller]
 #[expect(clippy::disallowed_methods, reason = "real servers follow no clock of ours")]
 pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {

@@ -7,15 +7,18 @@ use std::{
 };
 
 use redis::{
-    AsyncConnectionConfig, AsyncTypedCommands as _, ErrorKind, PushKind, RedisError, RedisResult,
-    ServerErrorKind, aio::MultiplexedConnection,
+    AsyncTypedCommands as _, ErrorKind, PushKind, RedisError, RedisResult, ServerErrorKind,
+    aio::MultiplexedConnection,
 };
 use tokio::{
     sync::mpsc::unbounded_channel,
     time::{error::Elapsed, timeout},
 };
 
-use crate::rig::{Fault, Proxy, RedisServer, eventually, proxy::ANY};
+use crate::{
+    client::{connect, patient},
+    rig::{Fault, Proxy, RedisServer, eventually, proxy::ANY},
+};
 
 /// Long enough for a reply that comes to have come.
 const A_WHILE: Duration = Duration::from_millis(150);
@@ -32,7 +35,7 @@ impl Scene {
         let server = RedisServer::start();
         let () = server.command(&["MSET", "a", "1", "b", "2", "c", "3"]);
         let proxy = Proxy::before(server.address());
-        let connection = connect(&proxy).await.unwrap();
+        let connection = connect(proxy.url()).await.unwrap();
         proxy.reset();
         Self { server, proxy, connection }
     }
@@ -58,16 +61,9 @@ impl Scene {
 
     /// A client that comes back finds everything as it should be.
     async fn recovers(&self) {
-        let mut connection = connect(&self.proxy).await.unwrap();
+        let mut connection = connect(self.proxy.url()).await.unwrap();
         assert_eq!(connection.get("b").await.unwrap(), text("2"));
     }
-}
-
-/// Without a time limit of the client's own: the tests say how long they wait.
-async fn connect(proxy: &Proxy) -> RedisResult<MultiplexedConnection> {
-    let client = redis::Client::open(proxy.url()).unwrap();
-    let patient = AsyncConnectionConfig::new().set_response_timeout(None);
-    client.get_multiplexed_async_connection_with_config(&patient).await
 }
 
 async fn in_a_while<T>(work: impl Future<Output = T>) -> Result<T, Elapsed> {
@@ -93,7 +89,7 @@ async fn without_a_fault_nothing_happens() {
 #[tokio::test]
 async fn a_delayed_reply_comes_late_and_the_next_behind_it() {
     let scene = Scene::new().await;
-    let hits = scene.proxy.next("INCR", Fault::Delay(A_WHILE * 3));
+    let hits = scene.proxy.next("INCR", Fault::Delay(A_WHILE * 6));
     let both = async { tokio::join!(scene.increment(), scene.get("b")) };
     tokio::pin!(both);
     in_a_while(&mut both).await.unwrap_err();
@@ -208,18 +204,30 @@ async fn a_stalled_connection_says_nothing_any_more() {
     scene.proxy.next("INCR", Fault::Stall);
     in_a_while(scene.increment()).await.unwrap_err();
     assert_eq!(scene.a(), 2);
-    in_a_while(scene.get("a")).await.unwrap_err();
+    let (one, other) = tokio::join!(in_a_while(scene.get("a")), in_a_while(scene.get("b")));
+    one.unwrap_err();
+    other.unwrap_err();
     assert_eq!(scene.proxy.open_connections(), 1);
     scene.recovers().await;
 }
 
 #[tokio::test]
-async fn a_trickled_reply_arrives_whole() {
+async fn a_trickled_reply_arrives_bit_by_bit_and_whole() {
     let scene = Scene::new().await;
-    let long = "x".repeat(2000);
+    let long = "x".repeat(20_000);
     let () = scene.server.command(&["SET", "long", &long]);
     scene.proxy.next("GET", Fault::Trickle);
-    assert_eq!(scene.get_both("long", "b").await, (Some(long), text("2")));
+    assert_eq!(scene.get_both("long", "b").await, (Some(long.clone()), text("2")));
+
+    scene.proxy.next("GET", Fault::Trickle);
+    let mut stream = TcpStream::connect(scene.proxy.address()).unwrap();
+    stream.write_all(b"*2\r\n$3\r\nGET\r\n$4\r\nlong\r\n").unwrap();
+    let (mut received, mut reads, mut buffer) = (0, 0, [0; 32_768]);
+    while received < "$20000\r\n\r\n".len() + long.len() {
+        received += stream.read(&mut buffer).unwrap();
+        reads += 1;
+    }
+    assert!(reads > 10, "it came in {reads} parts");
 }
 
 #[tokio::test]
@@ -229,12 +237,45 @@ async fn held_commands_wait_until_it_heals() {
     let increment = scene.increment();
     tokio::pin!(increment);
     in_a_while(&mut increment).await.unwrap_err();
-    in_a_while(connect(&scene.proxy)).await.map(drop).unwrap_err();
+    in_a_while(connect(scene.proxy.url())).await.map(drop).unwrap_err();
     assert_eq!(scene.a(), 1);
 
     scene.proxy.heal();
     assert_eq!(increment.await.unwrap(), 2);
     scene.recovers().await;
+}
+
+#[tokio::test]
+async fn held_replies_wait_until_it_heals() {
+    let scene = Scene::new().await;
+    let () = scene.server.command(&["CLIENT", "PAUSE", "60000", "WRITE"]);
+    let increment = scene.increment();
+    tokio::pin!(increment);
+    in_a_while(&mut increment).await.unwrap_err();
+    assert_eq!(scene.proxy.commands(), ["INCR"], "it has passed");
+
+    scene.proxy.hold();
+    let () = scene.server.command(&["CLIENT", "UNPAUSE"]);
+    in_a_while(&mut increment).await.unwrap_err();
+    assert_eq!(scene.a(), 2);
+    scene.proxy.heal();
+    assert_eq!(increment.await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_replica_behind_a_held_proxy_falls_back() {
+    let scene = Scene::new().await;
+    let port = scene.proxy.address().port();
+    let replica = RedisServer::builder().option("replicaof", &format!("127.0.0.1 {port}")).start();
+    let a = || replica.command::<Option<u64>>(&["GET", "a"]);
+    eventually("it is copied", async || a() == Some(1)).await;
+
+    scene.proxy.hold();
+    let () = scene.server.command(&["SET", "a", "2"]);
+    in_a_while(std::future::pending::<()>()).await.unwrap_err();
+    assert_eq!(a(), Some(1));
+    scene.proxy.heal();
+    eventually("it follows again", async || a() == Some(2)).await;
 }
 
 #[tokio::test]
@@ -251,12 +292,12 @@ async fn refused_connections_are_refused_and_open_ones_stay() {
     let scene = Scene::new().await;
     for _ in 0..2 {
         scene.proxy.refuse();
-        let error = connect(&scene.proxy).await.map(drop).unwrap_err();
+        let error = connect(scene.proxy.url()).await.map(drop).unwrap_err();
         assert!(error.is_connection_refusal(), "{error:?}");
         assert_eq!(scene.get("a").await.unwrap(), text("1"));
 
         scene.proxy.accept();
-        connect(&scene.proxy).await.unwrap();
+        connect(scene.proxy.url()).await.unwrap();
     }
 }
 
@@ -265,7 +306,7 @@ async fn a_dead_server_is_a_closed_connection() {
     let mut scene = Scene::new().await;
     scene.server.kill();
     broken(scene.get("a").await);
-    connect(&scene.proxy).await.map(drop).unwrap_err();
+    connect(scene.proxy.url()).await.map(drop).unwrap_err();
     scene.server.restart();
     let () = scene.server.command(&["SET", "b", "2"]);
     scene.recovers().await;
@@ -288,7 +329,7 @@ async fn a_fault_happens_as_often_as_it_was_told_to() {
 async fn a_fault_of_any_command_spares_those_that_set_a_connection_up() {
     let scene = Scene::new().await;
     scene.proxy.always(ANY, Fault::error("ANY"));
-    let mut connection = connect(&scene.proxy).await.unwrap();
+    let mut connection = connect(scene.proxy.url()).await.unwrap();
     assert_eq!(connection.ping().await.unwrap(), "PONG");
     assert_eq!(connection.get("a").await.unwrap_err().code(), Some("ANY"));
     assert_eq!(connection.del("a").await.unwrap_err().code(), Some("ANY"));
@@ -311,25 +352,29 @@ async fn pushes_arrive_and_take_nobodys_reply() {
     let scene = Scene::new().await;
     let (pushes, mut pushed) = unbounded_channel();
     let client = redis::Client::open(scene.proxy.url() + "?protocol=resp3").unwrap();
-    let config = AsyncConnectionConfig::new().set_push_sender(pushes);
+    let config = patient().set_push_sender(pushes);
     let mut connection = client.get_multiplexed_async_connection_with_config(&config).await.unwrap();
     redis::cmd("CLIENT").arg(&["TRACKING", "ON"]).query_async::<()>(&mut connection).await.unwrap();
     connection.subscribe("news").await.unwrap();
+    assert_eq!(connection.get("b").await.unwrap(), text("2"));
 
-    for _ in 0..10 {
-        assert_eq!(connection.get("b").await.unwrap(), text("2"));
+    // It waits at the server while pushes come by.
+    let mut waiting = redis::cmd("BLPOP");
+    let waiting = waiting.arg(&["list", "0"]).query_async::<[String; 2]>(&mut connection);
+    let meanwhile = async {
+        eventually("it waits", async || scene.server.info("blocked_clients").as_deref() == Some("1")).await;
         let () = scene.server.command(&["SET", "b", "2"]);
         let () = scene.server.command(&["PUBLISH", "news", "hello"]);
-        assert_eq!(connection.get("c").await.unwrap(), text("3"));
-    }
-    let mut invalidations = 0;
-    eventually("all pushes arrive", async || {
-        while let Ok(push) = pushed.try_recv() {
-            invalidations += usize::from(push.kind == PushKind::Invalidate);
+        for expected in [PushKind::Subscribe, PushKind::Invalidate, PushKind::Message] {
+            assert_eq!(pushed.recv().await.unwrap().kind, expected);
         }
-        invalidations == 10
-    })
-    .await;
+        scene.server.command::<()>(&["RPUSH", "list", "item"]);
+    };
+    assert_eq!(tokio::join!(waiting, meanwhile).0.unwrap(), ["list", "item"]);
+
+    let [.., get, waited] = &*scene.proxy.seen() else { panic!("nothing was seen") };
+    assert_eq!(get.reply_bytes, "$1\r\n2\r\n".len());
+    assert_eq!(waited.reply_bytes, "*2\r\n$4\r\nlist\r\n$4\r\nitem\r\n".len());
 }
 
 #[tokio::test]

@@ -8,12 +8,15 @@
 //! | `faults` | each fault of the proxy does what it says |
 //! | `counting` | what the proxy saw |
 //! | `messages` | where a message of the protocol ends |
+//!
+//! `client` is how they connect.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod client;
 mod cluster;
 mod counting;
 mod faults;

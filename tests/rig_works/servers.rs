@@ -164,10 +164,11 @@ fn tls_is_spoken_and_nothing_else() {
 fn a_replica_copies_and_refuses_writes() {
     let primary = RedisServer::builder().user("shop", "s3cret").start();
     let replica = RedisServer::builder().user("shop", "s3cret").replica_of(&primary).start();
-    until("the replica follows", || replica.info("master_link_status").as_deref() == Some("up"));
+    until("the replica is one", || replica.has_caught_up_with(&primary));
 
     set(&primary, "key", "value");
-    until("the value arrives", || get(&replica, "key").is_some());
+    until("the value arrives", || replica.has_caught_up_with(&primary));
+    assert_eq!(get(&replica, "key").as_deref(), Some("value"));
     let error = replica.try_command::<()>(&["SET", "key", "other"]).unwrap_err();
     assert_eq!(error.code(), Some("READONLY"));
 }

@@ -6,6 +6,7 @@
 //! | `cart` | what a customer wants to buy |
 //! | `visit` | what the shop keeps in a session, and what every page shows of it |
 //! | `devices` | the sessions of one customer |
+//! | `deeds` | what a customer can do |
 //! | `views` | plain data in, HTML out |
 //! | `assets` | the style sheet and the icon |
 //!
@@ -14,6 +15,7 @@
 pub(crate) mod assets;
 pub(crate) mod cart;
 pub(crate) mod catalogue;
+pub(crate) mod deeds;
 pub(crate) mod devices;
 pub(crate) mod views;
 pub(crate) mod visit;

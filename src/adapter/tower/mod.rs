@@ -4,9 +4,9 @@
 //! | --- | --- |
 //! | `mod` | [`session`] and [`existing_session`], for services that are no axum handlers |
 //! | `layer` | [`SessionLayer`] and [`SessionService`] |
-//! | `future` | [`ResponseFuture`]: waits for the handler, then for the commit |
+//! | `future` | [`ResponseFuture`]: the response, with what its session adds |
 //! | `refusal` | [`Refusal`]: the response in place of one whose session could not be saved |
-//! | `headers` | the `http` crate's headers as the engine sees them |
+//! | `headers` | the headers of `http` 1.x |
 
 mod future;
 mod headers;

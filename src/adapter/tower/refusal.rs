@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 
-use crate::error::SessionError;
+use crate::{adapter::refusal, error::SessionError};
 
 /// Makes the response that a client gets when its session could not be saved.
 ///
@@ -26,10 +26,10 @@ pub struct PlainText;
 
 impl<B: From<String>> Refusal<B> for PlainText {
     fn response(&self, error: &SessionError) -> Response<B> {
-        let mut response = Response::new(B::from(format!("{}\n", error.public_message())));
+        let mut response = Response::new(B::from(refusal::text(error)));
         *response.status_mut() =
             StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(refusal::CONTENT_TYPE));
         response
     }
 }

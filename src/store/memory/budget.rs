@@ -26,6 +26,13 @@ pub struct Budget {
     pub bytes: usize,
 }
 
+impl Budget {
+    /// What anonymous sessions may take by default: 100 000 sessions and 64 MiB.
+    pub const ANONYMOUS: Self = Self { sessions: 100_000, bytes: 64 << 20 };
+    /// What logged-in sessions may take by default: 1 000 000 sessions and 1 GiB.
+    pub const LOGGED_IN: Self = Self { sessions: 1_000_000, bytes: 1 << 30 };
+}
+
 /// How much a [`MemoryStore`](super::MemoryStore) holds at one moment, counted as in its [`Budget`]s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -94,10 +101,7 @@ pub(super) struct Budgets {
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self {
-            anonymous: Account::new(Budget { sessions: 100_000, bytes: 64 << 20 }),
-            logged_in: Account::new(Budget { sessions: 1_000_000, bytes: 1 << 30 }),
-        }
+        Self { anonymous: Account::new(Budget::ANONYMOUS), logged_in: Account::new(Budget::LOGGED_IN) }
     }
 }
 

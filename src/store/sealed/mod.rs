@@ -5,11 +5,14 @@
 //! | `mod` | [`TokenStore`]: the one store behind all of them, and [`Seal`], what they differ in |
 //! | `cookie` | `EncryptedCookieStore`, `SignedCookieStore` |
 //! | `jwt` | `JwtStore` |
+//! | `base64url` | the letters of tokens |
 //!
 //! # What is hostile
 //! Every byte of a token, its length included. It is authenticated before anything in it is read; what is read then was
 //! written by a server that holds the key.
 
+#[cfg(any(feature = "cookie-store", feature = "jwt"))]
+mod base64url;
 #[cfg(feature = "cookie-store")]
 mod cookie;
 #[cfg(feature = "jwt")]
@@ -161,15 +164,6 @@ impl<S: Seal> SessionStore for TokenStore<S> {
     async fn end(&self, _: &SessionId, _: Timestamp, _: Cx) -> Result<Ended, StoreError> {
         Ok(Ended::AtClientOnly)
     }
-}
-
-/// Whether all bytes are letters of base64url (RFC 4648, section 5).
-///
-/// It runs over every presented token, so it has no early exit: the compiler then looks at many letters at once.
-#[cfg(any(feature = "cookie-store", feature = "jwt"))]
-fn is_base64url(text: &[u8]) -> bool {
-    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_');
-    text.iter().fold(true, |all, byte| all & is_letter(*byte))
 }
 
 #[cfg(any(feature = "cookie-store", feature = "jwt"))]

@@ -58,7 +58,7 @@ impl RedisCluster {
         let options = options
             .among_equals()
             .option("cluster-enabled", "yes")
-            .option("cluster-node-timeout", "1500")
+            .option("cluster-node-timeout", "2000")
             // A replica takes over however long ago it last heard of its primary: no other could.
             .option("cluster-replica-validity-factor", "0")
             // Replicas stay whose they are, and a primary without slots stays a primary.
@@ -79,7 +79,9 @@ impl RedisCluster {
     pub(crate) fn start_behind_proxies() -> Self {
         let mut cluster = Self::start();
         cluster.proxies = cluster.nodes.iter().map(|node| Proxy::before(node.address())).collect();
-        (0..Self::NODES).for_each(|node| cluster.announce_proxy(node));
+        for (node, proxy) in cluster.nodes.iter().zip(&cluster.proxies) {
+            announce(node, proxy);
+        }
         cluster.wait_healthy();
         cluster.proxies.iter().for_each(Proxy::reset);
         cluster
@@ -121,11 +123,11 @@ impl RedisCluster {
     ///
     /// # Panics
     ///
-    /// When it does not agree for half a minute.
+    /// When it does not agree in time.
     #[track_caller]
     pub(crate) fn primary_of(&self, slot: u16) -> usize {
-        let owner = self.agreed_view().owner(slot).map(str::to_owned);
-        self.ids.iter().position(|id| Some(id) == owner.as_ref()).expect("every slot has an owner")
+        let view = self.agreed_view();
+        view.owner(slot).and_then(|id| self.index(id)).expect("every slot has an owner")
     }
 
     /// The nodes that are primaries, as the cluster agrees.
@@ -138,8 +140,9 @@ impl RedisCluster {
     /// Makes a replica of this primary the primary in its place, while all are well. Returns when all nodes say so.
     #[track_caller]
     pub(crate) fn failover(&self, primary: usize) {
-        let replica = self.agreed_view().replica_of(&self.ids[primary]).map(str::to_owned);
-        let replica = self.ids.iter().position(|id| Some(id) == replica.as_ref()).expect("it has a replica");
+        let view = self.agreed_view();
+        let replica =
+            view.replica_of(&self.ids[primary]).and_then(|id| self.index(id)).expect("it has a replica");
         let () = self.nodes[replica].command(&["CLUSTER", "FAILOVER"]);
         until("the replica is a primary everywhere", || self.primaries().contains(&replica));
     }
@@ -161,17 +164,29 @@ impl RedisCluster {
     pub(crate) fn revive(&mut self) {
         for node in std::mem::take(&mut self.killed) {
             self.nodes[node].restart();
-            self.announce_proxy(node);
         }
     }
 
-    /// Waits until all nodes that live say the same, every slot has a primary that lives, and replicas follow theirs.
+    /// Waits until all nodes that live say the same, every slot has a primary that lives, and the replicas that live have
+    /// what was written so far.
     #[track_caller]
     pub(crate) fn wait_healthy(&self) {
         until("the cluster is well", || {
-            let healthy = |node: &RedisServer| view::is_ok(node) && view::follows(node);
-            self.running().all(|node| healthy(&self.nodes[node])) && self.try_agreed_view().is_some()
+            self.running().all(|node| view::is_ok(&self.nodes[node]))
+                && self.try_agreed_view().is_some_and(|view| self.replicas_follow(&view))
         });
+    }
+
+    fn replicas_follow(&self, view: &View) -> bool {
+        self.running().all(|node| {
+            let Some(primary) = view.primary_of(&self.ids[node]) else { return true };
+            self.index(primary)
+                .is_some_and(|primary| self.nodes[node].has_caught_up_with(&self.nodes[primary]))
+        })
+    }
+
+    fn index(&self, id: &str) -> Option<usize> {
+        self.ids.iter().position(|it| it == id)
     }
 
     fn running(&self) -> impl Iterator<Item = usize> {
@@ -202,14 +217,6 @@ impl RedisCluster {
         let mut views = self.running().map(|node| View::of(&self.nodes[node], &expected));
         let first = views.next()??;
         views.all(|view| view.as_ref() == Some(&first)).then_some(first)
-    }
-
-    /// Tells others that a node is to be found at its proxy.
-    fn announce_proxy(&self, node: usize) {
-        if let Some(proxy) = self.proxies.get(node) {
-            let port = proxy.address().port().to_string();
-            let () = self.nodes[node].command(&["CONFIG", "SET", "cluster-announce-port", &port]);
-        }
     }
 
     /// Gives each primary its third of the slots, before they know each other.
@@ -244,4 +251,11 @@ impl RedisCluster {
             primaries.iter().all(|primary| view.replica_of(primary).is_some())
         });
     }
+}
+
+/// Has a node say of itself that it is to be found at its proxy, in this life and the next.
+fn announce(node: &RedisServer, proxy: &Proxy) {
+    let port = proxy.address().port().to_string();
+    let () = node.command(&["CONFIG", "SET", "cluster-announce-port", &port]);
+    let () = node.command(&["CONFIG", "REWRITE"]);
 }

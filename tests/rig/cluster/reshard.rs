@@ -36,14 +36,14 @@ impl RedisCluster {
         }
     }
 
-    /// Announces that a slot is to move, and moves no key yet: `from` answers for keys it has, and sends clients that ask for
-    /// others to `to` with `ASK`. It stays so until [`RedisCluster::move_slots`], or [`RedisCluster::carry_keys`] and that.
+    /// Announces that a slot is to move, and moves no key yet: `from` answers for keys it has, and sends clients that ask
+    /// for others to `to` with `ASK`. [`RedisCluster::move_slots`] completes it.
     #[track_caller]
     pub(crate) fn announce_move(&self, slot: u16, from: usize, to: usize) {
         Move::new(self, from, to).announce(slot);
     }
 
-    /// Moves the keys of a slot that was announced, but does not complete it: all of them are to be asked for at `to`.
+    /// Moves the keys of a slot that was announced, and does not complete it: for all of them `from` says `ASK`.
     #[track_caller]
     pub(crate) fn carry_keys(&self, slot: u16, from: usize, to: usize) {
         Move::new(self, from, to).carry(slot);

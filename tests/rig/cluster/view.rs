@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive};
 
-use crate::rig::server::RedisServer;
+use super::super::server::RedisServer;
 
 /// The nodes that live, by their names.
 #[derive(Debug, PartialEq)]
@@ -37,6 +37,10 @@ impl View {
         self.0.iter().find(|(_, member)| member.primary.as_deref() == Some(primary)).map(|(id, _)| &**id)
     }
 
+    pub(super) fn primary_of(&self, replica: &str) -> Option<&str> {
+        self.0.get(replica)?.primary.as_deref()
+    }
+
     pub(super) fn is_primary(&self, id: &str) -> bool {
         self.0.get(id).is_some_and(|member| member.primary.is_none())
     }
@@ -46,14 +50,6 @@ impl View {
 pub(super) fn is_ok(node: &RedisServer) -> bool {
     let info = node.try_command::<String>(&["CLUSTER", "INFO"]).unwrap_or_default();
     info.contains("cluster_state:ok") && info.contains("cluster_slots_ok:16384")
-}
-
-/// Whether a node has copied its primary, if it has one.
-pub(super) fn follows(node: &RedisServer) -> bool {
-    match node.info("role").as_deref() {
-        Some("slave") => node.info("master_link_status").as_deref() == Some("up"),
-        role => role.is_some(),
-    }
 }
 
 /// Reads `<id> <ip:port@bus> <flags> <primary> <ping> <pong> <epoch> <link> <slot> …`, unless the node is in trouble.

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, future, io, sync::Mutex, time::Duration};
 
 use tokio::{
-    io::{AsyncWriteExt as _, copy},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
         TcpStream,
         tcp::{ReadHalf, WriteHalf},
@@ -35,13 +35,22 @@ pub(super) async fn run(mut client: TcpStream, mut server: TcpStream, shared: &S
     let expected = Queue::default();
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
+    let requests = Requests { from: Messages::new(from_client), to: to_server, expected: &expected, shared };
+    let replies = Replies {
+        from: Messages::new(from_server),
+        to: to_client,
+        expected: &expected,
+        shared,
+        late: None,
+        overtaken: None,
+    };
     tokio::select! {
-        end = Requests { from: Messages::new(from_client), to: to_server, expected: &expected, shared }.carry() => end,
-        end = Replies { from: Messages::new(from_server), to: to_client, expected: &expected, shared, late: None, overtaken: None }.carry() => end,
+        end = requests.carry() => end,
+        end = replies.carry() => end,
     }
 }
 
-/// The expected replies, and news of them. Both directions of a connection are one task, so nobody ever waits for the lock.
+/// The expected replies, and news of them. Both ways of a connection are one task, so nobody ever waits for the lock.
 #[derive(Debug, Default)]
 struct Queue {
     expected: Mutex<VecDeque<Expected>>,
@@ -93,9 +102,7 @@ impl Requests<'_> {
     async fn carry_bytes(mut self, request: &[u8]) -> io::Result<()> {
         self.expected.push(Expected::Bytes);
         self.to.write_all(request).await?;
-        let (read, mut from) = self.from.into_parts();
-        self.to.write_all(&read).await?;
-        copy(&mut from, &mut self.to).await.map(drop)
+        pour(self.from, self.to, self.shared).await
     }
 }
 
@@ -122,7 +129,7 @@ impl Replies<'_> {
         loop {
             self.deliver_ours().await?;
             if matches!(self.expected.lock().front(), Some(Expected::Bytes)) {
-                return self.carry_bytes().await;
+                return pour(self.from, self.to, self.shared).await;
             }
             let message = tokio::select! {
                 message = self.from.next() => message?,
@@ -189,6 +196,7 @@ impl Replies<'_> {
             }
             Some(Fault::Delay(time)) => {
                 pass(time).await;
+                self.shared.passable().await;
                 self.deliver(&reply).await?;
             }
             _ => self.deliver(&reply).await?,
@@ -216,11 +224,18 @@ impl Replies<'_> {
         }
         Ok(())
     }
+}
 
-    async fn carry_bytes(mut self) -> io::Result<()> {
-        let (read, mut from) = self.from.into_parts();
-        self.to.write_all(&read).await?;
-        copy(&mut from, &mut self.to).await.map(drop)
+/// Carries what comes, whatever it is.
+async fn pour(from: Messages<ReadHalf<'_>>, mut to: WriteHalf<'_>, shared: &Shared) -> io::Result<()> {
+    let (mut bytes, mut from) = from.into_parts();
+    loop {
+        shared.passable().await;
+        to.write_all(&bytes).await?;
+        bytes.clear();
+        if from.read_buf(&mut bytes).await? == 0 {
+            return Ok(());
+        }
     }
 }
 

@@ -37,9 +37,9 @@ pub(crate) use traffic::{Command, Seen};
 
 /// A running proxy, on a thread of its own. Dropped, it closes its port and all connections.
 ///
-/// It speaks plain TCP, both versions of the protocol. Faults are named for commands, like `GET`, `EVALSHA` or
-/// `CLIENT TRACKING`; [`ANY`] is every command but those that set a connection up. Of several rules that are about a command the
-/// oldest that is not used up decides.
+/// It speaks plain TCP, both versions of the protocol. Faults are for commands by name, like `GET`, `EVALSHA` or
+/// `CLIENT TRACKING`; [`ANY`] is every command but those that set a connection up. Of several rules that are about one
+/// command, the oldest that is not used up decides.
 ///
 /// ```ignore
 /// let proxy = Proxy::before(server.address());
@@ -152,7 +152,7 @@ impl Proxy {
         self.shared.accepted.store(0, Ordering::SeqCst);
     }
 
-    /// Carries nothing any more, either way, and keeps all connections open: a cable is cut. New ones are taken, and are as deaf.
+    /// Carries nothing any more, either way, and keeps all connections open: a cable is cut. New ones are as deaf.
     pub(crate) fn hold(&self) {
         self.shared.held.send_replace(true);
     }

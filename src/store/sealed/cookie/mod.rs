@@ -21,4 +21,4 @@ pub use self::{
     encrypted::{Encrypted, EncryptedCookieStore},
     signed::{Signed, SignedCookieStore},
 };
-use super::{Seal, TokenStore, Unopened, is_base64url, too_large};
+use super::{Seal, TokenStore, Unopened, base64url, too_large};

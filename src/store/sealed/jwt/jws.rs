@@ -15,11 +15,10 @@
 
 use std::borrow::Cow;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use memchr::memchr;
 
 use super::{
-    OWN_TYPE, is_base64url,
+    OWN_TYPE, base64url,
     json::{Malformed, Object},
     keys::{Signature, VerifyingKey},
     signing::SigningKey,
@@ -92,10 +91,10 @@ impl Jws {
         let mut token = String::with_capacity(self.overhead() + encoded_len(payload.len()));
         token.push_str(signer.verifying_key().header());
         token.push('.');
-        URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+        base64url::push(payload.as_bytes(), &mut token);
         let signature = signer.sign(token.as_bytes())?;
         token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature.as_bytes(), &mut token);
+        base64url::push(signature.as_bytes(), &mut token);
         Some(token)
     }
 
@@ -112,13 +111,13 @@ impl Jws {
         if !verifier.verifies(compact.signed, signature.as_bytes()) {
             return Err(Absence::Forged);
         }
-        let payload = URL_SAFE_NO_PAD.decode(compact.payload).map_err(|_| Absence::Malformed)?;
+        let payload = base64url::decode(compact.payload).ok_or(Absence::Malformed)?;
         Ok(Verified { payload, signed: compact.signed, by_active: self.can_sign() && key == 0 })
     }
 
     /// Which key a header names that none of our keys has written.
     fn key_of(&self, encoded: &[u8]) -> Result<usize, Absence> {
-        let text = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| Absence::Malformed)?;
+        let text = base64url::decode(encoded).ok_or(Absence::Malformed)?;
         let header = Header::read(&text)?;
         if !self.takes(header.typ.as_deref().unwrap_or(UNTYPED)) {
             return Err(Absence::Malformed);
@@ -156,7 +155,7 @@ fn bare_type(typ: &str) -> &str {
 pub(super) fn is_compact(token: &[u8]) -> bool {
     token.starts_with(b"e")
         && Compact::split(token)
-            .is_some_and(|it| [it.header, it.payload, it.signature].into_iter().all(is_base64url))
+            .is_some_and(|it| [it.header, it.payload, it.signature].into_iter().all(base64url::is_base64url))
 }
 
 /// How many letters so many bytes have.

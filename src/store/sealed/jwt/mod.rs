@@ -36,7 +36,7 @@ pub use self::{
     keys::{InvalidJwtKey, VerifyingKey},
     signing::SigningKey,
 };
-use super::{Seal, TokenStore, Unopened, is_base64url, too_large};
+use super::{Seal, TokenStore, Unopened, base64url, too_large};
 use crate::{
     error::{StoreError, StoreErrorKind},
     keyring::{KeyRing, SecretKey},

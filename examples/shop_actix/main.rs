@@ -1,0 +1,33 @@
+//! The same shop as `examples/shop`, served by actix-web: `cargo run --example shop_actix`.
+//!
+//! Everything but `main.rs` and `handlers.rs` is that shop's own, its settings included.
+
+mod handlers;
+#[path = "../shop/setup.rs"]
+mod setup;
+#[path = "../shop/site/mod.rs"]
+mod site;
+
+use std::process::ExitCode;
+
+use actix_web::{App, HttpServer};
+use cloakroom::actix::SessionMiddleware;
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    setup::ended(run().await)
+}
+
+async fn run() -> Result<(), String> {
+    // One manager for all workers: each runs the closure for itself.
+    let sessions = setup::sessions()?;
+    let guarantees = sessions.guarantees();
+    let app = move || App::new().configure(handlers::shop).wrap(SessionMiddleware::new(sessions.clone()));
+
+    let address = setup::address()?;
+    let server = HttpServer::new(app).bind(address).map_err(|error| setup::cannot_listen(address, &error))?;
+    for address in server.addrs() {
+        setup::announce(address, guarantees.name);
+    }
+    server.run().await.map_err(|error| error.to_string())
+}

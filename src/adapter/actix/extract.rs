@@ -1,0 +1,69 @@
+//! The extractors, and the response to a session's error.
+
+use std::pin::Pin;
+
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse, ResponseError,
+    dev::Payload,
+    http::{StatusCode, header::CONTENT_TYPE},
+};
+
+use super::{existing_session, session};
+use crate::{adapter::refusal, error::SessionError, session::Session};
+
+type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, SessionError>>>>;
+
+/// The session of a request: a new, empty one where none came with it. Refused only where that cannot be told.
+///
+/// For a session only where there is one see [`ExistingSession`]; `Option<Session>` would hide an outage.
+impl FromRequest for Session {
+    type Error = SessionError;
+    type Future = Extraction<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { session(&request).await.inspect_err(refusal::log) })
+    }
+}
+
+/// The session of a request, or `None` unless a live one came with it. Nothing is ever created.
+///
+/// An outage is refused all the same, unless the manager's [`OnOutage`](crate::OnOutage) is to carry on: then it is
+/// `None` too.
+///
+/// ```
+/// use cloakroom::actix::ExistingSession;
+///
+/// async fn greeting(ExistingSession(session): ExistingSession) -> String {
+///     let name = session.and_then(|session| session.subject());
+///     format!("Hello {}", name.as_deref().unwrap_or("stranger"))
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct ExistingSession(
+    /// The session, where there is one.
+    pub Option<Session>,
+);
+
+impl FromRequest for ExistingSession {
+    type Error = SessionError;
+    type Future = Extraction<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { existing_session(&request).await.map(Self).inspect_err(refusal::log) })
+    }
+}
+
+/// Answers with the error's [status](SessionError::status) and [public message](SessionError::public_message).
+impl ResponseError for SessionError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::build(self.status_code())
+            .insert_header((CONTENT_TYPE, refusal::CONTENT_TYPE))
+            .body(refusal::text(self))
+    }
+}

@@ -1,0 +1,106 @@
+//! The middleware, and the service that it makes.
+
+use std::{
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
+
+use actix_web::{
+    Error, HttpMessage as _, HttpResponse,
+    body::EitherBody,
+    dev::{Service, ServiceRequest, ServiceResponse, Transform},
+};
+
+use super::{ResponseFuture, Seat, refusal::Refusal};
+use crate::{error::SessionError, manager::SessionManager};
+
+/// Gives every request of the app, scope or resource that it wraps a session.
+///
+/// A request whose handler never asks for its session costs no store call.
+///
+/// ```
+/// use actix_web::{App, web};
+/// use cloakroom::{Session, SessionError, SessionManager, actix::SessionMiddleware, store::MemoryStore};
+///
+/// async fn hello(session: Session) -> Result<String, SessionError> {
+///     let visits = session.update("visits", |visits: &mut u32| {
+///         *visits += 1;
+///         *visits
+///     })?;
+///     Ok(format!("visit number {visits}"))
+/// }
+///
+/// let sessions = SessionManager::new(MemoryStore::new());
+/// let app = App::new().wrap(SessionMiddleware::new(sessions)).route("/", web::get().to(hello));
+/// ```
+///
+/// Errors of middleware further in get the session's headers too: who logged out before an error keeps no cookie.
+#[derive(Debug, Clone)]
+pub struct SessionMiddleware {
+    manager: SessionManager,
+    refusal: Refusal,
+}
+
+impl SessionMiddleware {
+    /// A middleware of this manager's sessions.
+    ///
+    /// Make the manager outside of the closure that is given to `HttpServer::new`, and clone it inside: the closure runs
+    /// once for each worker, and a store made in it would be that worker's alone.
+    #[must_use]
+    pub fn new(manager: SessionManager) -> Self {
+        Self { manager, refusal: Refusal::default() }
+    }
+
+    /// Answers with `refusal` where the handler's response cannot be sent because its session could not be saved.
+    /// Default: the error's [status](SessionError::status) and [public message](SessionError::public_message).
+    #[must_use]
+    pub fn refuse_with(
+        self,
+        refusal: impl Fn(&SessionError) -> HttpResponse + Send + Sync + 'static,
+    ) -> Self {
+        Self { refusal: Refusal::new(refusal), ..self }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for SessionMiddleware
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Transform = SessionService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, Self::InitError>>;
+
+    fn new_transform(&self, inner: S) -> Self::Future {
+        ready(Ok(SessionService { inner, manager: self.manager.clone(), refusal: self.refusal.clone() }))
+    }
+}
+
+/// A service whose requests have sessions; see [`SessionMiddleware`].
+#[derive(Debug)]
+pub struct SessionService<S> {
+    inner: S,
+    manager: SessionManager,
+    refusal: Refusal,
+}
+
+impl<S, B> Service<ServiceRequest> for SessionService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let exchange = self.manager.exchange();
+        let seat = Seat { lazy: exchange.lazy(), target: request.uri().clone() };
+        request.extensions_mut().insert(seat);
+        ResponseFuture::new(self.inner.call(request), exchange, self.refusal.clone())
+    }
+}

@@ -1,0 +1,159 @@
+//! A manager from a configuration: every option arrives, every mistake is named, no secret is shown.
+
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+use std::time::Duration;
+
+use cloakroom::{
+    SessionStore as _,
+    config::{Config, StoreConfig},
+    store::{Revocation, TokenForm},
+};
+
+fn store(url: &str) -> Result<StoreConfig, String> {
+    url.parse().map_err(|error: cloakroom::config::ConfigError| error.to_string())
+}
+
+fn opened(url: &str) -> Result<String, String> {
+    let store = store(url)?.open().map_err(|error| error.to_string())?;
+    Ok(store.guarantees().name.to_owned())
+}
+
+#[test]
+fn every_store_has_a_short_form() {
+    for (url, name) in [
+        ("memory", "memory"),
+        ("memory:", "memory"),
+        ("memory:?node=web-1&anonymous_sessions=10&logged_in_bytes=1000", "memory"),
+        ("redis://127.0.0.1", "redis"),
+        ("rediss://user@127.0.0.1:7000/2?prefix=shop%3A&connect_timeout=1s", "redis"),
+        ("redis+unix:///run/redis.sock?db=3&prefix=x", "redis"),
+        ("redis+sentinel://a,b/shop?local_cache=2s&local_cache_sessions=5", "redis"),
+        ("redis+cluster://a,b,c?persistent=false", "redis"),
+        ("encrypted-cookie:?keys=generate", "encrypted-cookie"),
+        (
+            "encrypted-cookie:?keys=generate&cipher=chacha20-poly1305&context=shop&max_token=2048",
+            "encrypted-cookie",
+        ),
+        ("signed-cookie:?keys=generate&context=shop&max_token=2048", "signed-cookie"),
+        ("jwt:?keys=generate&issuer=https%3A%2F%2Fshop&audience=shop&leeway=5s&accepting_type=JWT", "jwt"),
+    ] {
+        assert_eq!(opened(url).as_deref(), Ok(name), "{url}");
+    }
+}
+
+#[test]
+fn options_reach_the_store() {
+    let guarantees = |url: &str| store(url).unwrap().open().unwrap().guarantees();
+    let cached = guarantees("redis://127.0.0.1?local_cache=2s");
+    assert_eq!(cached.revocation, Revocation::Within(Duration::from_secs(2)));
+    assert!(cached.survives_restart);
+    assert!(!guarantees("redis://127.0.0.1?persistent=false").survives_restart);
+    assert_eq!(guarantees("signed-cookie:?keys=generate").token, TokenForm::Readable);
+    let limits = [2048, 4096]
+        .map(|bytes| guarantees(&format!("encrypted-cookie:?keys=generate&max_token={bytes}")).max_data);
+    assert!(limits[0] < limits[1], "{limits:?}");
+}
+
+#[test]
+fn a_mistake_names_its_field_and_what_may_stand_there() {
+    for (url, words) in [
+        ("mongodb://h", &["store: url", "redis+sentinel", "encrypted-cookie"][..]),
+        ("memory:?nodes=1", &["nodes", "node, anonymous_sessions"]),
+        ("memory:?node=Web%201", &["node", "a-z"]),
+        ("memory:?anonymous_sessions=many", &["anonymous_sessions", "many", "whole number"]),
+        ("redis://h?local_cache=soon", &["local_cache", "soon", "30m"]),
+        ("redis://h?local_cache_sessions=5", &["local_cache_sessions", "local_cache=1s"]),
+        ("redis://h?persistent=maybe", &["persistent", "true, false"]),
+        ("redis+sentinel://h", &["url", "service"]),
+        ("redis://h?tls_roots_file=/nowhere", &["tls_roots_file", "/nowhere"]),
+        ("encrypted-cookie:", &["keys", "keys_env", "keys_file", "generate"]),
+        ("encrypted-cookie:?keys=abc", &["keys", "generate"]),
+        ("encrypted-cookie:?keys=generate&cipher=rot13", &["cipher", "aes-256-gcm, chacha20-poly1305"]),
+        ("jwt:?keys_env=CLOAKROOM_NO_SUCH_VARIABLE", &["keys_env", "CLOAKROOM_NO_SUCH_VARIABLE"]),
+        ("jwt:?pem_file=/nowhere", &["pem_file", "/nowhere"]),
+        ("jwt:?pem_file=a&pem_env=b", &["pem_env", "pem_file", "only one"]),
+    ] {
+        let error = opened(url).unwrap_err();
+        for word in words {
+            assert!(error.contains(word), "{url}: {error:?} does not say {word:?}");
+        }
+    }
+}
+
+#[test]
+fn a_table_says_the_same_as_a_url() {
+    for (table, url) in [
+        (r#"{"kind": "memory"}"#, "memory"),
+        (
+            r#"{"url": "redis://h/1", "prefix": "a&b", "local_cache": "1s", "persistent": false}"#,
+            "redis://h/1?prefix=a%26b&local_cache=1s&persistent=false",
+        ),
+    ] {
+        let table: StoreConfig = serde_json::from_str(table).unwrap();
+        let url = store(url).unwrap();
+        assert_eq!(table.open().unwrap().guarantees(), url.open().unwrap().guarantees());
+    }
+    let error = serde_json::from_str::<StoreConfig>(r#"{"prefix": "x"}"#).unwrap_err().to_string();
+    assert!(error.contains("kind"), "{error}");
+}
+
+#[test]
+fn a_whole_manager_comes_from_a_file() {
+    let text = r#"{
+        "store": { "kind": "memory", "node": "web-1" },
+        "idle_timeout": "30m", "absolute_timeout": "12h", "remember_at_most": "30days", "touch_after": "1m",
+        "leeway": "10s", "renewal_grace": "5s", "store_timeout": "500ms", "max_data": 65536,
+        "on_outage": "carry-on-anonymous", "save_on": "success", "on_stale_write": "overwrite",
+        "cookie": { "name": "id", "path": "/app", "domain": "example.org", "same_site": "strict",
+                    "forgotten_with_the_browser": true },
+        "transports": ["bearer", "cookie", "x-session"],
+        "allow_cross_site": ["/callback"]
+    }"#;
+    let config: Config = serde_json::from_str(text).unwrap();
+    assert_eq!(config.idle_timeout, Some(Duration::from_secs(1800)));
+    assert_eq!(config.store_timeout, Some(Duration::from_millis(500)));
+    assert_eq!(config.transports.len(), 3);
+    assert_eq!(config.manager().unwrap().guarantees().name, "memory");
+    assert!(serde_json::from_str::<Config>("{}").unwrap().manager().is_ok(), "everything has a default");
+}
+
+#[test]
+fn a_files_mistakes_are_named_too_and_never_panic() {
+    for (text, words) in [
+        (r#"{"idle_timeout": "half an hour"}"#, &["idle_timeout", "30m"][..]),
+        (r#"{"idle_timeout": 1800}"#, &["idle_timeout", "1800", "30m"]),
+        (r#"{"idle": "30m"}"#, &["idle", "idle_timeout"]),
+        (r#"{"on_outage": "panic"}"#, &["on_outage", "refuse, carry-on-anonymous"]),
+        (r#"{"save_on": 7}"#, &["save_on", "anything-but-server-errors, success, everything"]),
+        (r#"{"cookie": {"same_site": "sometimes"}}"#, &["cookie.same_site", "strict, lax, none"]),
+        (r#"{"cookie": {"name": "a b"}}"#, &["cookie", "name"]),
+        (r#"{"cookie": {"name": "__Host-x", "path": "/a"}}"#, &["cookie", "__Host-"]),
+        (
+            r#"{"cookie": {"name": "x", "same_site": "none", "insecure_for_local_development": true}}"#,
+            &["cookie", "Secure"],
+        ),
+        (r#"{"cookie": {"names": "x"}}"#, &["names", "name"]),
+        (r#"{"transports": ["smoke signals"]}"#, &["transports", "smoke signals", "bearer"]),
+    ] {
+        let error = serde_json::from_str::<Config>(text).unwrap_err().to_string();
+        for word in words {
+            assert!(error.contains(word), "{text}: {error:?} does not say {word:?}");
+        }
+    }
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let url = "redis://user:hunter2@h:99999/x?prefix=hunter2";
+    let shown = match store(url) {
+        Ok(config) => format!("{config:?} {:?}", config.open().map(drop).unwrap_err()),
+        Err(error) => error,
+    };
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let both = opened("redis://user:hunter2@h?password_env=PATH").unwrap_err();
+    assert!(both.contains("by reference") && !both.contains("hunter2"), "{both}");
+    let store = store("redis://user@h?password_env=PATH").unwrap().open().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    assert!(!format!("{store:?}").contains(&path));
+}

@@ -1,0 +1,21 @@
+//! Connections that leave HTTP, like a websocket's.
+
+use crate::{device::handed, everywhere::everywhere};
+
+#[test]
+fn an_upgraded_connection_goes_on_with_its_session_where_no_new_token_is_needed() {
+    everywhere(async |stage| {
+        let mut device = stage.logged_in("alice").await;
+        let mut connection = stage.connect().await;
+        let request =
+            device.request("GET", "/sum").with("connection", "upgrade").with("upgrade", "websocket");
+        let response = connection.exchange(&request).await.unwrap();
+        assert_eq!((response.status, handed(&response).len()), (101, 0));
+        let needs_token = stage.guarantees.token.is_self_contained();
+        for (byte, sum) in [(1, 1), (2, 3), (3, 6)] {
+            assert_eq!(connection.echo(byte).await, if needs_token { u8::MAX } else { sum });
+        }
+        let kept = device.gets("/me").await.says("sum");
+        assert_eq!(kept.as_u64(), if needs_token { None } else { Some(6) });
+    });
+}

@@ -1,0 +1,103 @@
+//! What the scenarios run on: every adapter with every store and every transport.
+//!
+//! **One line adds one more.**
+
+use std::sync::{
+    Arc, LazyLock,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use cloakroom::{
+    Bearer, Cookie, SessionStore, Transport as Way,
+    keyring::{KeyRing, SecretKey},
+    store::{Cipher, EncryptedCookieStore, JwtStore, LocalCache, MemoryStore, RedisStore, SignedCookieStore},
+};
+
+use crate::{
+    app::App,
+    rig::RedisServer,
+    shells::{self, Served},
+};
+
+pub(crate) const ADAPTERS: &[Adapter] = &[
+    Adapter { name: "axum", serve: shells::axum::serve },
+    Adapter { name: "actix", serve: shells::actix::serve },
+];
+
+pub(crate) const STORES: &[Store] = &[
+    Store { name: "memory", open: || Arc::new(MemoryStore::new()) },
+    Store { name: "redis", open: || Arc::new(redis()) },
+    Store { name: "redis with a local cache", open: || Arc::new(redis().local_cache(LocalCache::default())) },
+    Store { name: "encrypted cookie (AES)", open: || Arc::new(encrypted(Cipher::Aes256Gcm)) },
+    Store { name: "encrypted cookie (ChaCha)", open: || Arc::new(encrypted(Cipher::ChaCha20Poly1305)) },
+    Store {
+        name: "several encrypted cookies",
+        open: || Arc::new(encrypted(Cipher::Aes256Gcm).max_token(12_000)),
+    },
+    Store { name: "signed cookie", open: || Arc::new(SignedCookieStore::new(&keys())) },
+    Store { name: "JWT", open: || Arc::new(JwtStore::from_ring(&keys())) },
+];
+
+pub(crate) const TRANSPORTS: &[Transport] = &[
+    Transport { name: "cookie", client: Client::Browser, ways: || vec![cookie()] },
+    Transport { name: "bearer", client: Client::App, ways: || vec![bearer()] },
+    Transport { name: "cookie beside bearer", client: Client::Browser, ways: || vec![cookie(), bearer()] },
+    Transport { name: "bearer beside cookie", client: Client::App, ways: || vec![cookie(), bearer()] },
+];
+
+#[derive(Debug)]
+pub(crate) struct Adapter {
+    pub(crate) name: &'static str,
+    pub(crate) serve: fn(App) -> Served,
+}
+
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) name: &'static str,
+    /// Opens it, empty.
+    pub(crate) open: fn() -> Arc<dyn SessionStore>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Transport {
+    pub(crate) name: &'static str,
+    pub(crate) client: Client,
+    /// The ways in which the manager lets tokens travel.
+    pub(crate) ways: fn() -> Vec<Way>,
+}
+
+/// What holds a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// It has a jar of cookies.
+    Browser,
+    /// It has its token in a header, both ways, and never takes a cookie.
+    App,
+}
+
+/// The session cookie.
+pub(crate) const COOKIE: &str = "__Host-id";
+
+fn cookie() -> Way {
+    Cookie::named(COOKIE).into()
+}
+
+fn bearer() -> Way {
+    Bearer::authorization().into()
+}
+
+fn encrypted(cipher: Cipher) -> EncryptedCookieStore {
+    EncryptedCookieStore::new(&keys()).cipher(cipher)
+}
+
+fn keys() -> KeyRing {
+    KeyRing::new(SecretKey::generate().unwrap())
+}
+
+/// A prefix of its own on a server that all of them share, and that ends with this process.
+fn redis() -> RedisStore {
+    static SERVER: LazyLock<RedisServer> = LazyLock::new(RedisServer::start);
+    static STORES: AtomicUsize = AtomicUsize::new(0);
+    let number = STORES.fetch_add(1, Ordering::Relaxed);
+    RedisStore::from_url(&SERVER.url()).unwrap().prefix(&format!("store-{number}:"))
+}
