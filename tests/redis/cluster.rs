@@ -1,18 +1,19 @@
 //! Cluster: sessions and their subjects' pages lie on any node, and may move while they are used.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
 use cloakroom::{
     Session, SessionStore,
-    conformance::{self, Harness},
+    conformance::{self, Harness, Outage},
     store::{LocalCache, RedisStore, Revocation},
 };
 
 use crate::{
+    conformance::{all_connect, dump},
     load::Load,
     rig::RedisCluster,
     scene::{add, at, look, site},
@@ -23,24 +24,28 @@ fn store(cluster: &RedisCluster) -> RedisStore {
     RedisStore::from_url(&format!("redis+cluster://{}", hosts.join(","))).unwrap()
 }
 
-/// One cluster for all checks, each of which has a prefix of its own.
+/// One cluster for all checks, each of which has a prefix of its own; the way to it can be cut.
 struct Sharded {
     cluster: Arc<RedisCluster>,
     prefix: String,
+    handles: Mutex<Vec<RedisStore>>,
 }
 
 impl Sharded {
     fn each() -> impl Fn() -> Self {
-        let (cluster, checks) = (Arc::new(RedisCluster::start()), AtomicUsize::new(0));
+        let (cluster, checks) = (Arc::new(RedisCluster::start_behind_proxies()), AtomicUsize::new(0));
         move || Self {
             cluster: Arc::clone(&cluster),
             prefix: format!("check-{}:", checks.fetch_add(1, Ordering::Relaxed)),
+            handles: Mutex::default(),
         }
     }
 
     fn handle(&self) -> Arc<dyn SessionStore> {
         // The suite restarts nothing here.
-        Arc::new(store(&self.cluster).prefix(&self.prefix).without_persistence())
+        let store = store(&self.cluster).prefix(&self.prefix).without_persistence();
+        self.handles.lock().unwrap().push(store.clone());
+        Arc::new(store)
     }
 }
 
@@ -52,6 +57,33 @@ impl Harness for Sharded {
 
     async fn second_handle(&self) -> Option<Arc<dyn SessionStore>> {
         Some(self.handle())
+    }
+
+    async fn dump(&self) -> Option<Vec<u8>> {
+        let nodes = (0..3).map(|node| dump(self.cluster.node(node), &self.prefix));
+        Some(nodes.collect::<Vec<_>>().concat())
+    }
+
+    async fn cut(&self) -> Option<Box<dyn Outage>> {
+        for node in 0..6 {
+            self.cluster.proxy(node).refuse();
+            self.cluster.proxy(node).kill_connections();
+        }
+        let handles = self.handles.lock().unwrap().clone();
+        Some(Box::new(Cut { cluster: Arc::clone(&self.cluster), handles }))
+    }
+}
+
+struct Cut {
+    cluster: Arc<RedisCluster>,
+    handles: Vec<RedisStore>,
+}
+
+#[async_trait]
+impl Outage for Cut {
+    async fn over(self: Box<Self>) {
+        (0..6).for_each(|node| self.cluster.proxy(node).accept());
+        all_connect(&self.handles).await;
     }
 }
 
@@ -69,11 +101,11 @@ fn a_cluster_has_no_local_cache_and_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn slots_that_move_are_followed_and_everything_is_counted_once() {
     let cluster = RedisCluster::start();
-    let load = Load::begins(site(store(&cluster)), 6).await;
+    let load = Load::begins(site(store(&cluster)), 24).await;
     load.goes_on(300).await;
     cluster.move_slots(0..=5460, 0, 1);
     load.goes_on(300).await;
-    cluster.move_slots(5461..=10922, 1, 2);
+    cluster.move_slots(5461..=10921, 1, 2);
     load.goes_on(300).await;
     let outcome = load.ends().await;
     outcome.lost_nothing();

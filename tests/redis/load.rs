@@ -93,6 +93,14 @@ impl Outcome {
         }
     }
 
+    /// As above, but acknowledged updates may be lost.
+    pub(crate) fn counted_nothing_twice(&self) {
+        for Counted { acknowledged, uncertain, stored } in &self.0 {
+            let stored = stored.expect("no session was lost");
+            assert!(stored <= acknowledged + uncertain, "{stored} of {acknowledged} and {uncertain}");
+        }
+    }
+
     /// How many requests were answered by an error.
     pub(crate) fn errors(&self) -> u64 {
         self.0.iter().map(|counted| counted.uncertain).sum()
