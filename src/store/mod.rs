@@ -227,6 +227,8 @@ pub enum Absence {
         /// When.
         at: Timestamp,
     },
+    /// The session is on its way to or from another store; a wrapper of both knows where it is.
+    Elsewhere,
     /// It was issued under a key that this server does not have.
     UnknownKey,
     /// The token was not issued by this store.
@@ -280,13 +282,17 @@ pub enum Ended {
 /// What a presented reference token opens, if this is the record of its ID: the one judgement all such stores share.
 ///
 /// The secret is compared in constant time and before anything else; only then the record's times count. A record whose
-/// new secret is shown for the first time comes back with the old secret's grace ended and asks to be written.
+/// new secret is shown for the first time comes back with the old secret's grace ended and asks to be written. What stands
+/// for a session that is [not here](Record::is_here) opens to nobody.
 #[must_use]
 pub fn judge(record: &Record, presented: &ReferenceToken, now: Timestamp) -> Loaded {
     use crate::record::Verdict;
 
     if record.id() != presented.id() {
         return Loaded::Absent(Absence::Forged);
+    }
+    if !record.is_here() {
+        return Loaded::Absent(Absence::Elsewhere);
     }
     match record.judge(presented.secret(), now) {
         Verdict::Wrong => Loaded::Absent(Absence::Forged),
