@@ -7,6 +7,7 @@
 //! | `guarantees` | [`Guarantees`]: what a store promises, as data |
 //! | `index` | [`SessionIndex`]: the sessions of one subject |
 //! | `memory` | [`MemoryStore`]: sessions in this process |
+//! | `migrating` | [`MigratingStore`]: from any store to any other while requests are served |
 //! | `sealed` | [`TokenStore`]: sessions that their clients carry |
 //!
 //! A store turns a token into a [`Record`] and a record into a token: a reference for a stateful store, the sealed
@@ -23,6 +24,7 @@ mod guarantees;
 mod index;
 #[cfg(feature = "memory")]
 mod memory;
+mod migrating;
 #[cfg(feature = "sealed")]
 mod sealed;
 
@@ -33,6 +35,7 @@ use async_trait::async_trait;
 pub(crate) use self::deadline::within;
 #[cfg(feature = "memory")]
 pub use self::memory::{Budget, MemoryStore, Usage};
+pub use self::migrating::{MigratingStore, Phase, Progress};
 #[cfg(feature = "cookie-store")]
 pub use self::sealed::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
 #[cfg(feature = "jwt")]
@@ -227,7 +230,7 @@ pub enum Absence {
         /// When.
         at: Timestamp,
     },
-    /// The session is on its way to or from another store; a wrapper of both knows where it is.
+    /// The session is on its way to or from another store; a [`MigratingStore`] of both knows where it is.
     Elsewhere,
     /// It was issued under a key that this server does not have.
     UnknownKey,
