@@ -65,6 +65,12 @@ impl<'a> Browser<'a> {
         self.script("return performance.getEntriesByType('navigation')[0].responseStatus")
     }
 
+    /// Which server brought the page, as HAProxy says.
+    #[must_use]
+    pub fn served_by(&self) -> String {
+        text(&self.script("return performance.getEntriesByType('navigation')[0].serverTiming[0].description"))
+    }
+
     /// Loads the page again until its status is this one.
     #[track_caller]
     pub fn reload_until(&self, status: u16) {

@@ -5,9 +5,11 @@
 //! | `stage` | [`Stage`]: shops, what they need, and a driver |
 //! | `shop` | the shop, as a process |
 //! | `redis` | a real `redis-server` |
+//! | `haproxy` | HAProxy, with the configuration that the documentation has |
 //! | `proxy` | a round-robin proxy before several shops |
 //! | `server` | a child process that prints its address and dies with its handle |
 //! | `webdriver` | WebDriver's requests and answers |
+//! | `client` | a client that is no browser |
 //! | `browser` | one browser with a profile of its own |
 //! | `chromium` | how it is started |
 //! | `folder`, `port`, `process` | parts of the crate's rig for Redis |
@@ -21,9 +23,11 @@
 
 mod browser;
 mod chromium;
+mod client;
 #[allow(dead_code, reason = "the rig needs more of it")]
 #[path = "../../rig/folder.rs"]
 mod folder;
+mod haproxy;
 #[allow(dead_code, reason = "the rig needs more of it")]
 #[path = "../../rig/port.rs"]
 mod port;
@@ -41,6 +45,7 @@ use std::env;
 
 pub use crate::{
     browser::{Browser, Looks, Window},
+    client::Restless,
     stage::Stage,
 };
 

@@ -3,6 +3,8 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     process::{Child, ChildStdout, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 /// A server. Dropped, it is killed: also when a test panics.
@@ -24,6 +26,26 @@ impl Server {
     /// Kills it with `SIGKILL`, and returns when it is gone.
     pub(crate) fn kill(&mut self) {
         self.running.kill();
+    }
+
+    /// Tells it to end with `SIGTERM`, and returns when it has.
+    pub(crate) fn terminate(&mut self) {
+        let child = &mut self.running.child;
+        let told = Command::new("sh").args(["-c", r#"kill -TERM "$0""#, &child.id().to_string()]).status();
+        assert!(told.is_ok_and(|status| status.success()), "{:?} does not run", self.command);
+        for _ in 0..3000 {
+            if let Some(status) = child.try_wait().expect("it is our child") {
+                assert!(status.success(), "{:?} ended with {status}", self.command);
+                return;
+            }
+            nap();
+        }
+        panic!("{:?} does not end", self.command);
+    }
+
+    /// What is set for the next start.
+    pub(crate) fn set(&mut self, variable: &str, value: &str) {
+        self.command.env(variable, value);
     }
 
     /// Kills it, if it still runs, and starts it with the same command.
@@ -63,6 +85,11 @@ impl Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a real server follows no clock of ours")]
+fn nap() {
+    thread::sleep(Duration::from_millis(10));
 }
 
 impl Drop for Running {

@@ -1,9 +1,11 @@
 //! Shops, what they need, and a driver that starts browsers to visit them.
 
-use std::{cell::RefCell, env, net::SocketAddr, process::Command};
+use std::{cell::RefCell, env, net::SocketAddr, process::Command, thread, time::Duration};
 
 use crate::{
-    Browser, Window,
+    Browser, Restless, Window,
+    client::Client,
+    haproxy::{HaProxy, NAMES},
     proxy::Proxy,
     redis::Redis,
     server::Server,
@@ -17,6 +19,8 @@ pub struct Stage {
     // In cells, since browsers borrow the stage while its servers come and go.
     shops: RefCell<Vec<Shop>>,
     redis: RefCell<Option<Redis>>,
+    /// Kept running as long as the stage.
+    _haproxy: Option<HaProxy>,
     driver: Server,
     entrance: String,
 }
@@ -49,7 +53,50 @@ impl Stage {
         let keys = random_key();
         let shops: Vec<_> = (0..shops).map(|_| Shop::start(&keys, &store)).collect();
         let entrance = entrance(&shops.iter().map(Shop::address).collect::<Vec<_>>());
-        Self { shops: shops.into(), redis: redis.into(), driver: start_driver(), entrance }
+        Self { shops: shops.into(), redis: redis.into(), _haproxy: None, driver: start_driver(), entrance }
+    }
+
+    /// Two shops with the same keys behind HAProxy, and a Redis. `store` says where the sessions of each shop live, from
+    /// the shop's name and the URL of Redis.
+    #[must_use]
+    pub fn behind_haproxy(store: impl Fn(&str, &str) -> String) -> Self {
+        let (redis, keys) = (Redis::start(), random_key());
+        let shops = NAMES.map(|name| Shop::start(&keys, &store(name, &redis.url())));
+        let haproxy = HaProxy::before(shops.each_ref().map(Shop::address));
+        let entrance = haproxy.url();
+        Self {
+            shops: Vec::from(shops).into(),
+            redis: Some(redis).into(),
+            _haproxy: Some(haproxy),
+            driver: start_driver(),
+            entrance,
+        }
+    }
+
+    /// Restarts one of those shops with another configuration, as a careful administrator does: tells it to end, and
+    /// returns when HAProxy has found it again.
+    pub fn reconfigure_shop(&self, index: usize, store: impl Fn(&str, &str) -> String) {
+        let redis = self.redis.borrow().as_ref().expect(NO_REDIS).url();
+        let server = &mut self.shops.borrow_mut()[index].server;
+        server.terminate();
+        server.set("SESSION_STORE", &store(NAMES[index], &redis));
+        server.restart();
+        let mut client = Client::new(&self.entrance);
+        let found = (0..1000).any(|_| {
+            nap();
+            let answer = client.get("/style.css");
+            answer
+                .headers
+                .get("server-timing")
+                .is_some_and(|by| by.to_str().is_ok_and(|by| by.ends_with(NAMES[index])))
+        });
+        assert!(found, "{} is not found again", NAMES[index]);
+    }
+
+    /// A customer who comes at once and changes the cart without a pause.
+    #[must_use]
+    pub fn restless_customer(&self) -> Restless {
+        Restless::visit(&self.entrance)
     }
 
     /// A new browser that has never been anywhere, looking at nothing yet.
@@ -94,4 +141,9 @@ fn start_driver() -> Server {
         let port = line.split_once("started successfully on port ")?.1.trim_end_matches('.');
         Some(format!("http://127.0.0.1:{port}"))
     })
+}
+
+#[expect(clippy::disallowed_methods, reason = "a real server follows no clock of ours")]
+fn nap() {
+    thread::sleep(Duration::from_millis(10));
 }
