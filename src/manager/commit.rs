@@ -119,7 +119,7 @@ pub(super) async fn commit(
         .plan(changes, keeps)
         .map_err(|refusal| Failed::new(core, refusal.error, request, refusal.removes_cookie))?;
     let removes_cookie = plan.removes_cookie;
-    let done = call.carry_out(plan, changes).await;
+    let done = call.carry_out_within_limits(plan, changes).await;
     let (base, token) = done.map_err(|error| Failed::new(core, error, request, removes_cookie))?;
     call.told(base, token, changes.bearer, removes_cookie)
 }
@@ -160,8 +160,8 @@ type Done = (Base, Option<Token>);
 
 /// The store calls of one commit, under one deadline.
 pub(super) struct Call<'a> {
-    core: &'a Core,
-    cx: Cx,
+    pub(super) core: &'a Core,
+    pub(super) cx: Cx,
     pub(super) request: RequestFacts,
 }
 
@@ -198,6 +198,21 @@ impl<'a> Call<'a> {
         plan::plan(&self.core.situation(changes, self.request, keeps, self.cx.now))
     }
 
+    /// A login counts the sessions of its subject.
+    async fn carry_out_within_limits(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {
+        if !changes.view.logged_in || self.core.policy.sessions_per_subject.is_none() {
+            return self.carry_out(plan, changes).await;
+        }
+        if let Some(subject) = changes.view.subject.clone() {
+            self.admit(subject.as_str(), changes.base.record().map(Record::id)).await?;
+        }
+        let done = self.carry_out(plan, changes).await?;
+        if let Some(record) = done.0.record() {
+            self.make_room(record).await;
+        }
+        Ok(done)
+    }
+
     async fn carry_out(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {
         self.end_all(&plan.ends).await?;
         if changes.ends {
@@ -222,7 +237,7 @@ impl<'a> Call<'a> {
     }
 
     /// Ends a session; repeated until it is confirmed, because ending twice is ending.
-    async fn end(&self, Ending { id, until }: Ending) -> Result<(), SessionError> {
+    pub(super) async fn end(&self, Ending { id, until }: Ending) -> Result<(), SessionError> {
         for attempt in 1.. {
             match within(self.cx.deadline, self.core.store.end(&id, until, self.cx)).await {
                 Ok(Ended::Done | Ended::Already | Ended::AtClientOnly) => break,

@@ -11,6 +11,7 @@
 //! Every decision stands in `plan`; what is here carries it out.
 
 mod commit;
+mod crowd;
 mod doubt;
 mod exchange;
 mod load;
@@ -21,7 +22,7 @@ pub use self::exchange::{Exchange, Finish, Finished, LazySession};
 use crate::{
     error::SessionError,
     plan::{self, Situation, Write},
-    policy::{OnOutage, OnStaleWrite, Policy, SaveOn},
+    policy::{OnOutage, OnStaleWrite, OnTooManySessions, Policy, SaveOn},
     random::{Random, SystemRandom, WriteIds},
     session::{Backend, Base, BoxFuture, Changes, Opening, RequestFacts, Session},
     store::{Cx, Guarantees, SessionStore},
@@ -131,6 +132,22 @@ impl SessionManager {
     #[must_use]
     pub fn max_data(self, bytes: usize) -> Self {
         self.with(|core| core.policy.max_data = bytes)
+    }
+
+    /// How many sessions a subject may have at the most, at least one; what a login beyond that does. Default: as many as
+    /// it likes.
+    ///
+    /// Logins look it up in the store's index; on a store without one they fail with `Store(Unsupported)`.
+    ///
+    /// ```
+    /// use cloakroom::{OnTooManySessions, SessionManager, store::MemoryStore};
+    ///
+    /// let sessions =
+    ///     SessionManager::new(MemoryStore::new()).sessions_per_subject(5, OnTooManySessions::EndOldest);
+    /// ```
+    #[must_use]
+    pub fn sessions_per_subject(self, most: usize, beyond: OnTooManySessions) -> Self {
+        self.with(|core| core.policy.sessions_per_subject = Some((most.max(1), beyond)))
     }
 
     /// What a request gets while the store is out of reach. Default: 503.

@@ -345,7 +345,7 @@ mod scanner {
 
     #[test]
     fn a_file_without_a_floor_is_asked_for_one() {
-        for path in ["attic.rs", "store/redis.rs", "recorder.rs"] {
+        for path in ["attic.rs", "store/sql.rs", "recorder.rs"] {
             assert_eq!(
                 climbs(path, ""),
                 [format!("src/{path}: give it a floor, in FLOORS of tests/floors/main.rs")]

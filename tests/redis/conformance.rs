@@ -72,18 +72,7 @@ impl Harness for Standalone {
     }
 
     async fn dump(&self) -> Option<Vec<u8>> {
-        let server = self.server.lock().unwrap();
-        let keys: Vec<Vec<u8>> = server.command(&["KEYS", &format!("{}*", self.prefix)]);
-        let mut dump = keys.concat();
-        for key in keys {
-            let key = String::from_utf8(key).unwrap();
-            let bytes: Vec<u8> = match server.command::<String>(&["TYPE", &key]).as_str() {
-                "string" => server.command(&["GET", &key]),
-                _ => server.command::<Vec<Vec<u8>>>(&["ZRANGE", &key, "0", "-1"]).concat(),
-            };
-            dump.extend(bytes);
-        }
-        Some(dump)
+        Some(dump(&self.server.lock().unwrap(), &self.prefix))
     }
 
     async fn cut(&self) -> Option<Box<dyn Outage>> {
@@ -92,6 +81,21 @@ impl Harness for Standalone {
         let handles = self.handles.lock().unwrap().clone();
         Some(Box::new(Cut { proxy: Arc::clone(&self.proxy), handles }))
     }
+}
+
+/// All that a server holds under a prefix.
+pub(crate) fn dump(server: &RedisServer, prefix: &str) -> Vec<u8> {
+    let keys: Vec<Vec<u8>> = server.command(&["KEYS", &format!("{prefix}*")]);
+    let mut dump = keys.concat();
+    for key in keys {
+        let key = String::from_utf8(key).unwrap();
+        let bytes: Vec<u8> = match server.command::<String>(&["TYPE", &key]).as_str() {
+            "string" => server.command(&["GET", &key]),
+            _ => server.command::<Vec<Vec<u8>>>(&["ZRANGE", &key, "0", "-1"]).concat(),
+        };
+        dump.extend(bytes);
+    }
+    dump
 }
 
 struct Cut {
@@ -103,11 +107,15 @@ struct Cut {
 impl Outage for Cut {
     async fn over(self: Box<Self>) {
         self.proxy.accept();
-        for handle in &self.handles {
-            // After a failure to connect, a handle fails for a moment without trying.
-            while handle.ping(Deadline::after(Duration::from_secs(5))).await.is_err() {
-                tokio::task::yield_now().await;
-            }
+        all_connect(&self.handles).await;
+    }
+}
+
+/// After a failure to connect, a handle fails for a moment without trying.
+pub(crate) async fn all_connect(handles: &[RedisStore]) {
+    for handle in handles {
+        while handle.ping(Deadline::after(Duration::from_secs(5))).await.is_err() {
+            tokio::task::yield_now().await;
         }
     }
 }

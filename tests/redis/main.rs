@@ -4,12 +4,15 @@
 //! | --- | --- |
 //! | `conformance` | the public suite, on each deployment, with and without the local cache |
 //! | `cache` | the local cache: what it saves, and that it is never wrong for longer than it says |
+//! | `cluster` | sessions on many nodes, which move and die |
 //! | `commands` | what each kind of request costs on the wire |
 //! | `deployments` | how a server is reached: TLS, Unix socket, user, database, an existing connection |
 //! | `dropped` | calls given up at every await |
 //! | `durability` | kills, restarts, and servers that are full, paused, empty or replicas |
 //! | `faults` | every fault on the way, at every kind of call, harms nobody |
 //! | `index` | the sessions of one subject: entries without sessions, sessions without entries |
+//! | `sentinel` | a primary that is found again when it is another one |
+//! | `load`, `scene` | what the tests share |
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -20,6 +23,7 @@ mod browser;
 mod rig;
 
 mod cache;
+mod cluster;
 mod commands;
 mod conformance;
 mod deployments;
@@ -27,4 +31,6 @@ mod dropped;
 mod durability;
 mod faults;
 mod index;
+mod load;
 mod scene;
+mod sentinel;
