@@ -156,6 +156,18 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     fn index(&self) -> Option<&dyn SessionIndex> {
         None
     }
+
+    /// Hands over to another store what would be lost with this process, which is about to end. Requests are served
+    /// meanwhile and afterwards, and lose nothing either.
+    ///
+    /// The default does nothing: right for every store whose sessions live elsewhere, or have nowhere to go.
+    ///
+    /// # Errors
+    /// When it is not certain that everything was handed over. It may be called again.
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        let _ = cx;
+        Ok(())
+    }
 }
 
 /// The circumstances of a store call.
@@ -362,5 +374,9 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         (**self).index()
+    }
+
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        (**self).hand_over(cx).await
     }
 }

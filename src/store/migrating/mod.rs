@@ -291,6 +291,11 @@ impl SessionStore for MigratingStore {
     fn index(&self) -> Option<&dyn SessionIndex> {
         (self.guarantees().index != Index::None).then_some(self)
     }
+
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        self.0.at(Side::Old).hand_over(cx).await?;
+        self.0.at(Side::New).hand_over(cx).await
+    }
 }
 
 /// The sessions of both stores, each once.
