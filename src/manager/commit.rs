@@ -13,6 +13,7 @@ use crate::{
         Backend as _, Base, Changes, Ending, RequestFacts, Sent, Session, Turn, View, conflict, max_data,
     },
     store::{Absence, Created, Cx, Ended, Replaced, Token, Touched, within},
+    time::Deadline,
     transport::{ResponseEdits, Transport},
 };
 
@@ -122,6 +123,29 @@ pub(super) async fn commit(
     let done = call.carry_out_within_limits(plan, changes).await;
     let (base, token) = done.map_err(|error| Failed::new(core, error, request, removes_cookie))?;
     call.told(base, token, changes.bearer, removes_cookie)
+}
+
+/// Writes the changes, if one replacement does it and the store answers that at once. `None`: nothing was written.
+pub(super) fn commit_now(
+    core: &Core,
+    changes: &mut Changes,
+    request: RequestFacts,
+    keeps: bool,
+) -> Option<Result<Written, Failed>> {
+    let call = Call { core, cx: Cx::new(core.now(), Deadline::NONE), request };
+    changes.view.was_renewed = plan::was_renewed(request, changes.bearer);
+    let Ok(Plan { write: Write::Replace(loaded), removes_cookie, .. }) = call.plan(changes, keeps) else {
+        return None;
+    };
+    let next = call.next(&loaded, &changes.view, asks_for_reissue(changes)).ok()?;
+    let Replaced::Done(token) = core.store.replace_now(&next, loaded.version(), call.cx.now)? else {
+        return None;
+    };
+    Some(call.told(live(next), token, changes.bearer, removes_cookie))
+}
+
+fn asks_for_reissue(changes: &Changes) -> bool {
+    matches!(changes.base, Base::Live { reissue: true, .. })
 }
 
 /// A token that cannot travel is an error, not a cookie that browsers throw away.
@@ -289,7 +313,7 @@ impl<'a> Call<'a> {
 
     /// Puts the changed record in place of `loaded`, replaying the log as often as others are faster.
     async fn replace(&self, loaded: Record, changes: &mut Changes) -> Result<Done, SessionError> {
-        let mut reissue = matches!(changes.base, Base::Live { reissue: true, .. });
+        let mut reissue = asks_for_reissue(changes);
         let mut current = loaded.clone();
         loop {
             let next = self.next(&current, &changes.view, reissue)?;

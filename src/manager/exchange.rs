@@ -13,7 +13,7 @@ use super::{
 use crate::{
     error::{SessionError, StoreError, StoreErrorKind},
     plan::Write,
-    session::{Base, BoxFuture, Opening, Session},
+    session::{Base, BoxFuture, Changes, Opening, Session},
     transport::{Read, RequestHead, ResponseEdits, ResponseHeaders},
 };
 
@@ -200,6 +200,9 @@ impl Closing {
         if self.has_nothing_to_write() {
             return Finish::Ready(self.finished(self.edits(), None));
         }
+        if let Some(finished) = self.run_now() {
+            return Finish::Ready(finished);
+        }
         drop(turn);
         Finish::Pending(Box::pin(self.run()))
     }
@@ -209,7 +212,28 @@ impl Closing {
     }
 
     async fn run(self) -> Finished {
-        let (edits, error) = match self.write().await {
+        let written = self.write().await;
+        self.told(written)
+    }
+
+    /// The same without waiting, for whoever has the turn; `None` if that cannot be done, and nothing has changed.
+    fn run_now(&self) -> Option<Finished> {
+        if self.session.in_doubt().is_some() {
+            return None;
+        }
+        let mut changes = self.session.take_changes();
+        match commit::commit_now(&self.core, &mut changes, self.session.request(), self.keeps) {
+            Some(written) => Some(self.told(self.stand_on(changes, written))),
+            None => {
+                self.session.restore(&mut changes);
+                None
+            }
+        }
+    }
+
+    /// What the response has to say of what was written.
+    fn told(&self, written: Result<ResponseEdits, Failed>) -> Finished {
+        let (edits, error) = match written {
             Ok(edits) => (edits, None),
             Err(Failed { error, edits }) => {
                 warn!(%error, kind = ?error.kind(), "a session was not saved");
@@ -233,12 +257,21 @@ impl Closing {
             Ok(()) => commit::commit(&self.core, &mut changes, self.session.request(), self.keeps).await,
             Err(failed) => Err(failed),
         };
+        self.stand_on(changes, written)
+    }
+
+    /// A handler that outlives the response goes on from what was written.
+    fn stand_on(&self, changes: Changes, written: Result<Written, Failed>) -> Result<ResponseEdits, Failed> {
         let (base, outcome) = match written {
             Ok(Written { base, edits, .. }) => (base, Ok(edits)),
             // The client is told that nothing was saved, so nothing of it may be saved later.
             Err(failed) => (changes.base, Err(failed)),
         };
-        self.stand_on(base);
+        if self.session.is_detached()
+            && let Err(error) = self.session.rebase(base)
+        {
+            warn!(%error, "a change that was made while the response left is lost");
+        }
         outcome
     }
 
@@ -262,15 +295,6 @@ impl Closing {
         let mut edits = ResponseEdits::read(self.session.opened().map_or(Read::Absent, read));
         edits.merge(self.session.take_edits());
         edits
-    }
-
-    /// A handler that outlives the response goes on from what was written.
-    fn stand_on(&self, base: Base) {
-        if self.session.is_detached()
-            && let Err(error) = self.session.rebase(base)
-        {
-            warn!(%error, "a change that was made while the response left is lost");
-        }
     }
 }
 

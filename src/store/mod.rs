@@ -119,6 +119,13 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot tell whether it was replaced.
     async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError>;
 
+    /// The answer of [`replace`](Self::replace), if the store can give it without waiting. `None`: nothing was done; call
+    /// `replace`.
+    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
+        let _ = (record, expected, now);
+        None
+    }
+
     /// Ends a session and keeps its ID from being used again until `until`, even where nothing was stored.
     ///
     /// Ending again with a later `until` prolongs that, an earlier one shortens nothing; a token of the session reads as
@@ -358,6 +365,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
         (**self).replace(record, expected, cx).await
+    }
+
+    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
+        (**self).replace_now(record, expected, now)
     }
 
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {

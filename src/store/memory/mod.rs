@@ -119,6 +119,11 @@ impl MemoryStore {
     pub fn usage(&self) -> Usage {
         self.shelf.usage()
     }
+
+    fn replaced(&self, record: &Record, expected: Version, now: Timestamp) -> Result<Replaced, StoreError> {
+        let token = ReferenceToken::issue(record, self.node.as_ref());
+        self.shelf.replace(record, token, expected, now)
+    }
 }
 
 impl fmt::Debug for MemoryStore {
@@ -163,8 +168,12 @@ impl SessionStore for MemoryStore {
     }
 
     async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
-        let token = ReferenceToken::issue(record, self.node.as_ref());
-        self.shelf.replace(record, token, expected, cx.now)
+        self.replaced(record, expected, cx.now)
+    }
+
+    /// Always answers, unless there is no room.
+    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
+        self.replaced(record, expected, now).ok()
     }
 
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {

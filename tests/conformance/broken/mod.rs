@@ -69,6 +69,11 @@ pub(crate) trait Flaw: fmt::Debug + Send + Sync + 'static {
         good.replace(record, expected, cx).await
     }
 
+    /// Never at once, so that every flaw of `replace` is met.
+    fn replace_now(&self, _: &Plain, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
+        None
+    }
+
     async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
         good.end(id, until, cx).await
     }
@@ -129,6 +134,10 @@ impl<F: Flaw> SessionStore for Broken<F> {
 
     async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
         self.1.replace(&self.0, record, expected, cx).await
+    }
+
+    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
+        self.1.replace_now(&self.0, record, expected, now)
     }
 
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
