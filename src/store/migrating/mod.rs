@@ -265,6 +265,14 @@ impl SessionStore for MigratingStore {
         }
     }
 
+    /// Once the old store counts no more; before that it takes more than one step.
+    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
+        match self.way() {
+            Way::New(new) => new.replace_now(record, expected, now),
+            _ => None,
+        }
+    }
+
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
         self.0.end(id, until, cx).await
     }
