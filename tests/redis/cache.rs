@@ -143,11 +143,10 @@ async fn a_lost_link_takes_everything_along() {
 async fn without_a_link_nothing_is_known() {
     let two = Two::new();
     let (one, other) = (two.known().await, two.known().await);
-    two.scene.proxy.refuse();
-    two.scene.proxy.kill_connections();
+    two.scene.proxy.hold();
     assert_eq!(at(&two.cached, &one).does(|session| add(session, "n")).await.status(), 503);
     assert_eq!(look(&other, "n").await, Err(503));
-    two.scene.proxy.accept();
+    two.scene.proxy.heal();
     assert_eq!(recovers(&other, "n").await, Some(1));
 }
 
