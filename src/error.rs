@@ -130,6 +130,8 @@ pub enum SessionErrorKind {
     Closed,
     /// The change needs a new token, which can no longer reach the client.
     TokenUndeliverable,
+    /// The subject has as many sessions as it may have.
+    TooManySessions,
     /// The subject has to log in again before this may happen.
     FreshLoginRequired,
     /// The source of randomness failed.
@@ -163,7 +165,7 @@ impl SessionError {
 
     /// The HTTP status that tells a client about this error.
     ///
-    /// 503 for an outage, 409 for a conflict, 403 for a cross-site request, 401 where a fresh login is needed, 413 for
+    /// 503 for an outage, 409 for a conflict, 403 for a cross-site request or a login too many, 401 where a fresh login is needed, 413 for
     /// a session that grew too large, 500 for everything that is a defect of the application.
     ///
     /// ```
@@ -182,7 +184,7 @@ impl SessionError {
             SessionErrorKind::Store(StoreErrorKind::Unsupported | StoreErrorKind::Corrupt) => 500,
             SessionErrorKind::Store(_) | SessionErrorKind::NoRandomness => 503,
             SessionErrorKind::Conflict => 409,
-            SessionErrorKind::CrossSite => 403,
+            SessionErrorKind::CrossSite | SessionErrorKind::TooManySessions => 403,
             SessionErrorKind::FreshLoginRequired => 401,
             _ => 500,
         }
@@ -194,6 +196,9 @@ impl SessionError {
         match self.status() {
             // A mistake of the developer, who is the one to read it.
             _ if self.kind() == SessionErrorKind::LayerMissing => &self.0.message,
+            _ if self.kind() == SessionErrorKind::TooManySessions => {
+                "You are logged in on as many devices as you may be. Log out on one of them and try again."
+            }
             401 => "Please log in again.",
             403 => "This request came from another site and was refused.",
             409 => "Your session changed in the meantime. Reload the page and try again.",

@@ -30,6 +30,12 @@ pub(crate) fn parse<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     (seen < 16).then_some(bytes)
 }
 
+/// Whether all bytes are lowercase digits.
+pub(crate) fn are_digits(text: &[u8]) -> bool {
+    // Without an early exit, so that the compiler looks at many at once.
+    text.iter().fold(true, |all, byte| all & (byte.is_ascii_digit() | matches!(byte, b'a'..=b'f')))
+}
+
 /// The value of a lowercase hex digit, [`INVALID`] for any other byte.
 ///
 /// Computed, not looked up: the compiler does many at once, and no table's cache lines tell the digits of a secret.
@@ -58,6 +64,7 @@ mod tests {
             push(&mut text, &[byte]);
             assert_eq!(text, format!("{byte:02x}"));
             assert_eq!(parse::<1>(text.as_bytes()), Some([byte]));
+            assert!(are_digits(text.as_bytes()));
         }
     }
 
@@ -67,6 +74,7 @@ mod tests {
             for low in 0..=255u8 {
                 let digits = [high, low].iter().all(|b| DIGITS.contains(b));
                 assert_eq!(parse::<1>(&[high, low]).is_some(), digits, "{high:#x} {low:#x}");
+                assert_eq!(are_digits(&[high, low]), digits, "{high:#x} {low:#x}");
             }
         }
         assert_eq!(parse::<1>(b"0"), None);

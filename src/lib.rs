@@ -87,7 +87,7 @@ pub use crate::{
     id::{InvalidSessionId, SessionId, WriteId},
     key::{AsKey, Key, KeyName, MAX_KEY_LEN},
     manager::SessionManager,
-    policy::{OnOutage, OnStaleWrite, SaveOn},
+    policy::{OnOutage, OnStaleWrite, OnTooManySessions, SaveOn},
     secret::{Secret, SecretHash},
     session::Session,
     store::SessionStore,

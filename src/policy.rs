@@ -59,6 +59,17 @@ pub enum OnStaleWrite {
     Overwrite,
 }
 
+/// What a login does whose subject has as many sessions as it may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnTooManySessions {
+    /// It ends those used the longest ago. The default.
+    #[default]
+    EndOldest,
+    /// It is refused with `403 Forbidden`.
+    Refuse,
+}
+
 /// The rules of a manager.
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
@@ -77,6 +88,8 @@ pub(crate) struct Policy {
     pub(crate) store_timeout: Duration,
     /// The largest session data, in bytes.
     pub(crate) max_data: usize,
+    /// How many sessions a subject may have, and what a login beyond that does.
+    pub(crate) sessions_per_subject: Option<(usize, OnTooManySessions)>,
     pub(crate) on_outage: OnOutage,
     pub(crate) save_on: SaveOn,
     pub(crate) on_stale_write: OnStaleWrite,
@@ -93,6 +106,7 @@ impl Default for Policy {
             in_flight: MINUTE,
             store_timeout: Duration::from_secs(2),
             max_data: 256 * 1024,
+            sessions_per_subject: None,
             on_outage: OnOutage::default(),
             save_on: SaveOn::default(),
             on_stale_write: OnStaleWrite::default(),

@@ -1,7 +1,5 @@
 //! A manager from a configuration: every option arrives, every mistake is named, no secret is shown.
 
-#![expect(clippy::unwrap_used, reason = "a test may")]
-
 use std::time::Duration;
 
 use cloakroom::{
@@ -104,6 +102,7 @@ fn a_whole_manager_comes_from_a_file() {
         "store": { "kind": "memory", "node": "web-1" },
         "idle_timeout": "30m", "absolute_timeout": "12h", "remember_at_most": "30days", "touch_after": "1m",
         "leeway": "10s", "renewal_grace": "5s", "store_timeout": "500ms", "max_data": 65536,
+        "sessions_per_subject": 5, "on_too_many_sessions": "refuse",
         "on_outage": "carry-on-anonymous", "save_on": "success", "on_stale_write": "overwrite",
         "cookie": { "name": "id", "path": "/app", "domain": "example.org", "same_site": "strict",
                     "forgotten_with_the_browser": true },
@@ -125,6 +124,7 @@ fn a_files_mistakes_are_named_too_and_never_panic() {
         (r#"{"idle_timeout": 1800}"#, &["idle_timeout", "1800", "30m"]),
         (r#"{"idle": "30m"}"#, &["idle", "idle_timeout"]),
         (r#"{"on_outage": "panic"}"#, &["on_outage", "refuse, carry-on-anonymous"]),
+        (r#"{"on_too_many_sessions": "panic"}"#, &["on_too_many_sessions", "end-oldest, refuse"]),
         (r#"{"save_on": 7}"#, &["save_on", "anything-but-server-errors, success, everything"]),
         (r#"{"cookie": {"same_site": "sometimes"}}"#, &["cookie.same_site", "strict, lax, none"]),
         (r#"{"cookie": {"name": "a b"}}"#, &["cookie", "name"]),

@@ -127,7 +127,12 @@ impl House {
 fn managed(store: &RedisStore) -> SessionManager {
     let day = Duration::from_secs(86_400);
     // No session is touched while it is measured.
-    SessionManager::new(store.clone()).idle_timeout(day).absolute_timeout(day).touch_after(day)
+    SessionManager::new(store.clone())
+        .idle_timeout(day)
+        .absolute_timeout(day)
+        .touch_after(day)
+        // What a loaded machine holds up is no outage.
+        .store_timeout(Duration::from_secs(60))
 }
 
 /// Does something to all sessions in turn, so many at a time.

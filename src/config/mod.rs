@@ -28,7 +28,7 @@ use self::fields::Scalar;
 pub use self::{fields::ConfigError, store::StoreConfig};
 use crate::{
     manager::SessionManager,
-    policy::{OnOutage, OnStaleWrite, SaveOn},
+    policy::{OnOutage, OnStaleWrite, OnTooManySessions, SaveOn},
     transport::{Attributes, Bearer, Cookie, SameSite, Transport},
 };
 
@@ -60,6 +60,8 @@ use crate::{
 /// | `store` | a [`StoreConfig`]; `memory:` by default |
 /// | `idle_timeout`, `absolute_timeout`, `remember_at_most`, `touch_after`, `leeway`, `renewal_grace`, `store_timeout` | a duration: `30m`, `12h`, `7d` |
 /// | `max_data` | bytes |
+/// | `sessions_per_subject` | a number; as many as one likes by default |
+/// | `on_too_many_sessions` | `end-oldest`, `refuse` |
 /// | `on_outage` | `refuse`, `carry-on-anonymous` |
 /// | `save_on` | `anything-but-server-errors`, `success`, `everything` |
 /// | `on_stale_write` | `conflict`, `overwrite` |
@@ -88,6 +90,10 @@ pub struct Config {
     pub store_timeout: Option<Duration>,
     /// [`SessionManager::max_data`]
     pub max_data: Option<usize>,
+    /// [`SessionManager::sessions_per_subject`]
+    pub sessions_per_subject: Option<usize>,
+    /// The same: what a login beyond that does.
+    pub on_too_many_sessions: OnTooManySessions,
     /// [`SessionManager::on_outage`]
     pub on_outage: Option<OnOutage>,
     /// [`SessionManager::save_on`]
@@ -122,6 +128,9 @@ impl Config {
         let manager = given(manager, self.renewal_grace, SessionManager::renewal_grace);
         let manager = given(manager, self.store_timeout, SessionManager::store_timeout);
         let manager = given(manager, self.max_data, SessionManager::max_data);
+        let most = self.sessions_per_subject.map(|most| (most, self.on_too_many_sessions));
+        let manager =
+            given(manager, most, |manager, (most, beyond)| manager.sessions_per_subject(most, beyond));
         let manager = given(manager, self.on_outage, SessionManager::on_outage);
         let manager = given(manager, self.save_on, SessionManager::save_on);
         let manager = given(manager, self.on_stale_write, SessionManager::on_stale_write);
@@ -156,6 +165,8 @@ struct Raw {
     renewal_grace: Option<Scalar>,
     store_timeout: Option<Scalar>,
     max_data: Option<Scalar>,
+    sessions_per_subject: Option<Scalar>,
+    on_too_many_sessions: Option<Scalar>,
     on_outage: Option<Scalar>,
     save_on: Option<Scalar>,
     on_stale_write: Option<Scalar>,
@@ -190,6 +201,17 @@ impl TryFrom<Raw> for Config {
             renewal_grace: duration(&raw.renewal_grace, "renewal_grace")?,
             store_timeout: duration(&raw.store_timeout, "store_timeout")?,
             max_data: raw.max_data.as_ref().map(|it| it.number("max_data")).transpose()?,
+            sessions_per_subject: raw
+                .sessions_per_subject
+                .as_ref()
+                .map(|it| it.number("sessions_per_subject"))
+                .transpose()?,
+            on_too_many_sessions: chosen(
+                raw.on_too_many_sessions.as_ref(),
+                "on_too_many_sessions",
+                &[("end-oldest", OnTooManySessions::EndOldest), ("refuse", OnTooManySessions::Refuse)],
+            )?
+            .unwrap_or_default(),
             on_outage: chosen(
                 raw.on_outage.as_ref(),
                 "on_outage",

@@ -55,6 +55,10 @@ impl From<StoreError> for Failed {
 
 /// Waits until no other handle writes the session.
 pub(super) async fn turn<'a>(core: &Core, session: &'a Session) -> Result<Turn<'a>, StoreError> {
+    // Hardly ever is there anybody to wait for, and then no clock is read.
+    if let Some(turn) = session.try_turn() {
+        return Ok(turn);
+    }
     within(core.cx().deadline, async { Ok(session.turn().await) }).await
 }
 
@@ -97,7 +101,7 @@ impl Drop for Taken<'_> {
 /// Whether these changes end in a token for the client.
 fn needs_token(core: &Core, changes: &Changes) -> bool {
     core.guarantees.token.is_self_contained()
-        || changes.base.record().is_none()
+        || changes.base.record().is_none_or(Record::needs_token)
         || changes.view.rotates()
         || (changes.ends && !changes.log.is_empty())
 }
@@ -115,7 +119,7 @@ pub(super) async fn commit(
         .plan(changes, keeps)
         .map_err(|refusal| Failed::new(core, refusal.error, request, refusal.removes_cookie))?;
     let removes_cookie = plan.removes_cookie;
-    let done = call.carry_out(plan, changes).await;
+    let done = call.carry_out_within_limits(plan, changes).await;
     let (base, token) = done.map_err(|error| Failed::new(core, error, request, removes_cookie))?;
     call.told(base, token, changes.bearer, removes_cookie)
 }
@@ -156,8 +160,8 @@ type Done = (Base, Option<Token>);
 
 /// The store calls of one commit, under one deadline.
 pub(super) struct Call<'a> {
-    core: &'a Core,
-    cx: Cx,
+    pub(super) core: &'a Core,
+    pub(super) cx: Cx,
     pub(super) request: RequestFacts,
 }
 
@@ -194,6 +198,21 @@ impl<'a> Call<'a> {
         plan::plan(&self.core.situation(changes, self.request, keeps, self.cx.now))
     }
 
+    /// A login counts the sessions of its subject.
+    async fn carry_out_within_limits(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {
+        if !changes.view.logged_in || self.core.policy.sessions_per_subject.is_none() {
+            return self.carry_out(plan, changes).await;
+        }
+        if let Some(subject) = changes.view.subject.clone() {
+            self.admit(subject.as_str(), changes.base.record().map(Record::id)).await?;
+        }
+        let done = self.carry_out(plan, changes).await?;
+        if let Some(record) = done.0.record() {
+            self.make_room(record).await;
+        }
+        Ok(done)
+    }
+
     async fn carry_out(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {
         self.end_all(&plan.ends).await?;
         if changes.ends {
@@ -218,7 +237,7 @@ impl<'a> Call<'a> {
     }
 
     /// Ends a session; repeated until it is confirmed, because ending twice is ending.
-    async fn end(&self, Ending { id, until }: Ending) -> Result<(), SessionError> {
+    pub(super) async fn end(&self, Ending { id, until }: Ending) -> Result<(), SessionError> {
         for attempt in 1.. {
             match within(self.cx.deadline, self.core.store.end(&id, until, self.cx)).await {
                 Ok(Ended::Done | Ended::Already | Ended::AtClientOnly) => break,
@@ -416,7 +435,7 @@ impl<'a> Call<'a> {
         let random = &*self.core.random;
         let draws = Draws {
             write: self.core.write_ids.next(random)?,
-            secret: if view.rotates() { Some(random::secret(random)?) } else { None },
+            secret: if view.rotates() || base.is_token_due() { Some(random::secret(random)?) } else { None },
         };
         let confirms = reissue && !self.request.is_outdated;
         Ok(plan::next_record(base, view, draws, confirms, &self.core.policy, self.cx.now))

@@ -1,25 +1,19 @@
 //! One request and its response: what an adapter holds while a handler runs.
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
-};
+use std::{fmt, sync::Arc};
 
-use tokio::{sync::OnceCell, task::JoinError};
+use tokio::task::JoinError;
 use tracing::{debug, warn};
 
 use super::{
     Core,
     commit::{self, Failed, Written},
-    doubt, load,
+    doubt,
 };
 use crate::{
     error::{SessionError, StoreError, StoreErrorKind},
     plan::Write,
-    session::{Base, BoxFuture, Session},
+    session::{Base, BoxFuture, Opening, Session},
     transport::{Read, RequestHead, ResponseEdits, ResponseHeaders},
 };
 
@@ -30,23 +24,18 @@ use crate::{
 /// all the same, in a task of its own.
 #[derive(Debug)]
 pub struct Exchange {
-    lazy: LazySession,
+    core: Arc<Core>,
+    session: Session,
+    is_over: bool,
 }
 
 /// The session of a request, loaded when it is first asked for. Clones share it.
 #[derive(Clone)]
-pub struct LazySession(Arc<Inner>);
-
-struct Inner {
-    core: Arc<Core>,
-    session: OnceCell<Result<Session, SessionError>>,
-    /// Whether the response is gone, or nobody waits for it any more.
-    is_over: AtomicBool,
-}
+pub struct LazySession(Session);
 
 impl fmt::Debug for LazySession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LazySession").field("session", &self.0.session.get()).finish_non_exhaustive()
+        f.debug_struct("LazySession").field("session", &self.0).finish_non_exhaustive()
     }
 }
 
@@ -56,12 +45,14 @@ impl LazySession {
     /// # Errors
     /// The store's failure, unless the manager carries on without it.
     pub async fn load(&self, head: &RequestHead<'_>) -> Result<Session, SessionError> {
-        let session = self.0.session.get_or_init(|| load::load(&self.0.core, head)).await.clone()?;
-        // Either this or the end of the exchange comes second and sees the other.
-        if self.0.is_over.load(SeqCst) {
-            session.close();
+        let Self(session) = self;
+        if session.opened().is_none() {
+            match session.backend().load_now(head) {
+                Some(opening) => begin(session, opening, head),
+                None => load_in_turn(session, head).await,
+            }
         }
-        Ok(session)
+        session.admitted()
     }
 
     /// Like [`load`](Self::load), but `None` unless a live session came with the request.
@@ -71,6 +62,21 @@ impl LazySession {
     pub async fn load_existing(&self, head: &RequestHead<'_>) -> Result<Option<Session>, SessionError> {
         let session = self.load(head).await?;
         Ok((!session.is_new()).then_some(session))
+    }
+}
+
+/// Loads a session that takes time, once: whoever comes second waits for the first.
+async fn load_in_turn(session: &Session, head: &RequestHead<'_>) {
+    let _turn = session.turn().await;
+    if session.opened().is_none() {
+        begin(session, session.backend().load(head).await, head);
+    }
+}
+
+fn begin(session: &Session, opening: Opening, head: &RequestHead<'_>) {
+    let is_ambiguous = matches!(opening.base, Base::Ambiguous(_));
+    if session.open(opening).is_ok() && is_ambiguous {
+        session.deposit(session.backend().refuse_both(head), None);
     }
 }
 
@@ -96,6 +102,8 @@ impl fmt::Debug for Finish {
 pub struct Finished {
     edits: ResponseEdits,
     error: Option<SessionError>,
+    /// Whose request headers the response depends on; missing where nobody has asked for the session.
+    core: Option<Arc<Core>>,
 }
 
 impl Finished {
@@ -107,58 +115,67 @@ impl Finished {
 
     /// Adds the headers that the session needs to the response, whichever it is.
     pub fn apply(&self, headers: &mut dyn ResponseHeaders) {
-        self.edits.apply(headers);
+        let vary = self.core.as_ref().map_or(&[][..], |core| &core.vary);
+        self.edits.apply(headers, vary);
     }
 }
 
 impl Exchange {
     pub(super) fn new(core: Arc<Core>) -> Self {
-        Self {
-            lazy: LazySession(Arc::new(Inner {
-                core,
-                session: OnceCell::new(),
-                is_over: AtomicBool::new(false),
-            })),
-        }
+        let session = Session::new(Arc::clone(&core) as _);
+        Self { core, session, is_over: false }
     }
 
     /// What an extractor asks for the session.
     #[must_use]
     pub fn lazy(&self) -> LazySession {
-        self.lazy.clone()
+        LazySession(self.session.clone())
     }
 
     /// Ends the exchange with the status of the handler's response: writes what has changed and tells what the response
     /// needs.
     #[must_use]
-    pub fn finish(self, status: u16) -> Finish {
-        let LazySession(inner) = &self.lazy;
-        inner.is_over.store(true, SeqCst);
-        match inner.session.get() {
-            None => Finish::Ready(Finished::default()),
-            // The extractor has answered with it.
-            Some(Err(_)) => Finish::Ready(Finished {
-                edits: ResponseEdits::read(Read::Absent, &inner.core.vary),
-                error: None,
-            }),
-            Some(Ok(session)) => Closing::new(&inner.core, session, status).finish(),
+    pub fn finish(mut self, status: u16) -> Finish {
+        self.is_over = true;
+        let was_touched = self.session.close();
+        let Some(opening) = self.session.opened() else { return Finish::Ready(Finished::default()) };
+        // The most frequent end by far: the handler has only looked.
+        if !was_touched && self.core.needs_nothing(opening) {
+            let edits = ResponseEdits::read(read(opening));
+            return Finish::Ready(Finished { edits, error: None, core: Some(Arc::clone(&self.core)) });
         }
+        self.closing(status).finish()
+    }
+
+    fn closing(&self, status: u16) -> Closing {
+        let core = Arc::clone(&self.core);
+        Closing { keeps: core.policy.save_on.keeps(status), session: self.session.clone(), core }
+    }
+}
+
+/// How much of a session its response may reveal.
+fn read(opening: &Opening) -> Read {
+    if opening.base.record().is_some() { Read::Live } else { Read::Absent }
+}
+
+impl Core {
+    /// Whether a session that nobody has changed can stay as it was loaded.
+    fn needs_nothing(&self, Opening { base, request, .. }: &Opening) -> bool {
+        matches!(self.upkeep(base, *request, request.loaded_at), Write::Nothing)
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let LazySession(inner) = &self.lazy;
-        if inner.is_over.swap(true, SeqCst) {
+        if self.is_over {
             return;
         }
-        let Some(Ok(session)) = inner.session.get() else { return };
-        // A panic is answered as a server error, a vanished client like any success.
-        let status = if std::thread::panicking() { 500 } else { 200 };
-        let closing = Closing::new(&inner.core, session, status);
-        if session.changes_identity() {
+        self.session.close();
+        if self.session.changes_identity() {
             debug!("a request was dropped after a login or log-out, which is carried through");
-            carry_through(closing);
+            // A panic is answered as a server error, a vanished client like any success.
+            let status = if std::thread::panicking() { 500 } else { 200 };
+            carry_through(self.closing(status));
         }
     }
 }
@@ -173,11 +190,6 @@ struct Closing {
 }
 
 impl Closing {
-    fn new(core: &Arc<Core>, session: &Session, status: u16) -> Self {
-        session.close();
-        Self { core: Arc::clone(core), session: session.clone(), keeps: core.policy.save_on.keeps(status) }
-    }
-
     fn finish(self) -> Finish {
         let turn = self.session.try_turn();
         // A save under way may be about anything.
@@ -186,17 +198,14 @@ impl Closing {
             return carry_through(self);
         }
         if self.has_nothing_to_write() {
-            return Finish::Ready(Finished { edits: self.edits(), error: None });
+            return Finish::Ready(self.finished(self.edits(), None));
         }
         drop(turn);
         Finish::Pending(Box::pin(self.run()))
     }
 
-    /// The most frequent end by far: the handler has only looked, and no upkeep was due when the session was loaded.
     fn has_nothing_to_write(&self) -> bool {
-        let request = self.session.request();
-        let upkeep = || self.core.upkeep(self.session.loaded(), request, request.loaded_at);
-        !self.session.has_changes() && matches!(upkeep(), Write::Nothing)
+        !self.session.has_changes() && self.session.opened().is_none_or(|it| self.core.needs_nothing(it))
     }
 
     async fn run(self) -> Finished {
@@ -209,7 +218,11 @@ impl Closing {
         };
         let mut all = self.edits();
         all.merge(edits);
-        Finished { edits: all, error }
+        self.finished(all, error)
+    }
+
+    fn finished(&self, edits: ResponseEdits, error: Option<SessionError>) -> Finished {
+        Finished { edits, error, core: Some(Arc::clone(&self.core)) }
     }
 
     async fn write(&self) -> Result<ResponseEdits, Failed> {
@@ -241,13 +254,12 @@ impl Closing {
             self.core.take_back(request, None, &mut end);
             edits.merge(end);
         }
-        Finished { edits, error: Some(error.into()) }
+        self.finished(edits, Some(error.into()))
     }
 
     /// What the response has to say of the session, apart from what is still to be written.
     fn edits(&self) -> ResponseEdits {
-        let read = if self.session.loaded().record().is_some() { Read::Live } else { Read::Absent };
-        let mut edits = ResponseEdits::read(read, &self.core.vary);
+        let mut edits = ResponseEdits::read(self.session.opened().map_or(Read::Absent, read));
         edits.merge(self.session.take_edits());
         edits
     }

@@ -1,6 +1,4 @@
-//! From a request's headers to a session.
-
-use std::sync::Arc;
+//! From a request's headers to what its session begins with.
 
 use tracing::{debug, warn};
 
@@ -9,16 +7,30 @@ use crate::{
     error::{SessionError, StoreError, StoreErrorKind},
     policy::OnOutage,
     record::{Record, Verdict},
-    session::{Backend as _, Base, Ending, RequestFacts, Session},
+    session::{Backend as _, Base, Ending, Opening, RequestFacts},
     store::{Absence, Cx, Loaded, Presented, ReferenceToken, within},
     time::{Deadline, Timestamp},
     transport::{Candidates, RequestHead, ResponseEdits, Transport, is_cross_site, is_safe},
 };
 
-/// The session of a request. An outage is an error, or by the policy's choice a session that refuses changes.
-pub(super) async fn load(core: &Arc<Core>, head: &RequestHead<'_>) -> Result<Session, SessionError> {
+/// What the session of a request begins with, if the store answers without waiting: no future, no timer, no allocation.
+pub(super) fn load_now(core: &Core, head: &RequestHead<'_>) -> Option<Opening> {
     let now = core.now();
-    let (candidates, mut facts) = search(core, head, now);
+    let (candidates, facts) = search(core, head, now);
+    let mut finding = Finding::default();
+    for token in candidates.tokens() {
+        match core.store.load_now(token, now)? {
+            Ok(loaded) => finding.add(core.checked(loaded, now), token, now),
+            Err(error) => return Some(on_outage(core, error, facts)),
+        }
+    }
+    Some(finding.into_opening(facts, candidates.any))
+}
+
+/// What the session of a request begins with.
+pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> Opening {
+    let now = core.now();
+    let (candidates, facts) = search(core, head, now);
     let mut finding = Finding::default();
     for token in candidates.tokens() {
         match look_up(core, token, now).await {
@@ -26,15 +38,7 @@ pub(super) async fn load(core: &Arc<Core>, head: &RequestHead<'_>) -> Result<Ses
             Err(error) => return on_outage(core, error, facts),
         }
     }
-    if let Some(found) = &finding.live {
-        facts.token_len = Some(found.token_len);
-        facts.is_outdated = found.is_outdated;
-    }
-    let session = Session::new(Arc::clone(core) as _, finding.into_base(candidates.any), facts);
-    if let Base::Ambiguous(_) = session.loaded() {
-        session.deposit(refuse_both(core, head), None);
-    }
-    Ok(session)
+    finding.into_opening(facts, candidates.any)
 }
 
 /// What the request presents in the first place where a token stands.
@@ -68,7 +72,7 @@ fn is_forbidden(core: &Core, head: &RequestHead<'_>) -> bool {
     !is_safe(head.method) && is_cross_site(head) && !allowed()
 }
 
-/// Asks the store; without a wait, a timer or an allocation where it can answer at once.
+/// Asks the store.
 async fn look_up(core: &Core, token: Presented<'_>, now: Timestamp) -> Result<Loaded, StoreError> {
     if let Some(answer) = core.store.load_now(token, now) {
         return answer;
@@ -77,21 +81,18 @@ async fn look_up(core: &Core, token: Presented<'_>, now: Timestamp) -> Result<Lo
     within(cx.deadline, core.store.load(token, cx)).await
 }
 
-fn on_outage(core: &Arc<Core>, error: StoreError, facts: RequestFacts) -> Result<Session, SessionError> {
+/// An outage is a refusal, or by the policy's choice a session that refuses changes.
+fn on_outage(core: &Core, error: StoreError, request: RequestFacts) -> Opening {
     warn!(%error, kind = ?error.kind(), "a session could not be loaded");
     // A record that cannot be read is no outage: carrying on would end in overwriting it.
     let is_outage = error.kind() != StoreErrorKind::Corrupt;
+    let carries_on = is_outage && core.policy.on_outage == OnOutage::CarryOnAnonymous;
     let error = SessionError::from(error);
-    match core.policy.on_outage {
-        OnOutage::CarryOnAnonymous if is_outage => {
-            Ok(Session::new(Arc::clone(core) as _, Base::Outage(error), facts))
-        }
-        _ => Err(error),
-    }
+    Opening { refusal: (!carries_on).then(|| error.clone()), base: Base::Outage(error), request }
 }
 
 /// Two live sessions were presented. For a name that a sibling subdomain can plant, its variants are removed.
-fn refuse_both(core: &Core, head: &RequestHead<'_>) -> ResponseEdits {
+pub(super) fn refuse_both(core: &Core, head: &RequestHead<'_>) -> ResponseEdits {
     warn!("a request presented tokens of two live sessions; neither is believed");
     let mut edits = ResponseEdits::default();
     for transport in &core.transports {
@@ -168,15 +169,20 @@ impl Finding {
         }
     }
 
-    fn into_base(mut self, any_cookie: bool) -> Base {
-        match self.live {
-            Some(Found { record, reissue, .. }) if self.others.is_empty() => Base::Live { record, reissue },
-            Some(Found { record, .. }) => {
-                self.others.push(Ending::of(&record));
+    fn into_opening(mut self, mut request: RequestFacts, any_cookie: bool) -> Opening {
+        let base = match self.live {
+            Some(found) if self.others.is_empty() => {
+                request.token_len = Some(found.token_len);
+                request.is_outdated = found.is_outdated;
+                Base::Live { record: found.record, reissue: found.reissue }
+            }
+            Some(found) => {
+                self.others.push(Ending::of(&found.record));
                 Base::Ambiguous(self.others)
             }
             None => Base::Absent(self.absent.or(any_cookie.then_some(Absence::Malformed))),
-        }
+        };
+        Opening { base, request, refusal: None }
     }
 }
 

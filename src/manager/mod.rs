@@ -11,6 +11,7 @@
 //! Every decision stands in `plan`; what is here carries it out.
 
 mod commit;
+mod crowd;
 mod doubt;
 mod exchange;
 mod load;
@@ -21,12 +22,12 @@ pub use self::exchange::{Exchange, Finish, Finished, LazySession};
 use crate::{
     error::SessionError,
     plan::{self, Situation, Write},
-    policy::{OnOutage, OnStaleWrite, Policy, SaveOn},
+    policy::{OnOutage, OnStaleWrite, OnTooManySessions, Policy, SaveOn},
     random::{Random, SystemRandom, WriteIds},
-    session::{Backend, Base, BoxFuture, Changes, RequestFacts, Session},
+    session::{Backend, Base, BoxFuture, Changes, Opening, RequestFacts, Session},
     store::{Cx, Guarantees, SessionStore},
     time::{Clock, Deadline, SystemClock, Timestamp},
-    transport::{Cookie, Transport},
+    transport::{Cookie, RequestHead, ResponseEdits, Transport},
 };
 
 /// A store together with the rules of its sessions; cheap to clone.
@@ -54,7 +55,7 @@ pub(crate) struct Core {
     /// In the order in which they are read. Never empty.
     transports: Vec<Transport>,
     /// The request headers that they read.
-    vary: Arc<[String]>,
+    vary: Vec<String>,
     cross_site_paths: Vec<String>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -70,7 +71,7 @@ impl SessionManager {
             store: Arc::new(store),
             policy: Policy::default(),
             transports: vec![Cookie::default().into()],
-            vary: Arc::from(["Cookie".to_owned()]),
+            vary: vec!["Cookie".to_owned()],
             cross_site_paths: Vec::new(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::new()),
@@ -131,6 +132,22 @@ impl SessionManager {
     #[must_use]
     pub fn max_data(self, bytes: usize) -> Self {
         self.with(|core| core.policy.max_data = bytes)
+    }
+
+    /// How many sessions a subject may have at the most, at least one; what a login beyond that does. Default: as many as
+    /// it likes.
+    ///
+    /// Logins look it up in the store's index; on a store without one they fail with `Store(Unsupported)`.
+    ///
+    /// ```
+    /// use cloakroom::{OnTooManySessions, SessionManager, store::MemoryStore};
+    ///
+    /// let sessions =
+    ///     SessionManager::new(MemoryStore::new()).sessions_per_subject(5, OnTooManySessions::EndOldest);
+    /// ```
+    #[must_use]
+    pub fn sessions_per_subject(self, most: usize, beyond: OnTooManySessions) -> Self {
+        self.with(|core| core.policy.sessions_per_subject = Some((most.max(1), beyond)))
     }
 
     /// What a request gets while the store is out of reach. Default: 503.
@@ -271,6 +288,18 @@ impl Backend for Core {
 
     fn has_bearer(&self) -> bool {
         self.bearer().is_some()
+    }
+
+    fn load_now(&self, head: &RequestHead<'_>) -> Option<Opening> {
+        load::load_now(self, head)
+    }
+
+    fn load<'a>(&'a self, head: &'a RequestHead<'_>) -> BoxFuture<'a, Opening> {
+        Box::pin(load::load(self, head))
+    }
+
+    fn refuse_both(&self, head: &RequestHead<'_>) -> ResponseEdits {
+        load::refuse_both(self, head)
     }
 
     fn save<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>> {

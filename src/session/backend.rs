@@ -2,12 +2,13 @@
 
 use std::{fmt, pin::Pin};
 
-use super::Session;
+use super::{Opening, Session};
 use crate::{
     error::SessionError,
     policy::Policy,
     store::{Cx, Guarantees, SessionStore},
     time::Timestamp,
+    transport::{RequestHead, ResponseEdits},
 };
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,6 +27,15 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
 
     /// Whether tokens can be handed to clients that are no browsers.
     fn has_bearer(&self) -> bool;
+
+    /// What a request's session begins with, if that can be told without waiting.
+    fn load_now(&self, head: &RequestHead<'_>) -> Option<Opening>;
+
+    /// What a request's session begins with.
+    fn load<'a>(&'a self, head: &'a RequestHead<'_>) -> BoxFuture<'a, Opening>;
+
+    /// What the client of a request with two live sessions has to be told.
+    fn refuse_both(&self, head: &RequestHead<'_>) -> ResponseEdits;
 
     /// Writes what the session has logged so far.
     fn save<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>>;

@@ -1,10 +1,10 @@
 //! What the engine does with a session: it hands over the request's facts, closes the session, takes what is to be written
 //! and says what came of it.
 
-use super::{Base, Changes, Sent, Session, backend::Backend, state::Phase};
+use super::{Base, Changes, Opening, Sent, Session, backend::Backend, state::Phase};
 use crate::{error::SessionError, store::Token, time::Timestamp, transport::ResponseEdits};
 
-/// The right to write a session.
+/// The right to load or write a session.
 pub(crate) type Turn<'a> = tokio::sync::MutexGuard<'a, ()>;
 
 /// What the engine has to know of the request when it writes the session.
@@ -28,7 +28,7 @@ pub(crate) struct RequestFacts {
 
 impl RequestFacts {
     /// Those of a request that presented nothing at this time.
-    pub(crate) fn at(now: Timestamp) -> Self {
+    pub(crate) const fn at(now: Timestamp) -> Self {
         Self {
             loaded_at: now,
             cross_site: false,
@@ -43,48 +43,71 @@ impl RequestFacts {
 
 /// What the engine does with a session.
 impl Session {
-    pub(crate) fn loaded(&self) -> &Base {
-        &self.0.loaded
+    /// What it begins with, once it is loaded.
+    pub(crate) fn opened(&self) -> Option<&Opening> {
+        self.0.opening.get()
+    }
+
+    /// Begins with this, unless it was loaded already.
+    pub(crate) fn open(&self, opening: Opening) -> Result<(), Opening> {
+        self.0.opening.set(opening)
+    }
+
+    /// The session as its handler gets it.
+    pub(crate) fn admitted(&self) -> Result<Self, SessionError> {
+        match &self.opening().refusal {
+            Some(refusal) => Err(refusal.clone()),
+            None => Ok(self.clone()),
+        }
+    }
+
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        &*self.0.backend
     }
 
     pub(crate) fn request(&self) -> RequestFacts {
-        let told = self.lock().told;
-        let RequestFacts { holds_cookie, is_outdated, .. } = self.0.request;
+        let loaded = self.opening().request;
+        let told = self.peek().is_some_and(|state| state.told);
         RequestFacts {
-            holds_cookie: holds_cookie || told,
-            is_outdated: is_outdated && !told,
-            ..self.0.request
+            holds_cookie: loaded.holds_cookie || told,
+            is_outdated: loaded.is_outdated && !told,
+            ..loaded
         }
     }
 
     /// Whether somebody logged in or out, and it is not written yet.
     pub(crate) fn changes_identity(&self) -> bool {
-        self.is_changed() && self.lock().changes_identity()
+        self.peek().is_some_and(|state| state.changes_identity())
     }
 
     /// Whether it was logged out, and that is not written yet.
     pub(crate) fn logs_out(&self) -> bool {
-        self.lock().ends()
+        self.peek().is_some_and(|state| state.ends())
     }
 
-    /// Ends the request: nobody can change the session any more, unless the handler said that it lives on.
-    pub(crate) fn close(&self) {
-        self.lock().close();
+    /// Ends the request: nobody can change the session any more, unless the handler said that it lives on. Whether there
+    /// may be more to see than what was loaded.
+    pub(crate) fn close(&self) -> bool {
+        let was_touched = self.0.stage.close();
+        if was_touched {
+            self.lock().close();
+        }
+        was_touched
     }
 
     /// Whether there is anything to write.
     pub(crate) fn has_changes(&self) -> bool {
-        self.is_changed() && self.lock().has_changes()
+        self.peek().is_some_and(|state| state.has_changes())
     }
 
-    /// Waits for the save under way; the next one begins when the guard is dropped.
+    /// Waits for the load or the save under way; the next one begins when the guard is dropped.
     pub(crate) async fn turn(&self) -> Turn<'_> {
-        self.0.writing.lock().await
+        self.0.turn.lock().await
     }
 
     /// The turn, unless a save is under way.
     pub(crate) fn try_turn(&self) -> Option<Turn<'_>> {
-        self.0.writing.try_lock().ok()
+        self.0.turn.try_lock().ok()
     }
 
     /// Hands out what is to be written, to whoever has the turn.
@@ -99,7 +122,7 @@ impl Session {
 
     /// What an earlier save has sent without learning whether it arrived.
     pub(crate) fn in_doubt(&self) -> Option<Sent> {
-        self.lock().in_doubt()
+        self.peek()?.in_doubt()
     }
 
     /// Stands on what was in doubt: it has arrived.
@@ -125,12 +148,12 @@ impl Session {
 
     /// Whether a token could no longer reach the client.
     pub(crate) fn is_detached(&self) -> bool {
-        self.lock().phase == Phase::Detached
+        self.peek().is_some_and(|state| state.phase == Phase::Detached)
     }
 
     /// What earlier saves have to tell the client.
     pub(crate) fn take_edits(&self) -> ResponseEdits {
-        std::mem::take(&mut self.lock().edits)
+        self.peek().map(|mut state| std::mem::take(&mut state.edits)).unwrap_or_default()
     }
 
     /// Keeps what the client has to be told until the response leaves, and the token for the handler.
@@ -140,7 +163,7 @@ impl Session {
 
     /// Stands on what was written from now on.
     pub(crate) fn rebase(&self, base: Base) -> Result<(), SessionError> {
-        let read = self.0.loaded.record().map(|record| self.0.reads.keys(record.data()));
+        let read = self.opening().base.record().map(|record| self.0.reads.keys(record.data()));
         let mut state = self.lock();
         self.mark_changed();
         read.into_iter().flatten().for_each(|key| state.seen.add_earlier(key));

@@ -10,6 +10,7 @@ use crate::{
     id::SessionId,
     record::{MAX_SUBJECT_LEN, Record},
     store::Guarantees,
+    time::Timestamp,
 };
 
 impl Session {
@@ -82,7 +83,7 @@ impl Session {
     #[must_use]
     pub fn subject(&self) -> Option<String> {
         if !self.is_changed() {
-            return self.0.loaded.record().and_then(Record::subject).map(str::to_owned);
+            return self.opening().base.record().and_then(Record::subject).map(str::to_owned);
         }
         self.lock().view().subject.as_ref().map(|subject| subject.as_str().to_owned())
     }
@@ -90,7 +91,7 @@ impl Session {
     /// When the subject last proved who it is.
     #[must_use]
     pub fn authenticated_at(&self) -> Option<OffsetDateTime> {
-        self.lock().view().authenticated_at.map(OffsetDateTime::from)
+        self.login_time().map(OffsetDateTime::from)
     }
 
     /// Passes only if the subject logged in less than `age` ago: for what deserves a fresh login, like a change of
@@ -99,8 +100,7 @@ impl Session {
     /// # Errors
     /// [`FreshLoginRequired`](SessionErrorKind::FreshLoginRequired), answered as 401.
     pub fn require_login_within(&self, age: Duration) -> Result<(), SessionError> {
-        let authenticated_at = self.lock().view().authenticated_at;
-        match authenticated_at {
+        match self.login_time() {
             Some(at) if self.0.backend.now().since(at) < age => Ok(()),
             _ => Err(SessionError::new(SessionErrorKind::FreshLoginRequired, "this needs a fresh login")),
         }
@@ -139,7 +139,7 @@ impl Session {
     /// The size of the token that the client presented, in bytes.
     #[must_use]
     pub fn token_len(&self) -> Option<usize> {
-        self.0.request.token_len
+        self.opening().request.token_len
     }
 
     /// What the store behind this session promises.
@@ -150,6 +150,13 @@ impl Session {
 
     /// The record that the session stands on, unless it was logged out.
     pub(super) fn record(&self) -> Option<Record> {
-        if self.is_changed() { self.lock().record().cloned() } else { self.0.loaded.record().cloned() }
+        if self.is_changed() { self.lock().record().cloned() } else { self.opening().base.record().cloned() }
+    }
+
+    fn login_time(&self) -> Option<Timestamp> {
+        if self.is_changed() {
+            return self.lock().view().authenticated_at;
+        }
+        self.opening().base.record().and_then(Record::authenticated_at)
     }
 }

@@ -5,6 +5,8 @@
 //! | `mod` | [`Session`]: its values |
 //! | `identity` | log in, log out, renew, remember |
 //! | `devices` | the other sessions of the same subject |
+//! | `opening` | what it begins with |
+//! | `stage` | how far it has come |
 //! | `log` | the operation log and its replay |
 //! | `reads` | which stored values were looked at |
 //! | `doubt` | a write whose reply never came |
@@ -21,17 +23,16 @@ mod doubt;
 mod engine;
 mod identity;
 mod log;
+mod opening;
 mod reads;
+mod stage;
 mod state;
 
 use std::{
     convert::Infallible,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -41,11 +42,13 @@ pub(crate) use self::{
     doubt::Sent,
     engine::{RequestFacts, Turn, max_data},
     log::{Log, View, conflict},
+    opening::Opening,
     state::{Base, Changes, Ending},
 };
 use self::{
     log::{Change, Guard, Op, panicked},
     reads::{Reads, Sight},
+    stage::Stage,
     state::State,
 };
 use crate::{
@@ -85,31 +88,32 @@ pub struct Session(Arc<Shared>);
 
 struct Shared {
     backend: Arc<dyn Backend>,
-    /// What was loaded. Reads look here, without a lock, until something changes.
-    loaded: Base,
-    request: RequestFacts,
+    /// Missing until the session is loaded.
+    opening: OnceLock<Opening>,
     reads: Reads,
-    /// Whether reads have to look at the state's view instead of what was loaded.
-    changed: AtomicBool,
-    /// Held by whoever writes the session: what one save has taken is not part of the next one.
-    writing: tokio::sync::Mutex<()>,
-    state: Mutex<State>,
+    stage: Stage,
+    /// Held by whoever loads or writes the session: what one save has taken is not part of the next one.
+    turn: tokio::sync::Mutex<()>,
+    /// Made when somebody begins to change the session, which most requests never do.
+    state: OnceLock<Box<Mutex<State>>>,
 }
+
+/// What a session without an opening begins with.
+static NO_OPENING: Opening = Opening::NONE;
 
 /// How often an update runs before it gives way to whatever is faster each time.
 const MOST_RUNS: u32 = 100;
 
 impl Session {
-    pub(crate) fn new(backend: Arc<dyn Backend>, loaded: Base, request: RequestFacts) -> Self {
-        let state = Mutex::new(State::new(loaded.clone()));
+    /// A session that is still to be loaded.
+    pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
         Self(Arc::new(Shared {
             backend,
-            loaded,
-            request,
+            opening: OnceLock::new(),
             reads: Reads::default(),
-            changed: AtomicBool::new(false),
-            writing: tokio::sync::Mutex::new(()),
-            state,
+            stage: Stage::default(),
+            turn: tokio::sync::Mutex::new(()),
+            state: OnceLock::new(),
         }))
     }
 
@@ -119,8 +123,7 @@ impl Session {
     /// [`Undecodable`](SessionErrorKind::Undecodable) if what stands there is not a `T`. The value stays as it is.
     pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
         if !self.is_changed() {
-            let Some(record) = self.0.loaded.record() else { return Ok(None) };
-            return decode(self.0.reads.get(record.data(), key.name()));
+            return decode(self.read(key.name()));
         }
         let data = self.lock().look(key.name());
         decode(data.get(key.name()))
@@ -129,6 +132,9 @@ impl Session {
     /// Whether there is a value under `key`.
     #[must_use]
     pub fn contains(&self, key: impl KeyName) -> bool {
+        if !self.is_changed() {
+            return self.read(key.name()).is_some();
+        }
         self.lock().look(key.name()).get(key.name()).is_some()
     }
 
@@ -307,7 +313,12 @@ impl Session {
     /// The token that the last [`save`](Self::save) of this request brought: a credential, for the client and nobody else.
     #[must_use]
     pub fn token(&self) -> Option<Token> {
-        self.lock().token.clone()
+        self.peek()?.token.clone()
+    }
+
+    /// The value under `key` as it was loaded.
+    fn read(&self, key: &str) -> Option<&[u8]> {
+        self.0.reads.get(self.opening().base.record()?.data(), key)
     }
 
     /// What a change of the value under `key` begins with, if nobody is faster.
@@ -340,21 +351,37 @@ impl Session {
 
     /// Whether `key` was read before anything changed.
     fn has_read(&self, key: &str) -> bool {
-        self.0.loaded.record().is_some_and(|record| self.0.reads.contains(record.data(), key))
+        let record = self.opening().base.record();
+        record.is_some_and(|record| self.0.reads.contains(record.data(), key))
+    }
+
+    fn opening(&self) -> &Opening {
+        self.0.opening.get().unwrap_or(&NO_OPENING)
+    }
+
+    /// The part that changes, if anybody has begun to change it.
+    fn peek(&self) -> Option<MutexGuard<'_, State>> {
+        self.0.state.get().map(|state| locked(state))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // No application code runs under the lock, and each step leaves the state whole.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let is_closed = self.0.stage.touch();
+        let begin = || Box::new(Mutex::new(State::new(self.opening().base.clone(), is_closed)));
+        locked(self.0.state.get_or_init(begin))
     }
 
     fn is_changed(&self) -> bool {
-        self.0.changed.load(Ordering::Acquire)
+        self.0.stage.is_changed()
     }
 
     fn mark_changed(&self) {
-        self.0.changed.store(true, Ordering::Release);
+        self.0.stage.mark_changed();
     }
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    // No application code runs under the lock, and each step leaves the state whole.
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn decode<T: DeserializeOwned>(value: Option<&[u8]>) -> Result<Option<T>, SessionError> {

@@ -127,9 +127,9 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(base: Base) -> Self {
+    pub(crate) fn new(base: Base, is_closed: bool) -> Self {
         Self {
-            phase: Phase::Open,
+            phase: if is_closed { Phase::Closed } else { Phase::Open },
             keep_open: false,
             base,
             edits: ResponseEdits::default(),

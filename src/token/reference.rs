@@ -26,17 +26,27 @@ impl ReferenceToken {
     /// Takes a token apart; `None` unless it is exactly of this form.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let (hex, suffix) = text.split_at_checked(HEX_LEN)?;
-        match suffix {
-            [] => {}
-            [b'.', node @ ..] if NodeName::is_legal(node) => {}
-            _ => return None,
-        }
-        let (id, secret) = hex.split_at(HEX_ID);
+        let (id, secret) = Self::digits(text)?.split_at(HEX_ID);
         Some(Self {
             id: SessionId::from_bytes(hex::parse(id)?),
             secret: Secret::from_bytes(hex::parse(secret)?),
         })
+    }
+
+    /// Whether a text has the form of a token. Takes less time than taking it apart.
+    #[must_use]
+    pub fn recognises(text: &[u8]) -> bool {
+        Self::digits(text).is_some_and(|digits| hex::are_digits(digits))
+    }
+
+    /// What should be digits.
+    fn digits(text: &[u8]) -> Option<&[u8; HEX_LEN]> {
+        let (digits, suffix) = text.split_first_chunk()?;
+        match suffix {
+            [] => Some(digits),
+            [b'.', node @ ..] if NodeName::is_legal(node) => Some(digits),
+            _ => None,
+        }
     }
 
     /// The token that opens `record`, if the client has yet to be told of it: after creation and after a rotation.
@@ -120,6 +130,7 @@ mod tests {
         for node in [None, Some(&node)] {
             let token = ReferenceToken::issue(&record(), node).unwrap();
             let parsed = ReferenceToken::parse(token.expose().as_bytes()).unwrap();
+            assert!(ReferenceToken::recognises(token.expose().as_bytes()));
             assert_eq!(parsed.id(), record().id());
             assert_eq!(parsed.secret().expose(), &[2; 16]);
         }
@@ -141,6 +152,7 @@ mod tests {
             text.replace('0', "O"),
         ] {
             assert!(ReferenceToken::parse(bad.as_bytes()).is_none(), "{bad:?}");
+            assert!(!ReferenceToken::recognises(bad.as_bytes()), "{bad:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a session does to a response's headers: new tokens, `Vary` and the cache rules.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use super::ResponseHeaders;
 
@@ -12,8 +12,6 @@ pub(crate) struct ResponseEdits {
     /// What hands out the token.
     token: Vec<Secretive>,
     read: Read,
-    /// The request headers that a response which has read the session depends on.
-    vary: Arc<[String]>,
 }
 
 /// A header line that holds a token, or removes one.
@@ -53,9 +51,9 @@ pub(crate) enum Read {
 }
 
 impl ResponseEdits {
-    /// Those of a response that has read the session, out of requests with these headers.
-    pub(crate) fn read(read: Read, vary: &Arc<[String]>) -> Self {
-        Self { read, vary: Arc::clone(vary), ..Self::default() }
+    /// Those of a response that has read the session.
+    pub(crate) fn read(read: Read) -> Self {
+        Self { read, ..Self::default() }
     }
 
     /// Removes a cookie, before anything is handed out.
@@ -76,8 +74,8 @@ impl ResponseEdits {
         }
     }
 
-    /// Makes the changes.
-    pub(crate) fn apply(&self, headers: &mut dyn ResponseHeaders) {
+    /// Makes the changes; a response that has read the session depends on these headers of its request.
+    pub(crate) fn apply(&self, headers: &mut dyn ResponseHeaders, vary: &[String]) {
         for line in self.lines() {
             if line.name == SET_COOKIE {
                 headers.append(&line.name, &line.value);
@@ -86,7 +84,7 @@ impl ResponseEdits {
             }
         }
         if self.read != Read::Not {
-            self.vary.iter().for_each(|name| add_vary(headers, name));
+            vary.iter().for_each(|name| add_vary(headers, name));
         }
         if self.lines().next().is_some() {
             forbid_storing(headers);
@@ -156,13 +154,13 @@ mod tests {
     }
 
     fn edits(read: Read) -> ResponseEdits {
-        ResponseEdits::read(read, &Arc::from(["Cookie".to_owned()]))
+        ResponseEdits::read(read)
     }
 
     fn applied(edits: &ResponseEdits, given: &[(&str, &str)]) -> Vec<(String, String)> {
         let mut headers =
             Headers(given.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect());
-        edits.apply(&mut headers);
+        edits.apply(&mut headers, &["Cookie".to_owned()]);
         headers.0.sort();
         headers.0
     }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use redis::{
-    AsyncTypedCommands as _, ErrorKind, PushKind, RedisError, RedisResult, ServerErrorKind,
-    aio::MultiplexedConnection,
+    AsyncConnectionConfig, AsyncTypedCommands as _, ErrorKind, PushKind, RedisError, RedisResult,
+    ServerErrorKind, aio::MultiplexedConnection,
 };
 use tokio::{
     sync::mpsc::unbounded_channel,

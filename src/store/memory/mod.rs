@@ -145,7 +145,7 @@ impl SessionStore for MemoryStore {
     }
 
     fn recognises(&self, presented: Presented<'_>) -> bool {
-        ReferenceToken::parse(presented.bytes()).is_some()
+        ReferenceToken::recognises(presented.bytes())
     }
 
     async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {

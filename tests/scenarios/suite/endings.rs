@@ -1,9 +1,17 @@
 //! Log-outs, here and from elsewhere.
 
-use cloakroom::store::{Index, LateResponse};
+use cloakroom::{
+    OnTooManySessions, SessionManager,
+    store::{Index, LateResponse},
+};
 use serde_json::json;
 
-use crate::{device::handed, everywhere::everywhere, stage::MINUTE, tables::Client};
+use crate::{
+    device::handed,
+    everywhere::{everywhere, everywhere_with},
+    stage::{MINUTE, Stage},
+    tables::Client,
+};
 
 #[test]
 fn a_log_out_takes_the_token_back_and_ends_every_copy_where_the_store_can() {
@@ -135,4 +143,62 @@ fn ending_what_the_store_cannot_end_is_an_error_that_ends_nothing() {
         assert_eq!(laptop.subject().await.as_deref(), Some("alice"));
         assert_eq!(phone.subject().await.as_deref(), Some("alice"));
     });
+}
+
+#[test]
+fn a_login_too_many_ends_the_session_used_the_longest_ago() {
+    let rules = |sessions: SessionManager| sessions.sessions_per_subject(2, OnTooManySessions::EndOldest);
+    everywhere_with(rules, async |stage| {
+        if has_no_index(stage).await {
+            return;
+        }
+        let mut devices = Vec::new();
+        for _ in 0..2 {
+            devices.push(stage.logged_in("alice").await);
+            stage.clock.advance(MINUTE);
+        }
+        // The first one is used after the second.
+        stage.clock.advance(2 * MINUTE);
+        assert_eq!(devices[0].subject().await.as_deref(), Some("alice"));
+        let mut bob = stage.logged_in("bob").await;
+        devices.push(stage.logged_in("alice").await);
+        let mut left = Vec::new();
+        for device in &mut devices {
+            left.push(device.subject().await.is_some());
+        }
+        assert_eq!(left, [true, false, true]);
+        assert_eq!(bob.subject().await.as_deref(), Some("bob"), "others are not concerned");
+        assert_eq!(devices[2].logs_in("alice").await.status, 200, "the same device again is no other one");
+        assert!(devices[0].subject().await.is_some());
+    });
+}
+
+#[test]
+fn a_login_too_many_is_refused_where_none_is_to_make_room() {
+    let rules = |sessions: SessionManager| sessions.sessions_per_subject(1, OnTooManySessions::Refuse);
+    everywhere_with(rules, async |stage| {
+        if has_no_index(stage).await {
+            return;
+        }
+        let mut first = stage.logged_in("alice").await;
+        let mut second = stage.device();
+        second.adds("hat").await;
+        assert_eq!(second.logs_in("alice").await.status, 403);
+        assert_eq!((second.subject().await, second.cart().await), (None, vec!["hat".to_owned()]));
+        first.logs_out().await;
+        assert_eq!(second.logs_in("alice").await.status, 200, "there is room now");
+    });
+}
+
+/// Whether the store cannot count sessions; then logins must say so.
+async fn has_no_index(stage: &Stage) -> bool {
+    let none = stage.guarantees.index == Index::None;
+    if none {
+        assert_eq!(
+            stage.device().logs_in("alice").await.status,
+            500,
+            "a limit that cannot be kept is no limit"
+        );
+    }
+    none
 }

@@ -1,0 +1,82 @@
+//! What a second thread costs: requests of other sessions, and of the same one.
+//!
+//! A figure is the time of one request, as each thread sees it. Sessions of their own should not notice each other; writers of
+//! one session take turns, and none of their changes is lost.
+
+#[path = "../lookup/visitors.rs"]
+mod visitors;
+
+use std::{
+    hint::black_box,
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
+
+use cloakroom::{Session, SessionManager, store::MemoryStore};
+use criterion::Criterion;
+use serde_json::json;
+
+use crate::visitors::{CookieHeader, request, visitor};
+
+const VISITS: &str = "visits";
+const SESSIONS: usize = 100_000;
+
+fn read(session: &Session) {
+    black_box(session.get::<u32>(VISITS).expect("it is a number"));
+}
+
+fn count(session: &Session) {
+    session.update(VISITS, |visits: &mut u32| *visits += 1).expect("it is a number");
+}
+
+/// The time in which every thread makes `rounds` requests, each with the cookies of its share: that of the slowest.
+#[expect(clippy::disallowed_methods, reason = "this measures")]
+fn together(
+    sessions: &SessionManager,
+    shares: &[&[CookieHeader]],
+    rounds: u64,
+    handler: fn(&Session),
+) -> Duration {
+    let start = Barrier::new(shares.len());
+    let rounds = usize::try_from(rounds).unwrap_or(usize::MAX);
+    let work = |share: &[CookieHeader]| {
+        start.wait();
+        let began = Instant::now();
+        for cookie in share.iter().cycle().take(rounds) {
+            request(sessions, cookie, handler);
+        }
+        began.elapsed()
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = shares.iter().map(|share| scope.spawn(|| work(share))).collect();
+        let times = threads.into_iter().map(|thread| thread.join().expect("no request panics"));
+        times.max().unwrap_or_default()
+    })
+}
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .sample_size(20)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .configure_from_args();
+    let sessions = SessionManager::new(MemoryStore::new());
+    let mut cookies: Vec<_> =
+        (0..SESSIONS).map(|_| visitor(&sessions, &[(VISITS, json!(1_000_000))])).collect();
+    cookies.sort_unstable();
+    let (one, two) = cookies.split_at(SESSIONS / 2);
+    for (name, handler) in [("read", read as fn(&Session)), ("update", count)] {
+        let mut group = criterion.benchmark_group(format!("contention/{name}"));
+        let mut threads = |name, shares: &[&[CookieHeader]]| {
+            group.bench_function(name, |bencher| {
+                bencher.iter_custom(|rounds| together(&sessions, shares, rounds, handler));
+            });
+        };
+        threads("limit", &[one]);
+        threads("two threads", &[one, two]);
+        threads("one session, one thread", &[&one[..1]]);
+        threads("one session, two threads", &[&one[..1], &one[..1]]);
+    }
+    criterion.final_summary();
+}

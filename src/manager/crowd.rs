@@ -1,0 +1,68 @@
+//! How many sessions one subject may have. Looked at when somebody logs in, at no other time.
+//!
+//! Logins at the same moment do not see each other, so for that moment there may be as many more; the next one ends them.
+
+use std::cmp::Reverse;
+
+use tracing::warn;
+
+use super::commit::Call;
+use crate::{
+    error::{SessionError, SessionErrorKind, StoreError},
+    id::SessionId,
+    policy::OnTooManySessions,
+    record::Record,
+    session::Ending,
+    store::{SessionInfo, within},
+};
+
+impl Call<'_> {
+    /// Refuses a login where the subject has all the sessions that it may have, and none of them is to make room.
+    ///
+    /// # Errors
+    /// `TooManySessions`, and the store's failure: whether there is room must be known.
+    pub(super) async fn admit(&self, subject: &str, own: Option<SessionId>) -> Result<(), SessionError> {
+        match self.core.policy.sessions_per_subject {
+            Some((most, OnTooManySessions::Refuse)) if self.others(subject, own).await?.len() >= most => {
+                Err(SessionError::new(
+                    SessionErrorKind::TooManySessions,
+                    format!("its subject has {most} sessions, and may have no more"),
+                ))
+            }
+            Some((_, OnTooManySessions::EndOldest)) if self.core.store.index().is_none() => {
+                Err(no_index().into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the sessions of the subject that is now logged in which are too many: those used the longest ago. The login
+    /// stands, whatever becomes of that.
+    pub(super) async fn make_room(&self, record: &Record) {
+        let (Some((most, OnTooManySessions::EndOldest)), Some(subject)) =
+            (self.core.policy.sessions_per_subject, record.subject())
+        else {
+            return;
+        };
+        let mut others = match self.others(subject, Some(record.id())).await {
+            Ok(others) => others,
+            Err(error) => return warn!(%error, "whether a subject has too many sessions could not be told"),
+        };
+        others.sort_by_key(|session| Reverse(session.last_active()));
+        for session in others.iter().skip(most.saturating_sub(1)) {
+            // What fails is logged, and ended at the next login.
+            let _ = self.end(Ending { id: session.id(), until: session.deadline() }).await;
+        }
+    }
+
+    async fn others(&self, subject: &str, own: Option<SessionId>) -> Result<Vec<SessionInfo>, StoreError> {
+        let index = self.core.store.index().ok_or_else(no_index)?;
+        let mut sessions = within(self.cx.deadline, index.list(subject, self.cx)).await?;
+        sessions.retain(|session| Some(session.id()) != own);
+        Ok(sessions)
+    }
+}
+
+fn no_index() -> StoreError {
+    StoreError::unsupported("count the sessions of a subject")
+}
