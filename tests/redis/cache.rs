@@ -138,6 +138,18 @@ async fn a_lost_link_takes_everything_along() {
     assert_eq!(two.looks(&other).await, (true, Ok(Some(2))));
 }
 
+/// From the moment on at which the loss is noticed, not only when there is a link again.
+#[tokio::test]
+async fn without_a_link_nothing_is_known() {
+    let two = Two::new();
+    let (one, other) = (two.known().await, two.known().await);
+    two.scene.proxy.hold();
+    assert_eq!(at(&two.cached, &one).does(|session| add(session, "n")).await.status(), 503);
+    assert_eq!(look(&other, "n").await, Err(503));
+    two.scene.proxy.heal();
+    assert_eq!(recovers(&other, "n").await, Some(1));
+}
+
 #[tokio::test]
 async fn own_writes_are_seen_at_once() {
     let two = Two::new();

@@ -457,9 +457,8 @@ async fn a_write_that_was_lost_behind_many_others_is_not_made_again() {
     assert_eq!(look(&at(&elsewhere, &browser), "n").await, Ok(Some(7)), "it was counted, once");
 }
 
-/// Two servers touch a session, the later one first.
-#[tokio::test]
-async fn a_touch_that_comes_late_takes_no_time_away() {
+/// Two servers use a session, the later one first.
+async fn uses_late(handler: fn(&Session) -> Result<(), SessionError>) {
     let scene = Scene::new();
     let [ahead, behind, later] = [10, 2, 35].map(|minutes| {
         let server = site(scene.store());
@@ -469,7 +468,48 @@ async fn a_touch_that_comes_late_takes_no_time_away() {
     let mut browser = site(scene.store()).browser();
     browser.does(|session| add(session, "n")).await;
     let visit = at(&behind, &browser).visit().await;
+    handler(&visit.session).unwrap();
     assert!(at(&ahead, &browser).does(|_| Ok(())).await.is_ok());
     assert!(finish(visit, 200).await.is_ok());
     assert_eq!(at(&later, &browser).sees::<u64>("n").await, Some(1));
+}
+
+#[tokio::test]
+async fn a_touch_that_comes_late_takes_no_time_away() {
+    uses_late(|_| Ok(())).await;
+}
+
+#[tokio::test]
+async fn a_change_that_comes_late_takes_no_time_away() {
+    uses_late(|session| session.insert("other", 1)).await;
+}
+
+/// What was sent before a login is another visitor's, who keeps nothing alive.
+#[tokio::test]
+async fn a_touch_from_before_a_login_prolongs_nothing() {
+    let scene = Scene::new();
+    let [now, ahead, later] = [0, 20, 35].map(|minutes| {
+        let server = site(scene.store());
+        server.clock.advance(minutes * MINUTE);
+        server
+    });
+    let mut browser = now.browser();
+    browser.does(|session| add(session, "n")).await;
+    let visit = at(&ahead, &browser).visit().await;
+    assert!(browser.logs_in("alice").await.is_ok());
+    assert!(finish(visit, 200).await.is_ok());
+    assert_eq!(at(&now, &browser).subject().await.as_deref(), Some("alice"));
+    assert_eq!(at(&later, &browser).subject().await, None);
+}
+
+/// A primary that has become a replica keeps its connections: another connection finds the new one.
+#[tokio::test]
+async fn who_has_become_a_replica_is_left() {
+    let scene = Scene::new();
+    let mut browser = scene.site().browser();
+    assert!(browser.does(|session| add(session, "n")).await.is_ok());
+    scene.proxy.reset();
+    scene.proxy.next("EVALSHA", Fault::read_only());
+    assert!(browser.does(|session| add(session, "n")).await.is_ok());
+    assert_eq!(scene.proxy.connections(), 1, "a new one");
 }

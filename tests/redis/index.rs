@@ -4,7 +4,7 @@ use cloakroom::{Session, SessionError, store::SessionInfo};
 
 use crate::{
     browser::{Browser, MINUTE, Server, finish},
-    rig::Fault,
+    rig::{Fault, eventually},
     scene::{Scene, add, at, look},
 };
 
@@ -244,4 +244,31 @@ async fn a_late_touch_revives_nothing() {
     assert!(finish(visit, 200).await.is_ok());
     assert_eq!(listed(&alice).await.len(), 1);
     assert_eq!(late.subject().await, None);
+}
+
+/// Whoever reads the page finds no session behind an old entry; before the entry is struck out, the session is there.
+#[tokio::test]
+async fn an_entry_that_was_confirmed_meanwhile_is_not_struck_out() {
+    let scene = Scene::new();
+    let site = scene.direct_site(&scene.site());
+    let (one, mut other) = (logged_in(&site, "alice").await, logged_in(&site, "alice").await);
+    let key = format!("cloakroom:{}", other.visit().await.session.id().unwrap());
+    let () = scene.server.command(&["RENAME", &key, "elsewhere"]);
+    site.clock.advance(3 * MINUTE);
+
+    let slow = Server::new(scene.store()).with(|sessions| {
+        sessions.clock(std::sync::Arc::clone(&site.clock)).store_timeout(std::time::Duration::from_secs(20))
+    });
+    let one = at(&slow, &one);
+    scene.proxy.always("GET", Fault::Delay(std::time::Duration::from_millis(500)));
+    let list = tokio::spawn(async move { listed(&one).await.len() });
+    let answered = |name: &str| {
+        let seen = scene.proxy.seen();
+        seen.iter().filter(|seen| seen.command.name() == name && seen.reply_bytes > 0).count()
+    };
+    eventually("the page was read", async || answered("GET") > 2).await;
+    let () = scene.server.command(&["RENAME", "elsewhere", &key]);
+    assert!(other.does(|_| Ok(())).await.is_ok(), "a touch");
+    let seen = list.await.unwrap();
+    assert_eq!((seen, entries(&scene)), (1, 2));
 }
