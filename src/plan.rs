@@ -208,7 +208,7 @@ pub(crate) fn is_same_login(stored: &Record, view: &View, policy: &Policy, now: 
 #[derive(Debug)]
 pub(crate) struct Draws {
     pub(crate) write: WriteId,
-    /// Drawn if the view [rotates](View::rotates).
+    /// Drawn if the view [rotates](View::rotates), or the client holds no reference token yet.
     pub(crate) secret: Option<Secret>,
 }
 

@@ -35,6 +35,13 @@ fn every_store_has_a_short_form() {
         ),
         ("signed-cookie:?keys=generate&context=shop&max_token=2048", "signed-cookie"),
         ("jwt:?keys=generate&issuer=https%3A%2F%2Fshop&audience=shop&leeway=5s&accepting_type=JWT", "jwt"),
+        ("migrating:?from=memory:&to=jwt:?keys=generate&phase=prepare", "migrating"),
+        (
+            "migrating:?from=redis://h&to=memory:?node=a%26anonymous_sessions=9&phase=move&when_read=true\
+             &tokens_live_at_most=1day",
+            "migrating",
+        ),
+        ("migrating:?to=jwt:?keys=generate%26issuer=a%252526b&from=memory&phase=finish", "migrating"),
     ] {
         assert_eq!(opened(url).as_deref(), Ok(name), "{url}");
     }
@@ -70,6 +77,16 @@ fn a_mistake_names_its_field_and_what_may_stand_there() {
         ("encrypted-cookie:?keys=generate&cipher=rot13", &["cipher", "aes-256-gcm, chacha20-poly1305"]),
         ("jwt:?keys_env=CLOAKROOM_NO_SUCH_VARIABLE", &["keys_env", "CLOAKROOM_NO_SUCH_VARIABLE"]),
         ("jwt:?pem_file=/nowhere", &["pem_file", "/nowhere"]),
+        ("migrating:?from=memory:&to=memory:", &["phase", "prepare, move or finish"]),
+        ("migrating:?from=memory:&to=memory:&phase=run", &["phase", "run", "prepare, move, finish"]),
+        ("migrating:?from=memory:&phase=move", &["store: to", "missing"]),
+        ("migrating:?from=mongodb:&to=memory:&phase=move", &["store: from: url", "redis+sentinel"]),
+        ("migrating:?from=memory:&to=jwt:&phase=move", &["store: to: keys", "keys_env"]),
+        (
+            "migrating:?from=memory:?nodes=1&to=memory:&phase=move",
+            &["from: nodes", "node, anonymous_sessions"],
+        ),
+        ("migrating:?form=memory:&to=memory:", &["form", "phase, when_read", "from, to"]),
         ("jwt:?pem_file=a&pem_env=b", &["pem_env", "pem_file", "only one"]),
     ] {
         let error = opened(url).unwrap_err();
@@ -87,6 +104,12 @@ fn a_table_says_the_same_as_a_url() {
             r#"{"url": "redis://h/1", "prefix": "a&b", "local_cache": "1s", "persistent": false}"#,
             "redis://h/1?prefix=a%26b&local_cache=1s&persistent=false",
         ),
+        (
+            r#"{"kind": "migrating", "from": {"url": "redis://h", "persistent": false}, "phase": "prepare",
+                "to": {"kind": "migrating", "from": "memory:", "to": "jwt:?keys=generate", "phase": "move"}}"#,
+            "migrating:?from=redis://h?persistent=false&phase=prepare\
+             &to=migrating:?from=memory:%26to=jwt:?keys=generate%26phase=move",
+        ),
     ] {
         let table: StoreConfig = serde_json::from_str(table).unwrap();
         let url = store(url).unwrap();
@@ -94,6 +117,9 @@ fn a_table_says_the_same_as_a_url() {
     }
     let error = serde_json::from_str::<StoreConfig>(r#"{"prefix": "x"}"#).unwrap_err().to_string();
     assert!(error.contains("kind"), "{error}");
+    let error = serde_json::from_str::<StoreConfig>(r#"{"kind": "jwt", "keys": {"kind": "memory"}}"#);
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("keys: it takes a value"), "{error}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{
     fields::{ConfigError, Fields, Scalar},
     store::{Kind, StoreConfig},
 };
-use crate::store::SessionStore;
+use crate::store::{MigratingStore, Phase, SessionStore};
 
 type Opened = Result<Arc<dyn SessionStore>, ConfigError>;
 
@@ -16,14 +16,37 @@ impl StoreConfig {
     /// # Errors
     /// [`ConfigError`] if an option has a wrong value, a key is missing, or the feature of the store is not compiled in.
     pub fn open(&self) -> Opened {
-        let opened = match self.kind {
+        self.opened().map_err(|error| error.within("store"))
+    }
+
+    fn opened(&self) -> Opened {
+        match self.kind {
             Kind::Memory => memory(&self.fields),
             Kind::Redis => redis(&self.url, &self.fields),
             Kind::EncryptedCookie => encrypted_cookie(&self.fields),
             Kind::SignedCookie => signed_cookie(&self.fields),
             Kind::Jwt => jwt(&self.fields),
-        };
-        opened.map_err(|error| error.within("store"))
+            Kind::Migrating => self.migrating(),
+        }
+    }
+
+    fn migrating(&self) -> Opened {
+        let phases = [("prepare", Phase::Prepare), ("move", Phase::Move), ("finish", Phase::Finish)];
+        let phase = self.fields.read("phase", |value, name| value.choice(name, &phases))?;
+        let phase =
+            phase.ok_or_else(|| ConfigError::of("phase", "it is missing; say prepare, move or finish"))?;
+        let store = MigratingStore::new(self.side("from")?, self.side("to")?, phase);
+        let store = self.fields.apply(store, "when_read", Scalar::flag, |store, when_read| {
+            if when_read { store.when_read() } else { store }
+        })?;
+        let longest = MigratingStore::tokens_live_at_most;
+        Ok(Arc::new(self.fields.apply(store, "tokens_live_at_most", Scalar::duration, longest)?))
+    }
+
+    /// One of the stores between which sessions migrate.
+    fn side(&self, name: &str) -> Opened {
+        let side = self.store(name).ok_or_else(|| ConfigError::of(name, "it is missing; say which store"))?;
+        side.opened().map_err(|error| error.within(name))
     }
 }
 

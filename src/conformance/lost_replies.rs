@@ -120,6 +120,10 @@ impl SessionStore for BadLine {
     fn index(&self) -> Option<&dyn SessionIndex> {
         self.store.index()
     }
+
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        self.store.hand_over(cx).await
+    }
 }
 
 /// Requests in a row each count once although the store's first reply to every write is lost.

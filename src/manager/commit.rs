@@ -102,7 +102,7 @@ impl Drop for Taken<'_> {
 /// Whether these changes end in a token for the client.
 fn needs_token(core: &Core, changes: &Changes) -> bool {
     core.guarantees.token.is_self_contained()
-        || changes.base.record().is_none()
+        || changes.base.record().is_none_or(Record::needs_token)
         || changes.view.rotates()
         || (changes.ends && !changes.log.is_empty())
 }
@@ -459,7 +459,7 @@ impl<'a> Call<'a> {
         let random = &*self.core.random;
         let draws = Draws {
             write: self.core.write_ids.next(random)?,
-            secret: if view.rotates() { Some(random::secret(random)?) } else { None },
+            secret: if view.rotates() || base.is_token_due() { Some(random::secret(random)?) } else { None },
         };
         let confirms = reissue && !self.request.is_outdated;
         Ok(plan::next_record(base, view, draws, confirms, &self.core.policy, self.cx.now))

@@ -228,6 +228,19 @@ impl SessionManager {
         self.0.guarantees
     }
 
+    /// Hands over what would be lost with this process, within this time. Call it when the process is told to end, while it
+    /// still serves; when it is done, stop serving.
+    ///
+    /// It does nothing unless the store keeps sessions in this process and was told where they go from here, so an
+    /// application calls it whatever its store is.
+    ///
+    /// # Errors
+    /// When not everything could be handed over in time. It may be called again.
+    pub async fn hand_over(&self, within: Duration) -> Result<(), SessionError> {
+        let cx = Cx::new(self.0.clock.now(), Deadline::after(within));
+        Ok(self.0.store.hand_over(cx).await?)
+    }
+
     /// The exchange of one request and its response: what an adapter begins for each request.
     #[must_use]
     pub fn exchange(&self) -> Exchange {

@@ -11,7 +11,8 @@
 //! data: the rest
 //! ```
 //!
-//! A record that its client carries under a seal needs no secret and remembers no writes.
+//! A record that its client carries under a seal needs no secret and remembers no writes. The flags of a session that
+//! is moving keep servers that know nothing of moves from taking such a record for the session.
 //!
 //! Integers are little endian. Secrets leave the process only as hashes. What is read here may be hostile: every
 //! length is checked, unknown versions and flags are refused, and nothing is overwritten because of it.
@@ -19,7 +20,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Credentials, Data, Inner, REMEMBERED_WRITES, Record, Subject,
+    Credentials, Data, Inner, REMEMBERED_WRITES, Record, Subject, Whereabouts,
     credentials::{Kept, Previous},
     duration_millis,
 };
@@ -36,7 +37,9 @@ const AUTHENTICATED: u8 = 2;
 const PREVIOUS: u8 = 4;
 const SUBJECT: u8 = 8;
 const SEALED: u8 = 16;
-const KNOWN_FLAGS: u8 = REMEMBERED | AUTHENTICATED | PREVIOUS | SUBJECT | SEALED;
+const ARRIVING: u8 = 32;
+const LEFT: u8 = 64;
+const KNOWN_FLAGS: u8 = REMEMBERED | AUTHENTICATED | PREVIOUS | SUBJECT | SEALED | ARRIVING | LEFT;
 
 /// The most bytes of a sealed record beside its data and its subject.
 #[cfg(feature = "cookie-store")]
@@ -61,7 +64,7 @@ impl Record {
         let mut out = Vec::with_capacity(256 + self.variable_len());
         let credentials = &self.0.credentials;
         let previous = if credentials.previous.is_some() { PREVIOUS } else { 0 };
-        self.push_head(&mut out, previous);
+        self.push_head(&mut out, previous | whereabouts_flag(self.0.whereabouts));
         self.0.writes.iter().for_each(|write| out.extend_from_slice(&write.as_u64().to_le_bytes()));
         self.push_times(&mut out);
         push_credentials(&mut out, credentials);
@@ -128,6 +131,14 @@ impl Record {
     }
 }
 
+const fn whereabouts_flag(whereabouts: Whereabouts) -> u8 {
+    match whereabouts {
+        Whereabouts::Here => 0,
+        Whereabouts::Arriving => ARRIVING,
+        Whereabouts::Left => LEFT,
+    }
+}
+
 fn push_time(out: &mut Vec<u8>, at: Timestamp) {
     out.extend_from_slice(&at.as_millis().to_le_bytes());
 }
@@ -152,15 +163,22 @@ fn push_hash(out: &mut Vec<u8>, kept: &Kept) {
 fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
     let [flags] = reader.array()?;
     let has = |flag| flags & flag != 0;
-    if flags & !KNOWN_FLAGS != 0 || (has(SEALED) && has(PREVIOUS)) {
+    if flags & !KNOWN_FLAGS != 0 || (has(SEALED) && has(PREVIOUS | ARRIVING | LEFT)) {
         return None;
     }
+    let whereabouts = match flags & (ARRIVING | LEFT) {
+        0 => Whereabouts::Here,
+        ARRIVING => Whereabouts::Arriving,
+        LEFT => Whereabouts::Left,
+        _ => return None,
+    };
     let inner = Inner {
         id: SessionId::from_bytes(reader.array()?),
         version: u64::from_le_bytes(reader.array()?),
         epoch: u32::from_le_bytes(reader.array()?),
         writes: if has(SEALED) { [WriteId::from_u64(0); REMEMBERED_WRITES] } else { reader.writes()? },
         remembered: has(REMEMBERED),
+        whereabouts,
         created_at: reader.time()?,
         last_active: reader.time()?,
         idle: Duration::from_millis(u64::try_from(i64::from_le_bytes(reader.array()?)).ok()?),
@@ -173,6 +191,7 @@ fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
                 Kept::Hashed(SecretHash::from_bytes(reader.array()?))
             },
             fresh: false,
+            due: false,
             previous: if has(PREVIOUS) { Some(Box::new(reader.previous()?)) } else { None },
         },
         subject: if has(SUBJECT) { Some(reader.subject()?) } else { None },

@@ -27,6 +27,10 @@ impl Kept {
         }
     }
 
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Nothing, Self::Nothing) => true,
@@ -54,6 +58,8 @@ pub(crate) struct Credentials {
     pub(crate) current: Kept,
     /// Whether `current` was drawn for the write at hand, so that the client has yet to be told.
     pub(crate) fresh: bool,
+    /// Whether the client holds no token of this store, so that the next write has to bring it one.
+    pub(crate) due: bool,
     /// Kept beyond its grace, so that an old secret is told from a forged one.
     pub(crate) previous: Option<Box<Previous>>,
 }
@@ -81,12 +87,18 @@ pub(crate) enum Verdict {
 
 impl Credentials {
     pub(crate) fn new(secret: Secret) -> Self {
-        Self { current: Kept::Plain(secret), fresh: true, previous: None }
+        Self { current: Kept::Plain(secret), fresh: true, due: false, previous: None }
+    }
+
+    /// No secret: what opens the record is not a reference token.
+    pub(crate) fn nothing() -> Self {
+        Self { current: Kept::Nothing, fresh: false, due: false, previous: None }
     }
 
     /// The same credentials after a change of secret; the old one opens the record until `honoured_until`.
     pub(crate) fn rotate(&mut self, secret: Secret, now: Timestamp, honoured_until: Timestamp) {
         let replaced = std::mem::replace(&mut self.current, Kept::Plain(secret));
+        let honoured_until = if replaced.is_nothing() { now } else { honoured_until };
         self.fresh = true;
         self.previous = Some(Box::new(Previous { secret: replaced, rotated_at: now, honoured_until }));
     }
@@ -165,8 +177,16 @@ mod tests {
     }
 
     #[test]
+    fn the_first_secret_of_a_record_leaves_no_grace_to_confirm() {
+        let mut credentials = Credentials::nothing();
+        credentials.rotate(secret(1), NOW, NOW + Duration::from_secs(30));
+        assert!(!credentials.in_grace(NOW));
+        assert_eq!(credentials.judge(&secret(1), NOW), Verdict::Current);
+    }
+
+    #[test]
     fn a_hashed_secret_judges_like_a_plain_one() {
-        let hashed = Credentials { current: Kept::Hashed(secret(1).hash()), fresh: false, previous: None };
+        let hashed = Credentials { current: Kept::Hashed(secret(1).hash()), ..Credentials::nothing() };
         assert_eq!(hashed.judge(&secret(1), NOW), Verdict::Current);
         assert_eq!(hashed.judge(&secret(2), NOW), Verdict::Wrong);
     }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `mod` | [`Record`], its [`Version`] and its times |
 //! | `credentials` | the secrets, and the judgement of a presented one |
+//! | `passage` | a record while its session moves from one store to another |
 //! | `codec` | the versioned binary form for stores outside the process |
 //! | `parts` | a record in parts, for a store with a form of its own |
 //!
@@ -14,6 +15,7 @@ mod codec;
 mod credentials;
 #[cfg(feature = "jwt")]
 mod parts;
+mod passage;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +26,7 @@ use self::credentials::Credentials;
 pub(crate) use self::credentials::Verdict;
 #[cfg(feature = "jwt")]
 pub(crate) use self::parts::Parts;
+pub(crate) use self::passage::Whereabouts;
 pub use crate::data::{Data, InvalidData};
 use crate::{
     id::{SessionId, WriteId},
@@ -56,6 +59,7 @@ struct Inner {
     authenticated_at: Option<Timestamp>,
     epoch: u32,
     remembered: bool,
+    whereabouts: Whereabouts,
     version: u64,
     subject: Option<Subject>,
     /// The newest first; a slot that was never used repeats the oldest.
@@ -119,6 +123,7 @@ impl Record {
             writes: [write; REMEMBERED_WRITES],
             epoch: 0,
             remembered: false,
+            whereabouts: Whereabouts::Here,
             created_at: now,
             last_active: now,
             idle: lifetime.idle,
@@ -272,6 +277,7 @@ impl Record {
         inner.writes.rotate_right(1);
         inner.writes[0] = write;
         inner.credentials.fresh = false;
+        inner.credentials.due = false;
         Draft(inner)
     }
 

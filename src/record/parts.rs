@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Credentials, Data, Inner, REMEMBERED_WRITES, Record, Subject, credentials::Kept};
+use super::{Credentials, Data, Inner, REMEMBERED_WRITES, Record, Subject, Whereabouts};
 use crate::{
     id::{SessionId, WriteId},
     time::Timestamp,
@@ -33,13 +33,14 @@ impl Record {
             writes: [WriteId::from_u64(0); REMEMBERED_WRITES],
             epoch: parts.epoch,
             remembered: parts.remembered,
+            whereabouts: Whereabouts::Here,
             created_at: parts.created_at,
             last_active: parts.last_active,
             idle: parts.idle,
             deadline: parts.deadline,
             authenticated_at: parts.authenticated_at,
             subject: parts.subject,
-            credentials: Credentials { current: Kept::Nothing, fresh: false, previous: None },
+            credentials: Credentials::nothing(),
             data: parts.data,
             extra: parts.extra,
         }))

@@ -27,7 +27,9 @@ impl Session {
         let index = self.index()?;
         let Some(subject) = self.subject() else { return Ok(Vec::new()) };
         let cx = self.0.backend.cx();
-        Ok(within(cx.deadline, index.list(&subject, cx)).await?)
+        let mut sessions = within(cx.deadline, index.list(&subject, cx)).await?;
+        sessions.retain(SessionInfo::is_here);
+        Ok(sessions)
     }
 
     /// Ends one session of this subject; its own is logged out. Whether there was such a session.

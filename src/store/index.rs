@@ -31,6 +31,7 @@ pub struct SessionInfo {
     created_at: Timestamp,
     last_active: Timestamp,
     deadline: Timestamp,
+    here: bool,
 }
 
 impl SessionInfo {
@@ -42,6 +43,7 @@ impl SessionInfo {
             created_at: record.created_at(),
             last_active: record.last_active(),
             deadline: record.deadline(),
+            here: record.is_here(),
         }
     }
 
@@ -61,6 +63,11 @@ impl SessionInfo {
     #[must_use]
     pub fn last_active(&self) -> OffsetDateTime {
         self.last_active.into()
+    }
+
+    /// Whether the session is in the store that lists it, and not on its way from or to another one.
+    pub(crate) fn is_here(&self) -> bool {
+        self.here
     }
 
     /// By when it will have ended, used or not.

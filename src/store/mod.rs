@@ -8,6 +8,7 @@
 //! | `index` | [`SessionIndex`]: the sessions of one subject |
 //! | `memory` | [`MemoryStore`]: sessions in this process |
 //! | `redis` | [`RedisStore`]: sessions in Redis |
+//! | `migrating` | [`MigratingStore`]: from any store to any other while requests are served |
 //! | `sealed` | [`TokenStore`]: sessions that their clients carry |
 //!
 //! A store turns a token into a [`Record`] and a record into a token: a reference for a stateful store, the sealed
@@ -24,6 +25,7 @@ mod guarantees;
 mod index;
 #[cfg(feature = "memory")]
 mod memory;
+mod migrating;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sealed")]
@@ -37,6 +39,7 @@ pub(crate) use self::deadline::within;
 pub(crate) use self::index::MOST_LISTED;
 #[cfg(feature = "memory")]
 pub use self::memory::{Budget, MemoryStore, Usage};
+pub use self::migrating::{MigratingStore, Phase, Progress};
 #[cfg(feature = "redis")]
 pub use self::redis::{InvalidRedisUrl, LocalCache, RedisStore};
 #[cfg(feature = "cookie-store")]
@@ -160,6 +163,18 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     fn index(&self) -> Option<&dyn SessionIndex> {
         None
     }
+
+    /// Hands over to another store what would be lost with this process, which is about to end. Requests are served
+    /// meanwhile and afterwards, and lose nothing either.
+    ///
+    /// The default does nothing: right for every store whose sessions live elsewhere, or have nowhere to go.
+    ///
+    /// # Errors
+    /// When it is not certain that everything was handed over. It may be called again.
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        let _ = cx;
+        Ok(())
+    }
 }
 
 /// The circumstances of a store call.
@@ -240,6 +255,8 @@ pub enum Absence {
         /// When.
         at: Timestamp,
     },
+    /// The session is on its way to or from another store; a [`MigratingStore`] of both knows where it is.
+    Elsewhere,
     /// It was issued under a key that this server does not have.
     UnknownKey,
     /// The token was not issued by this store.
@@ -293,13 +310,17 @@ pub enum Ended {
 /// What a presented reference token opens, if this is the record of its ID: the one judgement all such stores share.
 ///
 /// The secret is compared in constant time and before anything else; only then the record's times count. A record whose
-/// new secret is shown for the first time comes back with the old secret's grace ended and asks to be written.
+/// new secret is shown for the first time comes back with the old secret's grace ended and asks to be written. What stands
+/// for a session that is [not here](Record::is_here) opens to nobody.
 #[must_use]
 pub fn judge(record: &Record, presented: &ReferenceToken, now: Timestamp) -> Loaded {
     use crate::record::Verdict;
 
     if record.id() != presented.id() {
         return Loaded::Absent(Absence::Forged);
+    }
+    if !record.is_here() {
+        return Loaded::Absent(Absence::Elsewhere);
     }
     match record.judge(presented.secret(), now) {
         Verdict::Wrong => Loaded::Absent(Absence::Forged),
@@ -364,5 +385,9 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         (**self).index()
+    }
+
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        (**self).hand_over(cx).await
     }
 }

@@ -25,7 +25,7 @@ const FLOORS: &[&[&str]] = &[
     // 2: traits
     &["session", "store/deadline", "store/guarantees", "store/index", "store/mod", "transport"],
     // 3: deeds
-    &["plan", "store/memory", "store/redis", "store/sealed"],
+    &["plan", "store/memory", "store/migrating", "store/redis", "store/sealed"],
     // 4: engine
     &["manager"],
     // 5: tools

@@ -9,6 +9,7 @@ use cloakroom::{
 
 use crate::{
     browser::{Browser, MINUTE, Server},
+    rig::eventually,
     scene::{Scene, add, site},
 };
 
@@ -129,11 +130,13 @@ async fn a_hit_of_the_local_cache_costs_nothing() {
     let cache = LocalCache { within: Duration::from_secs(1), ..LocalCache::default() };
     let site = site(RedisStore::from_url(&scene.proxy.url()).unwrap().local_cache(cache));
     let mut browser = comes(&site, Anonymous).await;
-    for cost in [&["GET"][..], &[], &[]] {
+    eventually("it is known", async || {
+        // The news of a write of one's own may outdate the read behind it.
         scene.proxy.reset();
         browser.does(only_look).await;
-        assert_eq!(scene.proxy.commands(), cost, "read");
-    }
+        scene.proxy.commands().is_empty()
+    })
+    .await;
     for cost in [&["EVALSHA"][..], &["GET", "EVALSHA"]] {
         scene.proxy.reset();
         browser.does(count).await;

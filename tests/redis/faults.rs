@@ -13,15 +13,15 @@ use std::{
 };
 
 use cloakroom::{
-    Session, SessionError,
+    Session, SessionError, SessionErrorKind, StoreErrorKind,
     store::LocalCache,
     time::{Clock as _, ManualClock},
 };
 
 use crate::{
     browser::{Browser, MINUTE, Response, Server, finish},
-    rig::{Fault, Proxy, RedisServer, proxy::Hits},
-    scene::{add, at, look, recovers},
+    rig::{Fault, Proxy, RedisServer, eventually, proxy::Hits},
+    scene::{Scene, add, at, look, recovers, site},
 };
 
 /// How long the local cache may be wrong.
@@ -430,4 +430,46 @@ async fn whatever_fails_on_the_way_harms_nobody() {
 async fn whatever_fails_on_the_way_harms_nobody_with_a_local_cache() {
     let failures = play_all(Some(LocalCache { within: WITHIN, ..LocalCache::default() })).await;
     assert_eq!(failures, [""; 0], "the tests of these combinations failed, see above");
+}
+
+/// A write takes effect, its reply is lost, and before it can be repeated others write so often that the session no longer
+/// remembers it. That is said, not guessed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_was_lost_behind_many_others_is_not_made_again() {
+    let scene = Scene::new();
+    let site = Server::new(scene.store()).with(|sessions| sessions.store_timeout(Duration::from_secs(20)));
+    let elsewhere = scene.direct_site(&site);
+    let mut browser = site.browser();
+    assert!(browser.does(|session| add(session, "n")).await.is_ok());
+
+    let visit = browser.visit().await;
+    add(&visit.session, "n").unwrap();
+    let lost = scene.proxy.next("EVALSHA", Fault::DropAfter);
+    // Until there is another connection, others have time to write.
+    scene.proxy.always("CLIENT", Fault::Delay(Duration::from_millis(1500)));
+    let late = tokio::spawn(finish(visit, 200));
+    eventually("the reply is lost", async || lost.count() > 0).await;
+    for _ in 0..5 {
+        assert!(at(&elsewhere, &browser).does(|session| add(session, "n")).await.is_ok());
+    }
+    let error = late.await.unwrap().error.map(|error| error.kind());
+    assert_eq!(error, Some(SessionErrorKind::Store(StoreErrorKind::OutcomeUnknown)));
+    assert_eq!(look(&at(&elsewhere, &browser), "n").await, Ok(Some(7)), "it was counted, once");
+}
+
+/// Two servers touch a session, the later one first.
+#[tokio::test]
+async fn a_touch_that_comes_late_takes_no_time_away() {
+    let scene = Scene::new();
+    let [ahead, behind, later] = [10, 2, 35].map(|minutes| {
+        let server = site(scene.store());
+        server.clock.advance(minutes * MINUTE);
+        server
+    });
+    let mut browser = site(scene.store()).browser();
+    browser.does(|session| add(session, "n")).await;
+    let visit = at(&behind, &browser).visit().await;
+    assert!(at(&ahead, &browser).does(|_| Ok(())).await.is_ok());
+    assert!(finish(visit, 200).await.is_ok());
+    assert_eq!(at(&later, &browser).sees::<u64>("n").await, Some(1));
 }

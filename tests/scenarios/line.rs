@@ -130,4 +130,8 @@ impl SessionStore for Line {
     fn index(&self) -> Option<&dyn SessionIndex> {
         self.0.store.index()
     }
+
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        self.0.store.hand_over(cx).await
+    }
 }

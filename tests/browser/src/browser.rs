@@ -59,6 +59,35 @@ impl<'a> Browser<'a> {
         self.post("/refresh", &json!({}));
     }
 
+    /// The status of the response that brought the page.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        self.script("return performance.getEntriesByType('navigation')[0].responseStatus")
+    }
+
+    /// Which server brought the page, as HAProxy says.
+    #[must_use]
+    pub fn served_by(&self) -> String {
+        text(&self.script("return performance.getEntriesByType('navigation')[0].serverTiming[0].description"))
+    }
+
+    /// Loads the page again until its status is this one.
+    #[track_caller]
+    pub fn reload_until(&self, status: u16) {
+        for _ in 0..400 {
+            self.reload();
+            if self.status() == status {
+                return;
+            }
+            nap();
+        }
+        panic!(
+            "the page should have the status {status}, but it has {}: {}",
+            self.status(),
+            self.read("body")
+        );
+    }
+
     /// Presses the button of this label.
     pub fn press(&self, label: &str) {
         let button = self.button(label);

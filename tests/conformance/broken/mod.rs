@@ -155,6 +155,10 @@ impl<F: Flaw> SessionStore for Broken<F> {
     fn index(&self) -> Option<&dyn SessionIndex> {
         self.1.has_index().then_some(self)
     }
+
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        self.0.hand_over(cx).await
+    }
 }
 
 #[async_trait]

@@ -1,0 +1,352 @@
+//! Both stores keep records: a session is in one of them, and everybody agrees in which.
+//!
+//! The proof stands in the [module's documentation](super).
+
+use super::{
+    Phase,
+    pair::{Pair, Side, Slot, is_no_room, telling},
+    progress::Event,
+};
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    id::SessionId,
+    record::{Record, Version},
+    store::{
+        Absence, Created, Cx, Loaded, Presented, ReferenceToken, Replaced, SessionStore, Touched, judge,
+    },
+    time::Timestamp,
+};
+
+/// How often a session is looked for again when it has moved meanwhile. It moves in one direction at a time, so the second
+/// look finds it.
+const LOOKS: usize = 4;
+
+/// A pair whose stores both keep records.
+pub(super) struct Records<'a>(pub(super) &'a Pair);
+
+/// Where a session is.
+struct Place {
+    side: Side,
+    record: Record,
+    /// Whether its record says so alone, and not together with the other side's.
+    settled: bool,
+    /// What stands at the other side, as far as that was looked at.
+    other: Slot,
+}
+
+/// What one side's answer means.
+enum Step {
+    Answer(Loaded),
+    /// The other side may know more.
+    AskOther(Absence),
+    /// Something stands for it: both sides together say where it is.
+    Locate,
+}
+
+fn step(answer: Loaded) -> Step {
+    match answer {
+        Loaded::Absent(Absence::Elsewhere) => Step::Locate,
+        // What has expired may be a mark.
+        Loaded::Absent(absence @ (Absence::Malformed | Absence::Unknown | Absence::Expired)) => {
+            Step::AskOther(absence)
+        }
+        answer => Step::Answer(answer),
+    }
+}
+
+/// Reading.
+impl Records<'_> {
+    pub(super) async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+        let mut known = Absence::Malformed;
+        for &side in self.order() {
+            match step(self.0.at(side).load(presented, cx).await?) {
+                Step::Answer(answer) => return Ok(self.answered(side, answer)),
+                Step::Locate => return self.load_located(presented, cx).await,
+                Step::AskOther(absence) => known = telling(known, absence),
+            }
+        }
+        Ok(Loaded::Absent(known))
+    }
+
+    pub(super) fn load_now(
+        &self,
+        presented: Presented<'_>,
+        now: Timestamp,
+    ) -> Option<Result<Loaded, StoreError>> {
+        let mut known = Absence::Malformed;
+        for &side in self.order() {
+            match self.0.at(side).load_now(presented, now)?.map(step) {
+                Err(error) => return Some(Err(error)),
+                Ok(Step::Answer(answer)) => return Some(Ok(self.answered(side, answer))),
+                Ok(Step::Locate) => return None,
+                Ok(Step::AskOther(absence)) => known = telling(known, absence),
+            }
+        }
+        Some(Ok(Loaded::Absent(known)))
+    }
+
+    pub(super) async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+        Ok(self.locate(id, cx).await?.ok().map(|place| place.record))
+    }
+
+    /// The side where most sessions are first.
+    fn order(&self) -> &'static [Side] {
+        match self.0.phase {
+            Phase::Prepare => &[Side::Old, Side::New],
+            Phase::Move => &[Side::New, Side::Old],
+            Phase::Finish => &[Side::New],
+        }
+    }
+
+    fn answered(&self, side: Side, answer: Loaded) -> Loaded {
+        let Loaded::Live { record, reissue } = answer else { return answer };
+        self.0.found(side);
+        Loaded::Live { record, reissue: reissue || (self.moves_from(side) && self.0.moves_when_read()) }
+    }
+
+    fn moves_from(&self, side: Side) -> bool {
+        side == Side::Old && self.0.phase == Phase::Move
+    }
+
+    async fn load_located(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+        let Some(token) = ReferenceToken::parse(presented.bytes()) else {
+            return Ok(Loaded::Absent(Absence::Malformed));
+        };
+        Ok(match self.locate(&token.id(), cx).await? {
+            Ok(place) => self.answered(place.side, judge(&place.record, &token, cx.now)),
+            Err(absence) => Loaded::Absent(absence),
+        })
+    }
+
+    /// Where the session is, or why it is nowhere.
+    ///
+    /// The sides are not looked at at the same moment. If what they show together cannot be, the session has moved in
+    /// between, and is looked for again.
+    async fn locate(&self, id: &SessionId, cx: Cx) -> Result<Result<Place, Absence>, StoreError> {
+        for _ in 0..LOOKS {
+            let new = self.0.slot(Side::New, id, cx).await?;
+            if let Slot::Here(record) = new {
+                return Ok(Ok(Place { side: Side::New, record, settled: true, other: Slot::Nothing }));
+            }
+            if matches!((&new, self.0.phase), (Slot::Nothing, Phase::Finish)) {
+                break;
+            }
+            let (side, record, settled, other) = match (new, self.0.slot(Side::Old, id, cx).await?) {
+                (new, Slot::Here(record)) => (Side::Old, record, true, new),
+                (Slot::Arriving(record), old @ Slot::Left(_)) => (Side::New, record.here(), false, old),
+                (new @ Slot::Left(_), Slot::Arriving(record)) => (Side::Old, record.here(), false, new),
+                (Slot::Nothing, Slot::Nothing) => break,
+                // It was still at the old side when the new one was looked at, or the other way round. If nobody moves
+                // it, this was left by a move that ended half way, or by a session that is over.
+                _ => continue,
+            };
+            return Ok(Ok(Place { side, record, settled, other }));
+        }
+        self.why_nowhere(id, cx).await.map(Err)
+    }
+
+    async fn why_nowhere(&self, id: &SessionId, cx: Cx) -> Result<Absence, StoreError> {
+        let mut known = Absence::Unknown;
+        for &side in self.0.read() {
+            known = telling(known, self.0.fate(side, id, cx).await?);
+        }
+        Ok(known)
+    }
+}
+
+/// Writing.
+impl Records<'_> {
+    pub(super) async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+        let created = self.0.create(record, cx).await?;
+        let Created::Taken(stored) = &created else { return Ok(created) };
+        if stored.is_here() {
+            return Ok(created);
+        }
+        Ok(match self.locate(&record.id(), cx).await? {
+            Ok(place) => Created::Taken(place.record),
+            Err(Absence::Ended { .. }) => Created::Ended,
+            Err(_) => created,
+        })
+    }
+
+    pub(super) async fn replace(
+        &self,
+        next: &Record,
+        expected: Version,
+        cx: Cx,
+    ) -> Result<Replaced, StoreError> {
+        let home = self.0.home();
+        // What is too large for it is not there.
+        if self.0.fits(home, next)
+            && let Some(answer) = final_answer(self.0.at(home).replace(next, expected, cx).await?)
+        {
+            return Ok(answer);
+        }
+        self.replace_where_it_is(next, expected, cx).await
+    }
+
+    async fn replace_where_it_is(
+        &self,
+        next: &Record,
+        expected: Version,
+        cx: Cx,
+    ) -> Result<Replaced, StoreError> {
+        for _ in 0..LOOKS {
+            let place = match self.locate(&next.id(), cx).await? {
+                Ok(place) => place,
+                Err(absence) => return Ok(Replaced::Gone(absence)),
+            };
+            let answer = if place.settled && self.moves_from(place.side) && place.record.version() == expected
+            {
+                self.replace_moving(place, next, cx).await?
+            } else {
+                self.replace_at(&place, next, expected, cx).await?
+            };
+            if let Some(answer) = answer {
+                return Ok(answer);
+            }
+        }
+        Err(StoreError::new(
+            StoreErrorKind::Unavailable,
+            "a session was moved each time that it was to be written; try again",
+        ))
+    }
+
+    /// Writes at the side where the session is. `None` if it has left since.
+    async fn replace_at(
+        &self,
+        place: &Place,
+        next: &Record,
+        expected: Version,
+        cx: Cx,
+    ) -> Result<Option<Replaced>, StoreError> {
+        Ok(match self.0.at(place.side).replace(next, expected, cx).await? {
+            // Its other side has confirmed it already.
+            Replaced::Conflict(stored) if stored.version() == place.record.version() => {
+                Some(Replaced::Conflict(stored.here()))
+            }
+            answer => final_answer(answer),
+        })
+    }
+
+    /// Moves the session from the old store to the new one together with its change. `None` if somebody else was faster.
+    async fn replace_moving(
+        &self,
+        place: Place,
+        next: &Record,
+        cx: Cx,
+    ) -> Result<Option<Replaced>, StoreError> {
+        let Place { record, other, .. } = place;
+        match self.move_in(&record, other, cx).await? {
+            Outcome::Moved(copy) => Ok(final_answer(self.0.new.replace(next, copy.version(), cx).await?)),
+            Outcome::NoRoom => {
+                self.0.tally.count(Event::Stayed);
+                Ok(final_answer(self.0.old.replace(next, record.version(), cx).await?))
+            }
+            Outcome::TooLate => Ok(None),
+            Outcome::Ended => Ok(Some(Replaced::Gone(Absence::Ended { at: cx.now }))),
+        }
+    }
+}
+
+/// How far a move came.
+enum Outcome {
+    /// The session is in the new store: there its record is this copy.
+    Moved(Record),
+    /// The new store takes it not, so it is where it was.
+    NoRoom,
+    /// Somebody else has written or moved it.
+    TooLate,
+    /// It was ended.
+    Ended,
+}
+
+/// Moving.
+impl Records<'_> {
+    /// Moves a session that is settled in the old store in this state: first a copy to the new one, then a mark in place
+    /// of the old record, by which the copy becomes the session.
+    async fn move_in(&self, record: &Record, there: Slot, cx: Cx) -> Result<Outcome, StoreError> {
+        let copy = match self.put_copy(record, there, cx).await {
+            Err(error) if is_no_room(&error) => return Ok(Outcome::NoRoom),
+            answer => match answer? {
+                Outcome::Moved(copy) => copy,
+                other => return Ok(other),
+            },
+        };
+        let mark = record.mark(self.0.write_id()?);
+        match self.0.old.replace(&mark, record.version(), cx).await? {
+            Replaced::Done(_) => {
+                self.0.tally.count(Event::Moved);
+                Ok(Outcome::Moved(copy))
+            }
+            Replaced::Conflict(_) | Replaced::Gone(_) => Ok(Outcome::TooLate),
+        }
+    }
+
+    /// Puts a copy of the record where `there` was seen before the record was.
+    async fn put_copy(&self, record: &Record, there: Slot, cx: Cx) -> Result<Outcome, StoreError> {
+        if !self.0.fits(Side::New, record) {
+            return Ok(Outcome::NoRoom);
+        }
+        let expected = match there {
+            Slot::Arriving(copy) if copy.is_copy_of(record) => return Ok(Outcome::Moved(copy)),
+            Slot::Arriving(stands) | Slot::Left(stands) => stands.version(),
+            Slot::Here(_) => return Ok(Outcome::TooLate),
+            Slot::Nothing => match self.put_mark(record, cx).await? {
+                Outcome::Moved(mark) => mark.version(),
+                other => return Ok(other),
+            },
+        };
+        let copy = record.arriving(self.0.write_id()?);
+        match self.0.new.replace(&copy, expected, cx).await? {
+            Replaced::Done(_) => Ok(Outcome::Moved(copy)),
+            Replaced::Conflict(_) | Replaced::Gone(_) => Ok(Outcome::TooLate),
+        }
+    }
+
+    /// Puts a mark where nothing stands. A store creates only what brings a new secret, and a session that moves keeps
+    /// the one it has: so what is created is a mark, and the copy takes its place.
+    async fn put_mark(&self, record: &Record, cx: Cx) -> Result<Outcome, StoreError> {
+        let mark = record.mark(self.0.write_id()?).created_with(self.0.secret()?);
+        Ok(match self.0.new.create(&mark, cx).await? {
+            Created::Done(_) => Outcome::Moved(mark),
+            // What is over and still to be swept.
+            Created::Taken(stands) if stands.is_expired(cx.now) => Outcome::NoRoom,
+            Created::Taken(_) => Outcome::TooLate,
+            Created::Ended => Outcome::Ended,
+        })
+    }
+}
+
+/// The answer, unless something stands there that only speaks together with the other side.
+fn final_answer(answer: Replaced) -> Option<Replaced> {
+    match answer {
+        Replaced::Conflict(stored) if !stored.is_here() => None,
+        Replaced::Gone(absence) if !matches!(absence, Absence::Ended { .. }) => None,
+        answer => Some(answer),
+    }
+}
+
+/// Writing down that a session was used.
+impl Records<'_> {
+    pub(super) async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: Cx,
+    ) -> Result<Touched, StoreError> {
+        let mut gone = Absence::Unknown;
+        for _ in 0..2 {
+            let place = match self.locate(&record.id(), cx).await? {
+                Ok(place) => place,
+                Err(absence) => return Ok(Touched::Gone(absence)),
+            };
+            match self.0.at(place.side).touch(record, expected, cx).await? {
+                // It may just have left.
+                Touched::Gone(absence) => gone = absence,
+                touched @ Touched::Done(_) => return Ok(touched),
+            }
+        }
+        Ok(Touched::Gone(gone))
+    }
+}
