@@ -1,8 +1,9 @@
-//! What a session adds to a whole request in process: axum's router, a handler, no network.
+//! What a session adds to a whole request in process: axum's router or actix-web's, a handler, no network.
 //!
 //! Each group has its limit, the same handler without sessions, and beside it what a layer that does nothing costs: axum boxes
 //! what every layer makes. `scripts/bench` runs this and prints the ratios.
 
+mod actix;
 #[path = "../lookup/payload.rs"]
 mod payload;
 #[path = "../lookup/visitors.rs"]
@@ -96,9 +97,12 @@ fn main() {
     unused(&mut criterion);
     let keys = KeyRing::new(SecretKey::generate().expect("there is randomness"));
     for payload in Payload::TWO {
-        used(&mut criterion, "memory", &SessionManager::new(MemoryStore::new()), payload);
+        let memory = SessionManager::new(MemoryStore::new());
         let encrypted = SessionManager::new(EncryptedCookieStore::new(&keys));
-        used(&mut criterion, "encrypted-cookie", &encrypted, payload);
+        for (store, sessions) in [("memory", &memory), ("encrypted-cookie", &encrypted)] {
+            used(&mut criterion, store, sessions, payload);
+            actix::used(&mut criterion, store, sessions, payload);
+        }
     }
     criterion.final_summary();
 }
