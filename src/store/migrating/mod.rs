@@ -265,6 +265,11 @@ impl SessionStore for MigratingStore {
         }
     }
 
+    /// Never: what is on its way is written to two stores, one after the other.
+    fn replace_now(&self, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
+        None
+    }
+
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
         self.0.end(id, until, cx).await
     }
