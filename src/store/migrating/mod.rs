@@ -265,9 +265,12 @@ impl SessionStore for MigratingStore {
         }
     }
 
-    /// Never: what is on its way is written to two stores, one after the other.
-    fn replace_now(&self, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
-        None
+    /// Once the old store counts no more; before that it takes more than one step.
+    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
+        match self.way() {
+            Way::New(new) => new.replace_now(record, expected, now),
+            _ => None,
+        }
     }
 
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
