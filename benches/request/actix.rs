@@ -11,9 +11,9 @@ use actix_web::{
 };
 
 use cloakroom::{Session, SessionError, SessionManager, actix::SessionMiddleware};
-use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 
 use crate::{
+    Group,
     payload::{Payload, VISITS},
     visitors::{begin, now},
 };
@@ -39,7 +39,7 @@ fn routes(app: &mut web::ServiceConfig) {
 }
 
 fn requests<R, B: MessageBody>(
-    group: &mut BenchmarkGroup<'_, WallTime>,
+    group: &mut Group<'_>,
     name: &str,
     app: &impl Service<R, Response = ServiceResponse<B>, Error = Error>,
     request: impl Fn() -> R,
@@ -53,16 +53,15 @@ fn requests<R, B: MessageBody>(
 }
 
 /// Measures requests that come with a session.
-pub(crate) fn used(criterion: &mut Criterion, store: &str, sessions: &SessionManager, payload: Payload) {
-    let mut group = criterion.benchmark_group(format!("request/actix/{store}/{}", payload.name()));
+pub(crate) fn used(group: &mut Group<'_>, sessions: &SessionManager, payload: Payload) {
     let (cookies, _) = begin(sessions, &payload.values());
     let cookies = &*cookies;
     let get = |path| move || TestRequest::get().uri(path).insert_header(("cookie", cookies)).to_request();
     let plain = now(init_service(App::new().configure(routes)));
-    requests(&mut group, "limit", &plain, get("/"));
+    requests(group, "limit", &plain, get("/"));
     let with_sessions = App::new().configure(routes).wrap(SessionMiddleware::new(sessions.clone()));
     let with_sessions = now(init_service(with_sessions));
-    requests(&mut group, "unused", &with_sessions, get("/"));
-    requests(&mut group, "one key read", &with_sessions, get("/read"));
-    requests(&mut group, "one key written", &with_sessions, get("/write"));
+    requests(group, "unused", &with_sessions, get("/"));
+    requests(group, "one key read", &with_sessions, get("/read"));
+    requests(group, "one key written", &with_sessions, get("/write"));
 }
