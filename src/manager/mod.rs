@@ -20,7 +20,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use self::exchange::{Exchange, Finish, Finished, LazySession};
 use crate::{
-    error::SessionError,
+    error::{SessionError, StoreError},
     plan::{self, Situation, Write},
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, Policy, SaveOn},
     random::{Random, SystemRandom, WriteIds},
@@ -236,9 +236,8 @@ impl SessionManager {
     ///
     /// # Errors
     /// When not everything could be handed over in time. It may be called again.
-    pub async fn hand_over(&self, within: Duration) -> Result<(), SessionError> {
-        let cx = Cx::new(self.0.clock.now(), Deadline::after(within));
-        Ok(self.0.store.hand_over(cx).await?)
+    pub async fn hand_over(&self, within: Duration) -> Result<(), StoreError> {
+        self.0.store.hand_over(Cx::new(self.0.clock.now(), Deadline::after(within))).await
     }
 
     /// The exchange of one request and its response: what an adapter begins for each request.

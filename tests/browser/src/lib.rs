@@ -17,6 +17,7 @@
 //! | variable | says | if unset |
 //! | --- | --- | --- |
 //! | `SHOP` | the built shop | `target/debug/examples/shop` of the crate |
+//! | `SECOND_SHOP` | the same for the second of two servers | as `SHOP` |
 //! | `SESSION_STORE` | where its sessions live; `redis:` starts a Redis of its own for each test | in memory |
 //! | `CHROMIUM`, `CHROMEDRIVER` | the programs | `/usr/bin/chromium`, `chromedriver` |
 //! | `SCREENSHOTS` | a folder to put pictures into | none are taken |

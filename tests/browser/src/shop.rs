@@ -19,10 +19,10 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// Starts one with these keys, whose sessions live in this store.
-    pub(crate) fn start(keys: &str, store: &str) -> Self {
+    /// Starts the first or the second one, with these keys and this store.
+    pub(crate) fn start(index: usize, keys: &str, store: &str) -> Self {
         let port = Port::reserve();
-        let mut command = Command::new(program());
+        let mut command = Command::new(program(index));
         command.env("PORT", port.number().to_string());
         command.env("SESSION_KEYS", keys).env("SESSION_STORE", store);
         let server = Server::start(command, |line| {
@@ -44,9 +44,10 @@ pub(crate) fn random_key() -> String {
     (0..4).map(|_| format!("{:016x}", word())).collect()
 }
 
-fn program() -> PathBuf {
+fn program(index: usize) -> PathBuf {
     let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/debug/examples/shop");
-    let program = env::var_os("SHOP").map_or_else(|| built.into(), PathBuf::from);
+    let second = env::var_os("SECOND_SHOP").filter(|_| index == 1);
+    let program = second.or_else(|| env::var_os("SHOP")).map_or_else(|| built.into(), PathBuf::from);
     assert!(
         program.is_file(),
         "there is no shop at {}: run `cargo build --example shop` in the crate, or say in SHOP where it is",

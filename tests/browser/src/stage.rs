@@ -51,7 +51,7 @@ impl Stage {
         let redis = (store == "redis:").then(Redis::start);
         let store = redis.as_ref().map_or_else(|| store.to_owned(), Redis::url);
         let keys = random_key();
-        let shops: Vec<_> = (0..shops).map(|_| Shop::start(&keys, &store)).collect();
+        let shops: Vec<_> = (0..shops).map(|index| Shop::start(index, &keys, &store)).collect();
         let entrance = entrance(&shops.iter().map(Shop::address).collect::<Vec<_>>());
         Self { shops: shops.into(), redis: redis.into(), _haproxy: None, driver: start_driver(), entrance }
     }
@@ -61,7 +61,7 @@ impl Stage {
     #[must_use]
     pub fn behind_haproxy(store: impl Fn(&str, &str) -> String) -> Self {
         let (redis, keys) = (Redis::start(), random_key());
-        let shops = NAMES.map(|name| Shop::start(&keys, &store(name, &redis.url())));
+        let shops = [0, 1].map(|index| Shop::start(index, &keys, &store(NAMES[index], &redis.url())));
         let haproxy = HaProxy::before(shops.each_ref().map(Shop::address));
         let entrance = haproxy.url();
         Self {
@@ -103,6 +103,12 @@ impl Stage {
     #[must_use]
     pub fn browser(&self, window: Window) -> Browser<'_> {
         Browser::start(self.driver.address(), &self.entrance, window)
+    }
+
+    /// Where this shop itself listens.
+    #[must_use]
+    pub fn shop_url(&self, index: usize) -> String {
+        self.shops.borrow()[index].server.address().to_owned()
     }
 
     /// Kills this shop with `SIGKILL`.
