@@ -49,9 +49,12 @@ impl Call<'_> {
             Ok(others) => others,
             Err(error) => return warn!(%error, "whether a subject has too many sessions could not be told"),
         };
+        // What claims to be of the future came before.
+        let latest = Some(self.cx.now + self.core.policy.leeway);
         let is_later = |other: &SessionInfo| {
             let [own, others] = [record.authenticated_at(), other.authenticated_at()];
-            others.cmp(&own).then_with(|| other.id().as_bytes().cmp(record.id().as_bytes())).is_gt()
+            let order = others.cmp(&own).then_with(|| other.id().as_bytes().cmp(record.id().as_bytes()));
+            order.is_gt() && others <= latest
         };
         let (later, mut earlier): (Vec<_>, Vec<_>) = others.into_iter().partition(is_later);
         earlier.sort_by_key(|session| Reverse(session.last_active()));
