@@ -182,4 +182,14 @@ fn no_secret_is_shown() {
     let store = store("redis://user@h?password_env=PATH").unwrap().open().unwrap();
     let path = std::env::var("PATH").unwrap();
     assert!(!format!("{store:?}").contains(&path));
+    // A key that stands where it should be referred to is a likely mistake, and errors are logged.
+    for url in ["encrypted-cookie:?keys=hunter2", "jwt:?keys=hunter2"] {
+        let error = opened(url).unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_password_reaches_a_server_behind_a_socket() {
+    opened("redis+unix:///run/redis.sock?password_env=PATH&db=1").unwrap();
 }

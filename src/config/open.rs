@@ -138,6 +138,11 @@ fn with_password(url: &str, fields: &Fields) -> Result<zeroize::Zeroizing<String
         return Ok(url.to_owned().into());
     };
     let (scheme, rest) = url.split_once("://").ok_or_else(|| ConfigError::of("url", "it has no host"))?;
+    if scheme.ends_with("unix") {
+        let password = utf8_percent_encode(password.trim_end(), NON_ALPHANUMERIC);
+        let separator = if rest.contains('?') { '&' } else { '?' };
+        return Ok(format!("{url}{separator}pass={password}").into());
+    }
     let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
     let (user, hosts) = authority.rfind('@').map_or(("", rest), |at| (&rest[..at], &rest[at + 1..]));
     if user.contains(':') {

@@ -222,27 +222,27 @@ impl<'a> Call<'a> {
         plan::plan(&self.core.situation(changes, self.request, keeps, self.cx.now))
     }
 
-    /// A login counts the sessions of its subject.
+    /// A login counts the sessions of its subject. Whoever logged out before it is logged out, whatever becomes of it.
     async fn carry_out_within_limits(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {
+        self.end_all(&plan.ends).await?;
+        if changes.ends {
+            changes.base = Base::Absent(None);
+        }
         if !changes.view.logged_in || self.core.policy.sessions_per_subject.is_none() {
-            return self.carry_out(plan, changes).await;
+            return self.carry_out(plan.write, changes).await;
         }
         if let Some(subject) = changes.view.subject.clone() {
             self.admit(subject.as_str(), changes.base.record().map(Record::id)).await?;
         }
-        let done = self.carry_out(plan, changes).await?;
+        let done = self.carry_out(plan.write, changes).await?;
         if let Some(record) = done.0.record() {
             self.make_room(record).await;
         }
         Ok(done)
     }
 
-    async fn carry_out(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {
-        self.end_all(&plan.ends).await?;
-        if changes.ends {
-            changes.base = Base::Absent(None);
-        }
-        match plan.write {
+    async fn carry_out(&self, write: Write, changes: &mut Changes) -> Result<Done, SessionError> {
+        match write {
             Write::Nothing => Ok((changes.base.clone(), None)),
             Write::Touch(record) => Ok(self.touch(record).await),
             Write::Reissue(record) => Ok(self.reissue(record).await),

@@ -33,9 +33,10 @@
 //! 3. *No update is lost.* Each is a swap at the side where the session is. One that comes between the copy and step 2 makes
 //!    step 2 fail; one that comes after finds the mark, and is answered with what is in the new store, to be replayed there.
 //! 4. *A crash between any two steps* leaves the session where it is. Between 2 and 3 the copy speaks as long as the mark
-//!    stands, which is as long as the copy may live; the next write settles it.
+//!    stands, which is as long as the copy may live; whoever finds it next, reading or writing, lets it arrive.
 //! 5. *Who looks at one side, then at the other,* may see a session at neither because it moved in between. Then one of them
-//!    shows a mark or a copy, and both are looked at again.
+//!    shows a mark or a copy, and both are looked at again. Or the one shows a copy that a crash has left, the other the mark
+//!    of a later move; but a mark names the state that it replaced, and confirms no copy of another.
 //! 6. *The way back meets marks, not tombstones.* A mark is a record, so a copy can take its place by a swap. Tombstones are
 //!    of sessions that were ended; they stand on both sides and stay.
 //!

@@ -113,7 +113,13 @@ impl Records<'_> {
             return Ok(Loaded::Absent(Absence::Malformed));
         };
         Ok(match self.locate(&token.id(), cx).await? {
-            Ok(place) => self.answered(place.side, judge(&place.record, &token, cx.now)),
+            Ok(place) => match self.answered(place.side, judge(&place.record, &token, cx.now)) {
+                // Who finds it half way lets it arrive, or it would stay there as long as it is only read.
+                Loaded::Live { record, reissue } => {
+                    Loaded::Live { record, reissue: reissue || !place.settled }
+                }
+                absent => absent,
+            },
             Err(absence) => Loaded::Absent(absence),
         })
     }
@@ -133,8 +139,12 @@ impl Records<'_> {
             }
             let (side, record, settled, other) = match (new, self.0.slot(Side::Old, id, cx).await?) {
                 (new, Slot::Here(record)) => (Side::Old, record, true, new),
-                (Slot::Arriving(record), old @ Slot::Left(_)) => (Side::New, record.here(), false, old),
-                (new @ Slot::Left(_), Slot::Arriving(record)) => (Side::Old, record.here(), false, new),
+                (Slot::Arriving(record), Slot::Left(mark)) if record.is_confirmed_by(&mark) => {
+                    (Side::New, record.here(), false, Slot::Left(mark))
+                }
+                (Slot::Left(mark), Slot::Arriving(record)) if record.is_confirmed_by(&mark) => {
+                    (Side::Old, record.here(), false, Slot::Left(mark))
+                }
                 (Slot::Nothing, Slot::Nothing) => break,
                 // It was still at the old side when the new one was looked at, or the other way round. If nobody moves
                 // it, this was left by a move that ended half way, or by a session that is over.
