@@ -137,7 +137,8 @@ impl SessionManager {
     /// How many sessions a subject may have at the most, at least one; what a login beyond that does. Default: as many as
     /// it likes.
     ///
-    /// Logins look it up in the store's index; on a store without one they fail with `Store(Unsupported)`.
+    /// Logins look it up in the store's index, which need not list more than a thousand; on a store without one they fail
+    /// with `Store(Unsupported)`.
     ///
     /// ```
     /// use cloakroom::{OnTooManySessions, SessionManager, store::MemoryStore};

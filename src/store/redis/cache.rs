@@ -164,7 +164,8 @@ impl Cache {
 
     /// A call has been answered that was sent over this connection, not before that moment.
     pub(super) fn heard(&self, connection: u64, sent: Timestamp) {
-        if self.connection.load(Ordering::SeqCst) == connection {
+        // A call that tells no time proves nothing, and takes nothing away.
+        if sent.as_millis() != NEVER && self.connection.load(Ordering::SeqCst) == connection {
             self.heard.store(sent.as_millis(), Ordering::SeqCst);
         }
     }
