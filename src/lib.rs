@@ -18,6 +18,7 @@
 //! | keep sessions at the client | [`store::EncryptedCookieStore`], [`keyring`] |
 //! | use it with axum, or any tower service | [`tower::SessionLayer`] |
 //! | choose where sessions live | [`store`], [`store::Guarantees`] |
+//! | move them elsewhere while requests are served | [`store::MigratingStore`], [`store::DrainingStore`] |
 //! | write a store of your own | [`SessionStore`], [`conformance`] |
 //! | write an adapter for another framework | [`manager::Exchange`] |
 //! | test your app without sleeping | [`time::ManualClock`] |
