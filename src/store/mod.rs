@@ -3,12 +3,13 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `mod` | [`SessionStore`], the questions and the answers |
+//! | `census` | [`Census`]: stores that can name what they keep |
 //! | `deadline` | one deadline over a whole store call |
 //! | `guarantees` | [`Guarantees`]: what a store promises, as data |
 //! | `index` | [`SessionIndex`]: the sessions of one subject |
 //! | `memory` | [`MemoryStore`]: sessions in this process |
 //! | `redis` | [`RedisStore`]: sessions in Redis |
-//! | `migrating` | [`MigratingStore`]: from any store to any other while requests are served |
+//! | `migrating` | [`MigratingStore`]: from any store to any other while requests are served; [`DrainingStore`] |
 //! | `sealed` | [`TokenStore`]: sessions that their clients carry |
 //!
 //! A store turns a token into a [`Record`] and a record into a token: a reference for a stateful store, the sealed
@@ -20,6 +21,7 @@
 //! store that keeps records parses presented tokens with [`ReferenceToken::parse`], lets [`judge`] decide what a
 //! presented secret opens, and issues tokens with [`ReferenceToken::issue`]. All it has to bring is a compare-and-swap.
 
+mod census;
 mod deadline;
 mod guarantees;
 mod index;
@@ -39,7 +41,7 @@ pub(crate) use self::deadline::within;
 pub(crate) use self::index::MOST_LISTED;
 #[cfg(feature = "memory")]
 pub use self::memory::{Budget, MemoryStore, Usage};
-pub use self::migrating::{MigratingStore, Phase, Progress};
+pub use self::migrating::{Drained, DrainingStore, MigratingStore, Phase, Progress};
 #[cfg(feature = "redis")]
 pub use self::redis::{InvalidRedisUrl, LocalCache, RedisStore};
 #[cfg(feature = "cookie-store")]
@@ -49,6 +51,7 @@ pub use self::sealed::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 #[cfg(feature = "sealed")]
 pub use self::sealed::{Seal, TokenStore, Unopened};
 pub use self::{
+    census::Census,
     guarantees::{Guarantees, Index, LateResponse, Reach, Revocation, TokenForm, Updates},
     index::{SessionIndex, SessionInfo},
 };

@@ -45,8 +45,9 @@ use async_trait::async_trait;
 pub use self::budget::{Budget, Usage};
 use self::shelf::Shelf;
 use super::{
-    Created, Cx, Ended, Guarantees, Index, LateResponse, Loaded, NodeName, Presented, Reach, ReferenceToken,
-    Replaced, Revocation, SessionIndex, SessionInfo, SessionStore, TokenForm, Touched, Updates, no_secret,
+    Census, Created, Cx, Ended, Guarantees, Index, LateResponse, Loaded, NodeName, Presented, Reach,
+    ReferenceToken, Replaced, Revocation, SessionIndex, SessionInfo, SessionStore, TokenForm, Touched,
+    Updates, no_secret,
 };
 use crate::{
     error::StoreError,
@@ -58,7 +59,8 @@ use crate::{
 /// Sessions in the memory of this process.
 ///
 /// A clone is another handle of the same store. Nothing survives a restart, and only this server answers for its
-/// sessions: several servers need sticky routing, for which [`node`](Self::node) puts a name into every token.
+/// sessions: several servers need sticky routing, for which [`node`](Self::node) puts a name into every token. A
+/// [`DrainingStore`](super::DrainingStore) around it hands its sessions over before the process ends.
 ///
 /// # Memory
 /// Anonymous and logged-in sessions have a [`Budget`] each, so that a flood of the former never displaces one of the
@@ -191,6 +193,13 @@ impl SessionStore for MemoryStore {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         Some(self)
+    }
+}
+
+/// It can be handed over to another store.
+impl Census for MemoryStore {
+    fn ids(&self) -> Vec<SessionId> {
+        self.shelf.ids()
     }
 }
 

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `mod` | [`MigratingStore`]: the options, and the trait's calls |
+//! | `draining` | [`DrainingStore`]: a migration that a server does by itself before it ends |
 //! | `phase` | [`Phase`]: how far a migration has come |
 //! | `progress` | [`Progress`]: the same in numbers |
 //! | `pair` | the two stores, and what all kinds of pairs need |
@@ -61,6 +62,7 @@
 //! ([`tokens_live_at_most`](MigratingStore::tokens_live_at_most)), because one that was issued earlier may live longer than
 //! the session's last state.
 
+mod draining;
 mod mixed;
 mod pair;
 mod phase;
@@ -78,13 +80,17 @@ use std::{
 
 use async_trait::async_trait;
 
+pub use self::{
+    draining::{Drained, DrainingStore},
+    phase::Phase,
+    progress::Progress,
+};
 use self::{
     mixed::Mixed,
     pair::{Kind, Pair, Side},
     records::Records,
     tokens::Tokens,
 };
-pub use self::{phase::Phase, progress::Progress};
 use super::{
     Created, Cx, Ended, Guarantees, Index, Loaded, Presented, Replaced, SessionIndex, SessionInfo,
     SessionStore, Touched,
@@ -170,6 +176,12 @@ impl MigratingStore {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.0.tally.progress()
+    }
+
+    /// Moves a session between stores that keep records, as it is. Whether it is not in the old store any more, whoever has
+    /// moved or ended it; it stays where it is if there is no room for it.
+    async fn hand_over(&self, id: &SessionId, cx: Cx) -> Result<bool, StoreError> {
+        Records(&self.0).hand_over(id, cx).await
     }
 
     fn way(&self) -> Way<'_> {
