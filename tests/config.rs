@@ -35,6 +35,7 @@ fn every_store_has_a_short_form() {
         ),
         ("signed-cookie:?keys=generate&context=shop&max_token=2048", "signed-cookie"),
         ("jwt:?keys=generate&issuer=https%3A%2F%2Fshop&audience=shop&leeway=5s&accepting_type=JWT", "jwt"),
+        ("memory:?node=web-1&drain_to=redis://h?prefix=x", "draining"),
         ("migrating:?from=memory:&to=jwt:?keys=generate&phase=prepare", "migrating"),
         (
             "migrating:?from=redis://h&to=memory:?node=a%26anonymous_sessions=9&phase=move&when_read=true\
@@ -86,6 +87,8 @@ fn a_mistake_names_its_field_and_what_may_stand_there() {
             "migrating:?from=memory:?nodes=1&to=memory:&phase=move",
             &["from: nodes", "node, anonymous_sessions"],
         ),
+        ("memory:?drain_to=jwt:?keys=generate", &["drain_to", "carry"]),
+        ("memory:?drain_to=elsewhere", &["store: drain_to: url", "redis+sentinel"]),
         ("migrating:?form=memory:&to=memory:", &["form", "phase, when_read", "from, to"]),
         ("jwt:?pem_file=a&pem_env=b", &["pem_env", "pem_file", "only one"]),
     ] {

@@ -21,7 +21,7 @@ impl StoreConfig {
 
     fn opened(&self) -> Opened {
         match self.kind {
-            Kind::Memory => memory(&self.fields),
+            Kind::Memory => memory(self),
             Kind::Redis => redis(&self.url, &self.fields),
             Kind::EncryptedCookie => encrypted_cookie(&self.fields),
             Kind::SignedCookie => signed_cookie(&self.fields),
@@ -35,7 +35,7 @@ impl StoreConfig {
         let phase = self.fields.read("phase", |value, name| value.choice(name, &phases))?;
         let phase =
             phase.ok_or_else(|| ConfigError::of("phase", "it is missing; say prepare, move or finish"))?;
-        let store = MigratingStore::new(self.side("from")?, self.side("to")?, phase);
+        let store = MigratingStore::new(self.inner("from")?, self.inner("to")?, phase);
         let store = self.fields.apply(store, "when_read", Scalar::flag, |store, when_read| {
             if when_read { store.when_read() } else { store }
         })?;
@@ -43,10 +43,11 @@ impl StoreConfig {
         Ok(Arc::new(self.fields.apply(store, "tokens_live_at_most", Scalar::duration, longest)?))
     }
 
-    /// One of the stores between which sessions migrate.
-    fn side(&self, name: &str) -> Opened {
-        let side = self.store(name).ok_or_else(|| ConfigError::of(name, "it is missing; say which store"))?;
-        side.opened().map_err(|error| error.within(name))
+    /// Opens the store that an option is.
+    fn inner(&self, name: &str) -> Opened {
+        let inner =
+            self.store(name).ok_or_else(|| ConfigError::of(name, "it is missing; say which store"))?;
+        inner.opened().map_err(|error| error.within(name))
     }
 }
 
@@ -66,8 +67,10 @@ macro_rules! needs {
 
 needs!(
     "memory",
-    fn memory(fields: &Fields) {
-        use crate::store::{Budget, MemoryStore, NodeName};
+    fn memory(config: &StoreConfig) {
+        use crate::store::{Budget, DrainingStore, MemoryStore, NodeName};
+
+        let fields = &config.fields;
 
         let budget = |sessions: &str, bytes: &str, default: Budget| -> Result<Budget, ConfigError> {
             let budget = fields
@@ -80,7 +83,17 @@ needs!(
         let store = MemoryStore::new()
             .anonymous(budget("anonymous_sessions", "anonymous_bytes", Budget::ANONYMOUS)?)
             .logged_in(budget("logged_in_sessions", "logged_in_bytes", Budget::LOGGED_IN)?);
-        Ok(Arc::new(fields.apply(store, "node", node, MemoryStore::node)?))
+        let store = fields.apply(store, "node", node, MemoryStore::node)?;
+        if config.store("drain_to").is_none() {
+            return Ok(Arc::new(store));
+        }
+        let target = config.inner("drain_to")?;
+        if target.guarantees().token.is_self_contained() {
+            let what = "clients of that store carry their sessions, so nobody else can hand them over; \
+                        say a store that keeps them";
+            return Err(ConfigError::of("drain_to", what));
+        }
+        Ok(Arc::new(DrainingStore::new(store, target)))
     }
 );
 

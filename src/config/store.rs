@@ -17,7 +17,7 @@ use super::fields::{ConfigError, Fields, Scalar, check, names};
 ///
 /// | store | options |
 /// | --- | --- |
-/// | `memory:` | `node`, `anonymous_sessions`, `anonymous_bytes`, `logged_in_sessions`, `logged_in_bytes` |
+/// | `memory:` | `node`, `anonymous_sessions`, `anonymous_bytes`, `logged_in_sessions`, `logged_in_bytes`, `drain_to` (a store that keeps its sessions) |
 /// | `redis://…`, `rediss://…`, `redis+unix://…`, `redis+sentinel://…`, `redis+cluster://…` | `password_env` or `password_file`, `prefix`, `tls_roots_file`, `connect_timeout`, `local_cache` (how stale it may be), `local_cache_sessions`, `persistent` |
 /// | `encrypted-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `cipher` (`aes-256-gcm`, `chacha20-poly1305`), `context`, `max_token` |
 /// | `signed-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `context`, `max_token` |
@@ -113,6 +113,7 @@ impl Kind {
     /// The options that are stores.
     fn stores(self) -> &'static [&'static str] {
         match self {
+            Self::Memory => &["drain_to"],
             Self::Migrating => &["from", "to"],
             _ => &[],
         }

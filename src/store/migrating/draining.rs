@@ -19,7 +19,7 @@ use tracing::warn;
 
 use super::{MigratingStore, Phase, Progress};
 use crate::{
-    error::StoreError,
+    error::{StoreError, StoreErrorKind},
     id::SessionId,
     random::Random,
     record::{Record, Version},
@@ -272,5 +272,15 @@ impl SessionStore for DrainingStore {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         self.way().index()
+    }
+
+    /// [Drains](Self::drain) the store by then.
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        let drained = self.drain(cx.deadline.remaining().unwrap_or(Duration::MAX)).await;
+        if drained.failed == 0 {
+            return Ok(());
+        }
+        let message = format!("{} sessions could not be handed over", drained.failed);
+        Err(StoreError::new(StoreErrorKind::Unavailable, message))
     }
 }
