@@ -258,6 +258,11 @@ impl SessionStore for DrainingStore {
         self.way().replace(record, expected, cx).await
     }
 
+    /// Never: whether sessions stay or go may change at any moment, and that is looked up where it is waited for.
+    fn replace_now(&self, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
+        None
+    }
+
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
         self.way().end(id, until, cx).await
     }
