@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use cloakroom::SessionError;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -35,6 +36,7 @@ struct Counted {
     acknowledged: u64,
     uncertain: u64,
     stored: Option<u64>,
+    errors: Vec<String>,
 }
 
 /// What became of it all.
@@ -86,7 +88,7 @@ impl Load {
 impl Outcome {
     /// Every acknowledged update is there, and none was counted twice.
     pub(crate) fn lost_nothing(&self) {
-        for Counted { acknowledged, uncertain, stored } in &self.0 {
+        for Counted { acknowledged, uncertain, stored, .. } in &self.0 {
             let possible = *acknowledged..=acknowledged + uncertain;
             let stored = stored.expect("no session was lost");
             assert!(possible.contains(&stored), "{stored} of {acknowledged} and {uncertain} uncertain ones");
@@ -95,20 +97,20 @@ impl Outcome {
 
     /// As above, but acknowledged updates may be lost.
     pub(crate) fn counted_nothing_twice(&self) {
-        for Counted { acknowledged, uncertain, stored } in &self.0 {
+        for Counted { acknowledged, uncertain, stored, .. } in &self.0 {
             let stored = stored.expect("no session was lost");
             assert!(stored <= acknowledged + uncertain, "{stored} of {acknowledged} and {uncertain}");
         }
     }
 
-    /// How many requests were answered by an error.
-    pub(crate) fn errors(&self) -> u64 {
-        self.0.iter().map(|counted| counted.uncertain).sum()
+    /// What the requests that were not served were told, each with its causes.
+    pub(crate) fn errors(&self) -> Vec<&str> {
+        self.0.iter().flat_map(|counted| &counted.errors).map(String::as_str).collect()
     }
 }
 
 async fn counts(browser: Browser, shared: Arc<Shared>) -> Counted {
-    let (mut acknowledged, mut uncertain) = (0, 0);
+    let (mut acknowledged, mut uncertain, mut errors) = (0, 0, Vec::new());
     while !shared.over.load(SeqCst) {
         rests(&shared).await;
         match increments(&browser).await {
@@ -116,16 +118,17 @@ async fn counts(browser: Browser, shared: Arc<Shared>) -> Counted {
                 acknowledged += 1;
                 shared.acknowledged.fetch_add(1, SeqCst);
             }
-            Err(status) => {
-                assert_eq!(status, 503);
+            Err(error) => {
+                assert_eq!(error.status(), 503);
                 uncertain += 1;
+                errors.push(with_causes(&error));
                 breathes().await;
             }
         }
     }
     let stored = recovers(&browser, "n").await;
     assert_eq!(look(&browser, "n").await, Ok(stored));
-    Counted { acknowledged, uncertain, stored }
+    Counted { acknowledged, uncertain, stored, errors }
 }
 
 async fn rests(shared: &Shared) {
@@ -143,12 +146,20 @@ async fn breathes() {
     tokio::time::sleep(Duration::from_millis(5)).await;
 }
 
-/// One more, or the status of the error.
-async fn increments(browser: &Browser) -> Result<(), u16> {
-    let visit = browser.try_visit(&browser.request()).await.map_err(|error| error.status())?;
+/// What an error says, its causes included.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", with_causes(cause)),
+        None => error.to_string(),
+    }
+}
+
+/// One more, or why not.
+async fn increments(browser: &Browser) -> Result<(), SessionError> {
+    let visit = browser.try_visit(&browser.request()).await?;
     assert!(!visit.session.is_new(), "the session is there");
     add(&visit.session, "n").unwrap();
     let response = finish(visit, 200).await;
     assert_eq!(response.cookie(), None, "no cookie is cleared");
-    if response.is_ok() { Ok(()) } else { Err(response.status()) }
+    response.error.map_or(Ok(()), Err)
 }
