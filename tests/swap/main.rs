@@ -19,6 +19,8 @@ mod fleet;
 #[path = "../conformance/plain.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod plain;
+#[path = "../rig/mod.rs"]
+mod rig;
 mod table;
 
 use std::sync::Arc;

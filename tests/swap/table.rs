@@ -1,14 +1,21 @@
 //! The stores.
 
-use std::{any::Any, pin::Pin, sync::Arc};
+use std::{
+    any::Any,
+    pin::Pin,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use cloakroom::{
     SessionStore,
     keyring::{KeyRing, SecretKey},
-    store::{EncryptedCookieStore, JwtStore, MemoryStore, SignedCookieStore},
+    store::{EncryptedCookieStore, JwtStore, MemoryStore, RedisStore, SignedCookieStore},
 };
 
-use crate::plain::Plain;
+use crate::{plain::Plain, rig::RedisServer};
 
 /// An empty store, and what has to live as long as it does.
 pub(crate) struct Opened {
@@ -26,6 +33,7 @@ pub(crate) const STORES: &[(&str, Open)] = &[
     ("memory", || alone(MemoryStore::new())),
     // Stands for a server outside of the process: it keeps hashes and no secrets.
     ("plain", || alone(Plain::default())),
+    ("redis", || alone(redis())),
     ("encrypted cookie", || alone(EncryptedCookieStore::new(&keys()))),
     ("signed cookie", || alone(SignedCookieStore::new(&keys()))),
     ("jwt", || alone(JwtStore::from_ring(&keys()))),
@@ -43,4 +51,12 @@ fn with(store: impl SessionStore, resources: impl Any + Send) -> Opening {
 
 fn keys() -> KeyRing {
     KeyRing::new(SecretKey::generate().unwrap())
+}
+
+/// A prefix of its own on a server that all of them share, and that ends with this process.
+fn redis() -> RedisStore {
+    static SERVER: LazyLock<RedisServer> = LazyLock::new(RedisServer::start);
+    static STORES: AtomicUsize = AtomicUsize::new(0);
+    let number = STORES.fetch_add(1, Ordering::Relaxed);
+    RedisStore::from_url(&SERVER.url()).unwrap().prefix(&format!("store-{number}:"))
 }
