@@ -106,7 +106,7 @@ async fn slots_that_move_are_followed_and_everything_is_counted_once() {
     let cluster = RedisCluster::start();
     // Long enough for a machine that is busy with other tests: an error would be one of the store's.
     let patient = site(store(&cluster)).with(|sessions| sessions.store_timeout(Duration::from_secs(20)));
-    let load = Load::begins(patient, 48).await;
+    let load = Load::begins(patient, 96).await;
     load.goes_on(300).await;
     let sessions = || [0, 1, 2].map(|node| cluster.node(node).command::<u64>(&["DBSIZE"]));
     let before = sessions();

@@ -167,13 +167,20 @@ fn sentinel_client(
     builder.build()
 }
 
+/// When the cluster client counts as stuck, in time for another connection to serve the call.
+///
+/// Who has which slot it looks up under a lock, and meanwhile it polls no other call. With tokio 1.54 a call whose task
+/// has used up its budget holds that lock while it waits to be polled, and then both wait for ever. Slots that move while some
+/// dozens of calls are under way bring that about within seconds.
+const STUCK: Duration = Duration::from_secs(1);
+
 async fn connect_to_cluster(nodes: &[ConnectionInfo], way: &Way) -> RedisResult<Wire> {
     let mut builder = ClusterClientBuilder::new(nodes.iter().cloned())
         // A write that the client repeated on its own could not be told from a new one. The link repeats what is safe.
         .retries(0)
         .connection_timeout(way.timeout)
         .response_timeout(way.timeout)
-        .overall_response_timeout(None);
+        .overall_response_timeout(Some(STUCK));
     if let (true, Some(certificates)) = (nodes.iter().any(is_tls), way.certificates()) {
         builder = builder.certs(certificates);
     }
