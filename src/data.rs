@@ -44,8 +44,11 @@ impl Data {
     /// The values of these entries, each a key and its JSON text; `None` if a key or a value is too long to be written
     /// down. The caller knows that no key comes twice.
     #[cfg(feature = "jwt")]
-    pub(crate) fn from_entries<'a>(entries: impl Iterator<Item = (&'a str, &'a str)>) -> Option<Self> {
-        let mut bytes = Vec::new();
+    pub(crate) fn from_entries<'a>(
+        entries: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Option<Self> {
+        let len = entries.clone().map(|(key, value)| HEADER + key.len() + value.len()).sum();
+        let mut bytes = Vec::with_capacity(len);
         for (key, value) in entries {
             bytes.extend_from_slice(&header(key, value.as_bytes())?);
             bytes.extend_from_slice(key.as_bytes());

@@ -20,6 +20,7 @@
 //! | use it with actix-web | [`actix::SessionMiddleware`] |
 //! | choose where sessions live | [`store`], [`store::Guarantees`] |
 //! | choose it in a configuration file | [`config::Config`] |
+//! | move them elsewhere while requests are served | [`store::MigratingStore`], [`store::DrainingStore`] |
 //! | write a store of your own | [`SessionStore`], [`conformance`] |
 //! | write an adapter for another framework | [`manager::Exchange`] |
 //! | test your app without sleeping | [`time::ManualClock`] |
@@ -97,3 +98,7 @@ pub use crate::{
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/swap.md")]
+mod swap {}

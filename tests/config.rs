@@ -35,6 +35,14 @@ fn every_store_has_a_short_form() {
         ),
         ("signed-cookie:?keys=generate&context=shop&max_token=2048", "signed-cookie"),
         ("jwt:?keys=generate&issuer=https%3A%2F%2Fshop&audience=shop&leeway=5s&accepting_type=JWT", "jwt"),
+        ("memory:?node=web-1&drain_to=redis://h?prefix=x", "draining"),
+        ("migrating:?from=memory:&to=jwt:?keys=generate&phase=prepare", "migrating"),
+        (
+            "migrating:?from=redis://h&to=memory:?node=a%26anonymous_sessions=9&phase=move&when_read=true\
+             &tokens_live_at_most=1day",
+            "migrating",
+        ),
+        ("migrating:?to=jwt:?keys=generate%26issuer=a%252526b&from=memory&phase=finish", "migrating"),
     ] {
         assert_eq!(opened(url).as_deref(), Ok(name), "{url}");
     }
@@ -70,6 +78,18 @@ fn a_mistake_names_its_field_and_what_may_stand_there() {
         ("encrypted-cookie:?keys=generate&cipher=rot13", &["cipher", "aes-256-gcm, chacha20-poly1305"]),
         ("jwt:?keys_env=CLOAKROOM_NO_SUCH_VARIABLE", &["keys_env", "CLOAKROOM_NO_SUCH_VARIABLE"]),
         ("jwt:?pem_file=/nowhere", &["pem_file", "/nowhere"]),
+        ("migrating:?from=memory:&to=memory:", &["phase", "prepare, move or finish"]),
+        ("migrating:?from=memory:&to=memory:&phase=run", &["phase", "run", "prepare, move, finish"]),
+        ("migrating:?from=memory:&phase=move", &["store: to", "missing"]),
+        ("migrating:?from=mongodb:&to=memory:&phase=move", &["store: from: url", "redis+sentinel"]),
+        ("migrating:?from=memory:&to=jwt:&phase=move", &["store: to: keys", "keys_env"]),
+        (
+            "migrating:?from=memory:?nodes=1&to=memory:&phase=move",
+            &["from: nodes", "node, anonymous_sessions"],
+        ),
+        ("memory:?drain_to=jwt:?keys=generate", &["drain_to", "carry"]),
+        ("memory:?drain_to=elsewhere", &["store: drain_to: url", "redis+sentinel"]),
+        ("migrating:?form=memory:&to=memory:", &["form", "phase, when_read", "from, to"]),
         ("jwt:?pem_file=a&pem_env=b", &["pem_env", "pem_file", "only one"]),
     ] {
         let error = opened(url).unwrap_err();
@@ -87,6 +107,12 @@ fn a_table_says_the_same_as_a_url() {
             r#"{"url": "redis://h/1", "prefix": "a&b", "local_cache": "1s", "persistent": false}"#,
             "redis://h/1?prefix=a%26b&local_cache=1s&persistent=false",
         ),
+        (
+            r#"{"kind": "migrating", "from": {"url": "redis://h", "persistent": false}, "phase": "prepare",
+                "to": {"kind": "migrating", "from": "memory:", "to": "jwt:?keys=generate", "phase": "move"}}"#,
+            "migrating:?from=redis://h?persistent=false&phase=prepare\
+             &to=migrating:?from=memory:%26to=jwt:?keys=generate%26phase=move",
+        ),
     ] {
         let table: StoreConfig = serde_json::from_str(table).unwrap();
         let url = store(url).unwrap();
@@ -94,6 +120,9 @@ fn a_table_says_the_same_as_a_url() {
     }
     let error = serde_json::from_str::<StoreConfig>(r#"{"prefix": "x"}"#).unwrap_err().to_string();
     assert!(error.contains("kind"), "{error}");
+    let error = serde_json::from_str::<StoreConfig>(r#"{"kind": "jwt", "keys": {"kind": "memory"}}"#);
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("keys: it takes a value"), "{error}");
 }
 
 #[test]
@@ -156,4 +185,14 @@ fn no_secret_is_shown() {
     let store = store("redis://user@h?password_env=PATH").unwrap().open().unwrap();
     let path = std::env::var("PATH").unwrap();
     assert!(!format!("{store:?}").contains(&path));
+    // A key that stands where it should be referred to is a likely mistake, and errors are logged.
+    for url in ["encrypted-cookie:?keys=hunter2", "jwt:?keys=hunter2"] {
+        let error = opened(url).unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_password_reaches_a_server_behind_a_socket() {
+    opened("redis+unix:///run/redis.sock?password_env=PATH&db=1").unwrap();
 }

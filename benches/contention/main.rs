@@ -17,7 +17,7 @@ use cloakroom::{Session, SessionManager, store::MemoryStore};
 use criterion::Criterion;
 use serde_json::json;
 
-use crate::visitors::{CookieHeader, request, visitor};
+use crate::visitors::{CookieHeader, arrive, leave, now, request, visitor};
 
 const VISITS: &str = "visits";
 const SESSIONS: usize = 100_000;
@@ -55,6 +55,22 @@ fn together(
     })
 }
 
+/// How many requests of one session are under way together.
+const CROWD: u64 = 64;
+
+/// Requests that all load their session before the first of them saves it: each but the first is overtaken, and replayed.
+#[expect(clippy::disallowed_methods, reason = "this measures")]
+fn crowd(sessions: &SessionManager, cookie: &CookieHeader, rounds: u64) -> Duration {
+    let began = Instant::now();
+    for _ in 0..rounds.div_ceil(CROWD) {
+        let under_way: Vec<_> = (0..CROWD).map(|_| now(arrive(sessions, cookie))).collect();
+        under_way.iter().for_each(|(_, session)| count(session));
+        under_way.into_iter().for_each(|(exchange, _)| drop(now(leave(exchange))));
+    }
+    let whole = rounds.div_ceil(CROWD) * CROWD;
+    began.elapsed().mul_f64(rounds as f64 / whole as f64)
+}
+
 fn main() {
     let mut criterion = Criterion::default()
         .sample_size(20)
@@ -78,5 +94,10 @@ fn main() {
         threads("one session, one thread", &[&one[..1]]);
         threads("one session, two threads", &[&one[..1], &one[..1]]);
     }
+    let mut group = criterion.benchmark_group("contention/update");
+    group.bench_function("one session, 64 writers at once", |bencher| {
+        bencher.iter_custom(|rounds| crowd(&sessions, &one[0], rounds));
+    });
+    drop(group);
     criterion.final_summary();
 }

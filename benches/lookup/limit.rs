@@ -33,6 +33,11 @@ impl Map {
         Arc::clone(&self.bytes[id])
     }
 
+    /// Whether there is anything under an ID.
+    pub(crate) fn has(&self, id: &Id) -> bool {
+        self.bytes.contains_key(id)
+    }
+
     /// The one number in them, by somebody who knows where it stands.
     pub(crate) fn number(&self, bytes: &[u8]) -> u32 {
         serde_json::from_slice(&bytes[self.number.clone()]).expect("the number is JSON")

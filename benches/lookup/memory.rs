@@ -13,7 +13,7 @@ use crate::{
     Group,
     limit::{Map, SharedMap},
     payload::{Payload, VISITS},
-    visitors::{CookieHeader, Id, id, now, request, token, visitor},
+    visitors::{CookieHeader, Id, NAME, id, now, request, token, visitor},
 };
 
 /// Finds a session and reads one key.
@@ -28,6 +28,8 @@ pub(crate) fn lookup(group: &mut Group<'_>, sessions: usize, payload: Payload) {
     visit(group, "limit, one key read", ids, |id| map.number(&map.get(id)));
     visit(group, "load_now", cookies, |cookie| epoch(&house.load_now(cookie)));
     visit(group, "load_now, one key read", cookies, |cookie| number(&house.load_now(cookie)));
+    visit(group, "limit, miss", || &*house.unknown, |cookie| u32::from(map.has(&id(cookie))));
+    visit(group, "load_now, miss", || &*house.unknown, |cookie| house.miss(cookie));
     visit(group, "load", cookies, |cookie| epoch(&now(house.load(cookie))));
     visit(group, "manager, one key read", cookies, |cookie| house.request(cookie, read));
 }
@@ -99,6 +101,8 @@ pub(crate) struct House {
     manager: SessionManager,
     pub(crate) cookies: Vec<CookieHeader>,
     pub(crate) ids: Vec<Id>,
+    /// As many whose sessions nobody has begun.
+    unknown: Vec<CookieHeader>,
     /// The manager reads a clock for each request, a store never does.
     now: Timestamp,
 }
@@ -115,7 +119,14 @@ impl House {
         // A cookie begins with a random ID, so this is another order than that of their creation.
         cookies.sort_unstable();
         let ids = cookies.iter().map(id).collect();
-        Self { store: Arc::new(store), manager, cookies, ids, now: SystemClock.now() }
+        let unknown = cookies.iter().map(of_nobody).collect();
+        Self { store: Arc::new(store), manager, cookies, ids, unknown, now: SystemClock.now() }
+    }
+
+    fn miss(&self, cookie: &CookieHeader) -> u32 {
+        let loaded = self.load_now(cookie);
+        assert!(matches!(loaded, Loaded::Absent(_)), "nobody has begun it");
+        0
     }
 
     fn load_now(&self, cookie: &CookieHeader) -> Loaded {
@@ -131,6 +142,14 @@ impl House {
         let cx = Cx::new(self.now, Deadline::NONE);
         self.store.load(Presented::new(token(cookie)), cx).await.expect("it never fails")
     }
+}
+
+/// The same with another digit in the ID.
+fn of_nobody(cookie: &CookieHeader) -> CookieHeader {
+    let mut other = *cookie;
+    let digit = &mut other[NAME.len() + 31];
+    *digit = if *digit == b'0' { b'1' } else { b'0' };
+    other
 }
 
 fn record(loaded: &Loaded) -> &Record {

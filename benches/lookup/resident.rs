@@ -16,7 +16,8 @@ pub(crate) fn print() {
     for payload in Payload::TWO {
         let empty = resident();
         let house = House::new(SESSIONS, payload);
-        let own = SESSIONS * (size_of_val(&house.cookies[0]) + size_of_val(&house.ids[0]));
+        // Its own notes: the cookies, those of nobody, and the IDs.
+        let own = SESSIONS * (2 * size_of_val(&house.cookies[0]) + size_of_val(&house.ids[0]));
         let full = resident();
         let map = Map::new(&house.ids, payload);
         let both = resident();

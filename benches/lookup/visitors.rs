@@ -9,7 +9,7 @@ use std::{
 
 use cloakroom::{
     RequestHead, RequestHeaders, ResponseHeaders, Session, SessionManager,
-    manager::{Finish, Finished},
+    manager::{Exchange, Finish, Finished},
 };
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub(crate) type Id = [u8; 16];
 /// A `Cookie` header: the default cookie's name, then a token of 64 hex digits.
 pub(crate) type CookieHeader = [u8; NAME.len() + 64];
 
-const NAME: &[u8] = b"__Host-session=";
+pub(crate) const NAME: &[u8] = b"__Host-session=";
 
 /// The answer of a future that never waits.
 pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
@@ -44,17 +44,28 @@ pub(crate) async fn serve<T>(
     cookie: &[u8],
     handler: impl FnOnce(&Session) -> T,
 ) -> (T, Finished) {
+    let (exchange, session) = arrive(sessions, cookie).await;
+    let answer = handler(&session);
+    (answer, leave(exchange).await)
+}
+
+/// The first half of a request: its session, loaded.
+pub(crate) async fn arrive(sessions: &SessionManager, cookie: &[u8]) -> (Exchange, Session) {
     let exchange = sessions.exchange();
     let headers = Cookies(cookie);
     let head = RequestHead { method: "POST", path: "/", authority: None, headers: &headers };
     let session = exchange.lazy().load(&head).await.expect("the store answers");
-    let answer = handler(&session);
+    (exchange, session)
+}
+
+/// The second half: its session, saved.
+pub(crate) async fn leave(exchange: Exchange) -> Finished {
     let finished = match exchange.finish(200) {
         Finish::Ready(finished) => finished,
         Finish::Pending(future) => future.await,
     };
     assert!(finished.error().is_none());
-    (answer, finished)
+    finished
 }
 
 /// Begins a session that holds these values.

@@ -8,12 +8,15 @@ use axum::{
 };
 use cloakroom::{Session, SessionError};
 
-use crate::site::{
-    assets,
-    deeds::{self, CartChange, EndDevice, Login, Next},
-    devices::Devices,
-    views,
-    visit::Visit,
+use crate::{
+    setup,
+    site::{
+        assets,
+        deeds::{self, CartChange, EndDevice, Login, Next},
+        devices::Devices,
+        views,
+        visit::Visit,
+    },
 };
 
 /// The whole shop, short of the layer that gives it sessions.
@@ -26,6 +29,7 @@ pub(crate) fn shop() -> Router {
         .route("/devices", get(show_devices))
         .route("/devices/end", post(end_device))
         .route("/devices/end-others", post(end_others))
+        .route("/health", get(health))
         .route("/style.css", get(style))
         .route("/icon.svg", get(icon))
         .fallback(show_missing)
@@ -70,6 +74,11 @@ async fn end_others(session: Session) -> Result<Redirect, SessionError> {
 
 fn go(next: Next) -> Redirect {
     Redirect::to(&next)
+}
+
+/// For load balancers.
+async fn health() -> StatusCode {
+    if setup::is_leaving() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
 }
 
 /// These two extract no session, so they cost no call to the store and caches may keep them.

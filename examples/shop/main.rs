@@ -3,7 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `main.rs` | the server |
-//! | `setup.rs` | the settings |
+//! | `setup.rs` | the settings, and what happens at the end |
 //! | `sessions.json` | where sessions live, and their rules |
 //! | `handlers.rs` | the routes |
 //! | `site/` | the shop itself, for any framework |
@@ -22,7 +22,7 @@ mod site;
 use std::process::ExitCode;
 
 use cloakroom::tower::SessionLayer;
-use tokio::{net::TcpListener, signal};
+use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -32,20 +32,13 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), String> {
     let sessions = setup::sessions()?;
     let guarantees = sessions.guarantees();
-    let app = handlers::shop().layer(SessionLayer::new(sessions));
+    let app = handlers::shop().layer(SessionLayer::new(sessions.clone()));
 
     let address = setup::address()?;
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| setup::cannot_listen(address, &error))?;
     setup::announce(listener.local_addr().map_err(|error| error.to_string())?, guarantees.name);
-    let served = axum::serve(listener, app).with_graceful_shutdown(ctrl_c()).await;
+    // Requests that are open are answered first.
+    let served = axum::serve(listener, app).with_graceful_shutdown(setup::leave(sessions)).await;
     served.map_err(|error| error.to_string())
-}
-
-/// Ends when the user presses ctrl-c; open requests are answered first.
-async fn ctrl_c() {
-    if signal::ctrl_c().await.is_err() {
-        // Without the signal there is nothing to wait for: the shop runs until it is killed.
-        std::future::pending::<()>().await;
-    }
 }

@@ -1,13 +1,17 @@
-//! What the shop is started with, whatever web framework serves it: its settings and the rules of its sessions.
+//! How the shop begins and ends, whatever web framework serves it: its settings, the rules of its sessions, its leave.
 
 use std::{
     env, fs,
+    future::pending,
     io::{self, ErrorKind, Write as _},
     net::{Ipv4Addr, SocketAddr},
     process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use cloakroom::{SessionManager, config::Config};
+use tokio::{signal, time::sleep};
 
 /// The rules of the sessions, and where they live. Browsers return a `Secure` cookie only over HTTPS, and this shop speaks
 /// plain HTTP on the loopback address, so its cookie is none; behind HTTPS leave the whole `cookie` out.
@@ -61,10 +65,58 @@ pub(crate) fn announce(address: SocketAddr, lives_in: &str) {
     let _ = writeln!(io::stdout(), "cloakroom shop: http://{address}  (sessions live in: {lives_in})");
 }
 
+/// Most supervisors kill a process that has not ended after 30 seconds.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(20);
+
+/// How long the shop still serves after that. Load balancers ask for its health more often.
+const FOUND_OUT_WITHIN: Duration = Duration::from_secs(1);
+
+static LEAVING: AtomicBool = AtomicBool::new(false);
+
+/// Whether load balancers should send requests to another server.
+pub(crate) fn is_leaving() -> bool {
+    LEAVING.load(Ordering::Relaxed)
+}
+
+/// Ends when the shop should stop serving. It is told so with ctrl-c or SIGTERM; then it hands over the sessions that would
+/// end with it, and lets load balancers find out, while it still serves.
+#[expect(clippy::disallowed_methods, reason = "load balancers follow no clock of ours")]
+pub(crate) async fn leave(sessions: SessionManager) {
+    told_to_end().await;
+    if let Err(error) = sessions.hand_over(HAND_OVER_WITHIN).await {
+        complain(&format!("some sessions end here: {error}"));
+    }
+    LEAVING.store(true, Ordering::Relaxed);
+    sleep(FOUND_OUT_WITHIN).await;
+}
+
+async fn told_to_end() {
+    // Without a signal there is nothing to wait for: the shop runs until it is killed.
+    let interrupted = async {
+        if signal::ctrl_c().await.is_err() {
+            pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+            Ok(mut terminated) => drop(terminated.recv().await),
+            Err(_) => pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = pending::<()>();
+    tokio::select! { () = interrupted => {}, () = terminated => {} }
+}
+
 /// How the program ends.
 pub(crate) fn ended(outcome: Result<(), String>) -> ExitCode {
     let Err(problem) = outcome else { return ExitCode::SUCCESS };
+    complain(&problem);
+    ExitCode::from(2)
+}
+
+fn complain(problem: &str) {
     // Nothing is left to tell it to if standard error is closed.
     let _ = writeln!(io::stderr(), "cloakroom shop: {problem}");
-    ExitCode::from(2)
 }

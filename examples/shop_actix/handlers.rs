@@ -7,12 +7,15 @@ use actix_web::{
 };
 use cloakroom::{Session, SessionError};
 
-use crate::site::{
-    assets,
-    deeds::{self, CartChange, EndDevice, Login, Next},
-    devices::Devices,
-    views,
-    visit::Visit,
+use crate::{
+    setup,
+    site::{
+        assets,
+        deeds::{self, CartChange, EndDevice, Login, Next},
+        devices::Devices,
+        views,
+        visit::Visit,
+    },
 };
 
 /// The whole shop, short of the middleware that gives it sessions.
@@ -24,6 +27,7 @@ pub(crate) fn shop(app: &mut ServiceConfig) {
         .service(resource("/devices").route(get().to(show_devices)))
         .service(resource("/devices/end").route(post().to(end_device)))
         .service(resource("/devices/end-others").route(post().to(end_others)))
+        .service(resource("/health").route(get().to(health)))
         .service(resource("/style.css").route(get().to(style)))
         .service(resource("/icon.svg").route(get().to(icon)))
         .default_service(web::to(show_missing));
@@ -73,6 +77,12 @@ async fn end_others(session: Session) -> Result<Redirect, SessionError> {
 
 fn go(next: Next) -> Redirect {
     Redirect::to(next).see_other()
+}
+
+/// For load balancers.
+async fn health() -> HttpResponse {
+    let status = if setup::is_leaving() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT };
+    HttpResponse::new(status)
 }
 
 /// These two extract no session, so they cost no call to the store and caches may keep them.

@@ -22,6 +22,7 @@ async fn run() -> Result<(), String> {
     // One manager for all workers: each runs the closure for itself.
     let sessions = setup::sessions()?;
     let guarantees = sessions.guarantees();
+    let leaving = setup::leave(sessions.clone());
     let app = move || App::new().configure(handlers::shop).wrap(SessionMiddleware::new(sessions.clone()));
 
     let address = setup::address()?;
@@ -29,5 +30,12 @@ async fn run() -> Result<(), String> {
     for address in server.addrs() {
         setup::announce(address, guarantees.name);
     }
-    server.run().await.map_err(|error| error.to_string())
+    let server = server.disable_signals().run();
+    let handle = server.handle();
+    actix_web::rt::spawn(async move {
+        leaving.await;
+        // Requests that are open are answered first.
+        handle.stop(true).await;
+    });
+    server.await.map_err(|error| error.to_string())
 }

@@ -76,22 +76,25 @@ pub(super) fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
+/// Refuses options that a store does not have.
+pub(super) fn check<'a>(
+    mut options: impl Iterator<Item = &'a String>,
+    known: &[&str],
+) -> Result<(), ConfigError> {
+    match options.find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => {
+            let known = names(known.iter().copied());
+            Err(ConfigError::of(name, format!("there is no such option here; there are {known}")))
+        }
+    }
+}
+
 /// The options of one store, by name.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Fields(pub(super) BTreeMap<String, Scalar>);
 
 impl Fields {
-    /// Refuses options that the store does not have.
-    pub(super) fn check(&self, known: &[&str]) -> Result<(), ConfigError> {
-        match self.0.keys().find(|name| !known.contains(&name.as_str())) {
-            None => Ok(()),
-            Some(name) => {
-                let known = if known.is_empty() { "none".to_owned() } else { names(known.iter().copied()) };
-                Err(ConfigError::of(name, format!("there is no such option here; there are {known}")))
-            }
-        }
-    }
-
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.0.get(name).map(Scalar::to_string)
     }

@@ -6,7 +6,7 @@ use super::{
     fields::{ConfigError, Fields, Scalar},
     store::{Kind, StoreConfig},
 };
-use crate::store::SessionStore;
+use crate::store::{MigratingStore, Phase, SessionStore};
 
 type Opened = Result<Arc<dyn SessionStore>, ConfigError>;
 
@@ -16,14 +16,38 @@ impl StoreConfig {
     /// # Errors
     /// [`ConfigError`] if an option has a wrong value, a key is missing, or the feature of the store is not compiled in.
     pub fn open(&self) -> Opened {
-        let opened = match self.kind {
-            Kind::Memory => memory(&self.fields),
+        self.opened().map_err(|error| error.within("store"))
+    }
+
+    fn opened(&self) -> Opened {
+        match self.kind {
+            Kind::Memory => memory(self),
             Kind::Redis => redis(&self.url, &self.fields),
             Kind::EncryptedCookie => encrypted_cookie(&self.fields),
             Kind::SignedCookie => signed_cookie(&self.fields),
             Kind::Jwt => jwt(&self.fields),
-        };
-        opened.map_err(|error| error.within("store"))
+            Kind::Migrating => self.migrating(),
+        }
+    }
+
+    fn migrating(&self) -> Opened {
+        let phases = [("prepare", Phase::Prepare), ("move", Phase::Move), ("finish", Phase::Finish)];
+        let phase = self.fields.read("phase", |value, name| value.choice(name, &phases))?;
+        let phase =
+            phase.ok_or_else(|| ConfigError::of("phase", "it is missing; say prepare, move or finish"))?;
+        let store = MigratingStore::new(self.inner("from")?, self.inner("to")?, phase);
+        let store = self.fields.apply(store, "when_read", Scalar::flag, |store, when_read| {
+            if when_read { store.when_read() } else { store }
+        })?;
+        let longest = MigratingStore::tokens_live_at_most;
+        Ok(Arc::new(self.fields.apply(store, "tokens_live_at_most", Scalar::duration, longest)?))
+    }
+
+    /// Opens the store that an option is.
+    fn inner(&self, name: &str) -> Opened {
+        let inner =
+            self.store(name).ok_or_else(|| ConfigError::of(name, "it is missing; say which store"))?;
+        inner.opened().map_err(|error| error.within(name))
     }
 }
 
@@ -43,8 +67,10 @@ macro_rules! needs {
 
 needs!(
     "memory",
-    fn memory(fields: &Fields) {
-        use crate::store::{Budget, MemoryStore, NodeName};
+    fn memory(config: &StoreConfig) {
+        use crate::store::{Budget, DrainingStore, MemoryStore, NodeName};
+
+        let fields = &config.fields;
 
         let budget = |sessions: &str, bytes: &str, default: Budget| -> Result<Budget, ConfigError> {
             let budget = fields
@@ -57,7 +83,17 @@ needs!(
         let store = MemoryStore::new()
             .anonymous(budget("anonymous_sessions", "anonymous_bytes", Budget::ANONYMOUS)?)
             .logged_in(budget("logged_in_sessions", "logged_in_bytes", Budget::LOGGED_IN)?);
-        Ok(Arc::new(fields.apply(store, "node", node, MemoryStore::node)?))
+        let store = fields.apply(store, "node", node, MemoryStore::node)?;
+        if config.store("drain_to").is_none() {
+            return Ok(Arc::new(store));
+        }
+        let target = config.inner("drain_to")?;
+        if target.guarantees().token.is_self_contained() {
+            let what = "clients of that store carry their sessions, so nobody else can hand them over; \
+                        say a store that keeps them";
+            return Err(ConfigError::of("drain_to", what));
+        }
+        Ok(Arc::new(DrainingStore::new(store, target)))
     }
 );
 
@@ -115,6 +151,11 @@ fn with_password(url: &str, fields: &Fields) -> Result<zeroize::Zeroizing<String
         return Ok(url.to_owned().into());
     };
     let (scheme, rest) = url.split_once("://").ok_or_else(|| ConfigError::of("url", "it has no host"))?;
+    if scheme.ends_with("unix") {
+        let password = utf8_percent_encode(password.trim_end(), NON_ALPHANUMERIC);
+        let separator = if rest.contains('?') { '&' } else { '?' };
+        return Ok(format!("{url}{separator}pass={password}").into());
+    }
     let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
     let (user, hosts) = authority.rfind('@').map_or(("", rest), |at| (&rest[..at], &rest[at + 1..]));
     if user.contains(':') {

@@ -4,6 +4,8 @@ use std::{env, fs};
 
 use zeroize::Zeroizing;
 
+#[cfg(feature = "sealed")]
+use super::fields::Scalar;
 use super::fields::{ConfigError, Fields};
 
 /// The secret that `<what>_env` or `<what>_file` refers to, if one of them is there.
@@ -33,7 +35,17 @@ pub(super) fn key_ring(fields: &Fields) -> Result<crate::keyring::KeyRing, Confi
     if let Some(text) = referred(fields, "keys")? {
         return KeyRing::parse(&text).map_err(|error| ConfigError::of("keys", error));
     }
-    fields.read("keys", |value, name| value.choice(name, &[("generate", ())]))?.ok_or_else(|| {
+    let generate = |value: &Scalar, name: &str| {
+        // It may be a key, and is not quoted.
+        let choice = value.choice(name, &[("generate", ())]);
+        choice.map_err(|_| {
+            ConfigError::of(
+                name,
+                "only \"generate\" may stand here; for a key say keys_env=VARIABLE or keys_file=PATH",
+            )
+        })
+    };
+    fields.read("keys", generate)?.ok_or_else(|| {
         let ways = "say where the keys are, with keys_env=VARIABLE or keys_file=PATH; \
                     keys=generate makes one for this run, and all sessions end with it";
         ConfigError::of("keys", ways)

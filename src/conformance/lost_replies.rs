@@ -98,6 +98,11 @@ impl SessionStore for BadLine {
         self.pass(Asked::Write(record.version().write), reply).await
     }
 
+    /// Every write goes over the line.
+    fn replace_now(&self, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
+        None
+    }
+
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
         let reply = self.store.end(id, until, cx).await;
         self.pass(Asked::End(*id), reply).await
@@ -114,6 +119,10 @@ impl SessionStore for BadLine {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         self.store.index()
+    }
+
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        self.store.hand_over(cx).await
     }
 }
 

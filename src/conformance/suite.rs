@@ -137,7 +137,10 @@ pub(super) const CHECKS: &[Check] = checks! {
         a_token_in_capitals_opens_nothing
         a_made_up_token_opens_nothing;
 
-    [] => answers: the_guarantees_never_change load_now_agrees_with_load;
+    [] => answers:
+        the_guarantees_never_change
+        load_now_agrees_with_load
+        replace_now_does_what_replace_does;
     [keeps_records] => answers: a_session_is_found_by_its_id;
     [is_carried, ends_at_client_only] => answers: find_is_refused_where_no_record_is_kept;
 

@@ -13,6 +13,7 @@ use crate::{
         Backend as _, Base, Changes, Ending, RequestFacts, Sent, Session, Turn, View, conflict, max_data,
     },
     store::{Absence, Created, Cx, Ended, Replaced, Token, Touched, within},
+    time::Deadline,
     transport::{ResponseEdits, Transport},
 };
 
@@ -124,6 +125,29 @@ pub(super) async fn commit(
     call.told(base, token, changes.bearer, removes_cookie)
 }
 
+/// Writes the changes, if one replacement does it and the store answers that at once. `None`: nothing was written.
+pub(super) fn commit_now(
+    core: &Core,
+    changes: &mut Changes,
+    request: RequestFacts,
+    keeps: bool,
+) -> Option<Result<Written, Failed>> {
+    let call = Call { core, cx: Cx::new(core.now(), Deadline::NONE), request };
+    changes.view.was_renewed = plan::was_renewed(request, changes.bearer);
+    let Ok(Plan { write: Write::Replace(loaded), removes_cookie, .. }) = call.plan(changes, keeps) else {
+        return None;
+    };
+    let next = call.next(&loaded, &changes.view, asks_for_reissue(changes)).ok()?;
+    let Replaced::Done(token) = core.store.replace_now(&next, loaded.version(), call.cx.now)? else {
+        return None;
+    };
+    Some(call.told(live(next), token, changes.bearer, removes_cookie))
+}
+
+fn asks_for_reissue(changes: &Changes) -> bool {
+    matches!(changes.base, Base::Live { reissue: true, .. })
+}
+
 /// A token that cannot travel is an error, not a cookie that browsers throw away.
 fn check_length(token: &Token, way: &Transport) -> Result<(), SessionError> {
     let size = token.expose().len();
@@ -198,27 +222,27 @@ impl<'a> Call<'a> {
         plan::plan(&self.core.situation(changes, self.request, keeps, self.cx.now))
     }
 
-    /// A login counts the sessions of its subject.
+    /// A login counts the sessions of its subject. Whoever logged out before it is logged out, whatever becomes of it.
     async fn carry_out_within_limits(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {
+        self.end_all(&plan.ends).await?;
+        if changes.ends {
+            changes.base = Base::Absent(None);
+        }
         if !changes.view.logged_in || self.core.policy.sessions_per_subject.is_none() {
-            return self.carry_out(plan, changes).await;
+            return self.carry_out(plan.write, changes).await;
         }
         if let Some(subject) = changes.view.subject.clone() {
             self.admit(subject.as_str(), changes.base.record().map(Record::id)).await?;
         }
-        let done = self.carry_out(plan, changes).await?;
+        let done = self.carry_out(plan.write, changes).await?;
         if let Some(record) = done.0.record() {
             self.make_room(record).await;
         }
         Ok(done)
     }
 
-    async fn carry_out(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {
-        self.end_all(&plan.ends).await?;
-        if changes.ends {
-            changes.base = Base::Absent(None);
-        }
-        match plan.write {
+    async fn carry_out(&self, write: Write, changes: &mut Changes) -> Result<Done, SessionError> {
+        match write {
             Write::Nothing => Ok((changes.base.clone(), None)),
             Write::Touch(record) => Ok(self.touch(record).await),
             Write::Reissue(record) => Ok(self.reissue(record).await),
@@ -289,7 +313,7 @@ impl<'a> Call<'a> {
 
     /// Puts the changed record in place of `loaded`, replaying the log as often as others are faster.
     async fn replace(&self, loaded: Record, changes: &mut Changes) -> Result<Done, SessionError> {
-        let mut reissue = matches!(changes.base, Base::Live { reissue: true, .. });
+        let mut reissue = asks_for_reissue(changes);
         let mut current = loaded.clone();
         loop {
             let next = self.next(&current, &changes.view, reissue)?;

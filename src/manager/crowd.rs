@@ -1,6 +1,7 @@
 //! How many sessions one subject may have. Looked at when somebody logs in, at no other time.
 //!
-//! Logins at the same moment do not see each other, so for that moment there may be as many more; the next one ends them.
+//! Logins at the same moment may not see each other, so for that moment there may be as many more; the next one ends them.
+//! Where they do see each other, the earlier one gives way: none ends one that came after it, or they would end each other.
 
 use std::cmp::Reverse;
 
@@ -44,12 +45,23 @@ impl Call<'_> {
         else {
             return;
         };
-        let mut others = match self.others(subject, Some(record.id())).await {
+        let others = match self.others(subject, Some(record.id())).await {
             Ok(others) => others,
             Err(error) => return warn!(%error, "whether a subject has too many sessions could not be told"),
         };
-        others.sort_by_key(|session| Reverse(session.last_active()));
-        for session in others.iter().skip(most.saturating_sub(1)) {
+        // What claims to be of the future came before.
+        let latest = Some(self.cx.now + self.core.policy.leeway);
+        let is_later = |other: &SessionInfo| {
+            let [own, others] = [record.authenticated_at(), other.authenticated_at()];
+            let order = others.cmp(&own).then_with(|| other.id().as_bytes().cmp(record.id().as_bytes()));
+            order.is_gt() && others <= latest
+        };
+        let (later, mut earlier): (Vec<_>, Vec<_>) = others.into_iter().partition(is_later);
+        earlier.sort_by_key(|session| Reverse(session.last_active()));
+        for session in earlier.iter().skip(most.saturating_sub(1 + later.len())) {
+            if self.cx.deadline.is_over() {
+                return warn!("there was no time to end all sessions that a subject has too many");
+            }
             // What fails is logged, and ended at the next login.
             let _ = self.end(Ending { id: session.id(), until: session.deadline() }).await;
         }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     error::{SessionError, StoreError, StoreErrorKind},
     plan::Write,
-    session::{Base, BoxFuture, Opening, Session},
+    session::{Base, BoxFuture, Changes, Opening, Session},
     transport::{Read, RequestHead, ResponseEdits, ResponseHeaders},
 };
 
@@ -24,9 +24,9 @@ use crate::{
 /// all the same, in a task of its own.
 #[derive(Debug)]
 pub struct Exchange {
-    core: Arc<Core>,
     session: Session,
-    is_over: bool,
+    /// Taken by whoever ends it.
+    core: Option<Arc<Core>>,
 }
 
 /// The session of a request, loaded when it is first asked for. Clones share it.
@@ -123,7 +123,7 @@ impl Finished {
 impl Exchange {
     pub(super) fn new(core: Arc<Core>) -> Self {
         let session = Session::new(Arc::clone(&core) as _);
-        Self { core, session, is_over: false }
+        Self { session, core: Some(core) }
     }
 
     /// What an extractor asks for the session.
@@ -136,20 +136,16 @@ impl Exchange {
     /// needs.
     #[must_use]
     pub fn finish(mut self, status: u16) -> Finish {
-        self.is_over = true;
+        let core = self.core.take();
         let was_touched = self.session.close();
-        let Some(opening) = self.session.opened() else { return Finish::Ready(Finished::default()) };
+        let (Some(opening), Some(core)) = (self.session.opened(), core) else {
+            return Finish::Ready(Finished::default());
+        };
         // The most frequent end by far: the handler has only looked.
-        if !was_touched && self.core.needs_nothing(opening) {
-            let edits = ResponseEdits::read(read(opening));
-            return Finish::Ready(Finished { edits, error: None, core: Some(Arc::clone(&self.core)) });
+        if !was_touched && core.needs_nothing(opening) {
+            return Finish::Ready(core.finished(ResponseEdits::read(read(opening)), None));
         }
-        self.closing(status).finish()
-    }
-
-    fn closing(&self, status: u16) -> Closing {
-        let core = Arc::clone(&self.core);
-        Closing { keeps: core.policy.save_on.keeps(status), session: self.session.clone(), core }
+        Closing::new(core, &self.session, status).finish()
     }
 }
 
@@ -159,6 +155,10 @@ fn read(opening: &Opening) -> Read {
 }
 
 impl Core {
+    fn finished(self: Arc<Self>, edits: ResponseEdits, error: Option<SessionError>) -> Finished {
+        Finished { edits, error, core: Some(self) }
+    }
+
     /// Whether a session that nobody has changed can stay as it was loaded.
     fn needs_nothing(&self, Opening { base, request, .. }: &Opening) -> bool {
         matches!(self.upkeep(base, *request, request.loaded_at), Write::Nothing)
@@ -167,15 +167,13 @@ impl Core {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
+        let Some(core) = self.core.take() else { return };
         self.session.close();
         if self.session.changes_identity() {
             debug!("a request was dropped after a login or log-out, which is carried through");
             // A panic is answered as a server error, a vanished client like any success.
             let status = if std::thread::panicking() { 500 } else { 200 };
-            carry_through(self.closing(status));
+            carry_through(Closing::new(core, &self.session, status));
         }
     }
 }
@@ -190,6 +188,10 @@ struct Closing {
 }
 
 impl Closing {
+    fn new(core: Arc<Core>, session: &Session, status: u16) -> Self {
+        Self { keeps: core.policy.save_on.keeps(status), session: session.clone(), core }
+    }
+
     fn finish(self) -> Finish {
         let turn = self.session.try_turn();
         // A save under way may be about anything.
@@ -198,7 +200,11 @@ impl Closing {
             return carry_through(self);
         }
         if self.has_nothing_to_write() {
-            return Finish::Ready(self.finished(self.edits(), None));
+            return Finish::Ready(Arc::clone(&self.core).finished(self.edits(), None));
+        }
+        if let Some(written) = self.write_now() {
+            drop(turn);
+            return Finish::Ready(self.told(written));
         }
         drop(turn);
         Finish::Pending(Box::pin(self.run()))
@@ -209,7 +215,28 @@ impl Closing {
     }
 
     async fn run(self) -> Finished {
-        let (edits, error) = match self.write().await {
+        let written = self.write().await;
+        self.told(written)
+    }
+
+    /// Writes without waiting, for whoever has the turn; `None` if that cannot be done, and nothing has changed.
+    fn write_now(&self) -> Option<Result<ResponseEdits, Failed>> {
+        if self.session.in_doubt().is_some() {
+            return None;
+        }
+        let mut changes = self.session.take_changes();
+        match commit::commit_now(&self.core, &mut changes, self.session.request(), self.keeps) {
+            Some(written) => Some(self.stand_on(changes, written)),
+            None => {
+                self.session.restore(&mut changes);
+                None
+            }
+        }
+    }
+
+    /// What the response has to say of what was written.
+    fn told(self, written: Result<ResponseEdits, Failed>) -> Finished {
+        let (edits, error) = match written {
             Ok(edits) => (edits, None),
             Err(Failed { error, edits }) => {
                 warn!(%error, kind = ?error.kind(), "a session was not saved");
@@ -218,11 +245,7 @@ impl Closing {
         };
         let mut all = self.edits();
         all.merge(edits);
-        self.finished(all, error)
-    }
-
-    fn finished(&self, edits: ResponseEdits, error: Option<SessionError>) -> Finished {
-        Finished { edits, error, core: Some(Arc::clone(&self.core)) }
+        self.core.finished(all, error)
     }
 
     async fn write(&self) -> Result<ResponseEdits, Failed> {
@@ -233,17 +256,26 @@ impl Closing {
             Ok(()) => commit::commit(&self.core, &mut changes, self.session.request(), self.keeps).await,
             Err(failed) => Err(failed),
         };
+        self.stand_on(changes, written)
+    }
+
+    /// A handler that outlives the response goes on from what was written.
+    fn stand_on(&self, changes: Changes, written: Result<Written, Failed>) -> Result<ResponseEdits, Failed> {
         let (base, outcome) = match written {
             Ok(Written { base, edits, .. }) => (base, Ok(edits)),
             // The client is told that nothing was saved, so nothing of it may be saved later.
             Err(failed) => (changes.base, Err(failed)),
         };
-        self.stand_on(base);
+        if self.session.is_detached()
+            && let Err(error) = self.session.rebase(base)
+        {
+            warn!(%error, "a change that was made while the response left is lost");
+        }
         outcome
     }
 
     /// The task that was to write it has panicked or was stopped. Whatever it did: who logged out keeps no cookie.
-    fn outcome_unknown(&self, logged_out: bool, error: JoinError) -> Finished {
+    fn outcome_unknown(self, logged_out: bool, error: JoinError) -> Finished {
         let request = self.session.request();
         let error =
             StoreError::new(StoreErrorKind::OutcomeUnknown, "the task that saved a session did not end")
@@ -254,7 +286,7 @@ impl Closing {
             self.core.take_back(request, None, &mut end);
             edits.merge(end);
         }
-        self.finished(edits, Some(error.into()))
+        self.core.finished(edits, Some(error.into()))
     }
 
     /// What the response has to say of the session, apart from what is still to be written.
@@ -262,15 +294,6 @@ impl Closing {
         let mut edits = ResponseEdits::read(self.session.opened().map_or(Read::Absent, read));
         edits.merge(self.session.take_edits());
         edits
-    }
-
-    /// A handler that outlives the response goes on from what was written.
-    fn stand_on(&self, base: Base) {
-        if self.session.is_detached()
-            && let Err(error) = self.session.rebase(base)
-        {
-            warn!(%error, "a change that was made while the response left is lost");
-        }
     }
 }
 

@@ -20,7 +20,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use self::exchange::{Exchange, Finish, Finished, LazySession};
 use crate::{
-    error::SessionError,
+    error::{SessionError, StoreError},
     plan::{self, Situation, Write},
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, Policy, SaveOn},
     random::{Random, SystemRandom, WriteIds},
@@ -137,7 +137,8 @@ impl SessionManager {
     /// How many sessions a subject may have at the most, at least one; what a login beyond that does. Default: as many as
     /// it likes.
     ///
-    /// Logins look it up in the store's index; on a store without one they fail with `Store(Unsupported)`.
+    /// Logins look it up in the store's index, which need not list more than a thousand; on a store without one they fail
+    /// with `Store(Unsupported)`.
     ///
     /// ```
     /// use cloakroom::{OnTooManySessions, SessionManager, store::MemoryStore};
@@ -226,6 +227,18 @@ impl SessionManager {
     #[must_use]
     pub fn guarantees(&self) -> Guarantees {
         self.0.guarantees
+    }
+
+    /// Hands over what would be lost with this process, within this time. Call it when the process is told to end, while it
+    /// still serves; when it is done, stop serving.
+    ///
+    /// It does nothing unless the store keeps sessions in this process and was told where they go from here, so an
+    /// application calls it whatever its store is.
+    ///
+    /// # Errors
+    /// When not everything could be handed over in time. It may be called again.
+    pub async fn hand_over(&self, within: Duration) -> Result<(), StoreError> {
+        self.0.store.hand_over(Cx::new(self.0.clock.now(), Deadline::after(within))).await
     }
 
     /// The exchange of one request and its response: what an adapter begins for each request.

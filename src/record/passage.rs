@@ -47,6 +47,11 @@ impl Record {
         self.0.writes[1] == state.0.writes[0] && self.0.version == state.0.version.saturating_add(1)
     }
 
+    /// Whether this copy is the state in whose place the mark was put.
+    pub(crate) fn is_confirmed_by(&self, mark: &Self) -> bool {
+        self.0.writes[1..] == mark.0.writes[1..] && self.0.version == mark.0.version
+    }
+
     /// The mark in place of the session: it has neither secret nor data, and lasts as long as the session may.
     ///
     /// Its owner stands in it, so that it is on the account of whom the session was.
@@ -156,10 +161,13 @@ mod tests {
         assert!(copy.is_copy_of(&record) && !copy.is_here());
         assert_ne!(copy.version(), record.version());
         assert!(copy.remembers(record.version().write), "who lost a reply before the move is told the truth");
-        let here = copy.here();
+        let here = copy.clone().here();
         assert_eq!((here.data(), here.subject()), (record.data(), record.subject()));
         assert_eq!(here.judge(&secret(2), NOW), Verdict::Current);
-        assert!(!here.is_copy_of(&here.successor(WriteId::from_u64(3)).finish()));
+        let later = record.successor(WriteId::from_u64(3)).finish();
+        assert!(!here.is_copy_of(&later));
+        assert!(copy.is_confirmed_by(&record.mark(WriteId::from_u64(4))));
+        assert!(!copy.is_confirmed_by(&later.mark(WriteId::from_u64(4))), "another state has left");
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! What the engine does with a session: it hands over the request's facts, closes the session, takes what is to be written
 //! and says what came of it.
 
-use super::{Base, Changes, Opening, Sent, Session, backend::Backend, state::Phase};
+use super::{
+    Base, Changes, Opening, Sent, Session,
+    backend::Backend,
+    state::{Phase, State},
+};
 use crate::{error::SessionError, store::Token, time::Timestamp, transport::ResponseEdits};
 
 /// The right to load or write a session.
@@ -127,7 +131,9 @@ impl Session {
 
     /// Stands on what was in doubt: it has arrived.
     pub(crate) fn settle(&self, base: Base) -> Result<(), SessionError> {
-        self.lock().settle(base, self.max_data())
+        let mut state = self.lock();
+        self.hand_over_reads(&mut state);
+        state.settle(base, self.max_data())
     }
 
     /// Writes what was in doubt like any other change: it has not arrived.
@@ -138,7 +144,9 @@ impl Session {
     /// Forgets what was in doubt: whether it arrived can no longer be told.
     pub(crate) fn give_up(&self) {
         // What no longer applies without it is refused when it is written.
-        let _ = self.lock().give_up(self.max_data());
+        let mut state = self.lock();
+        self.hand_over_reads(&mut state);
+        let _ = state.give_up(self.max_data());
     }
 
     /// Whether the handler wants the token for a client that is no browser.
@@ -163,11 +171,16 @@ impl Session {
 
     /// Stands on what was written from now on.
     pub(crate) fn rebase(&self, base: Base) -> Result<(), SessionError> {
-        let read = self.opening().base.record().map(|record| self.0.reads.keys(record.data()));
         let mut state = self.lock();
         self.mark_changed();
-        read.into_iter().flatten().for_each(|key| state.seen.add_earlier(key));
+        self.hand_over_reads(&mut state);
         state.rebase(base, self.max_data())
+    }
+
+    /// What was read in what was loaded is from now on compared with what is written.
+    fn hand_over_reads(&self, state: &mut State) {
+        let read = self.loaded().map(|data| self.0.reads.keys(data));
+        read.into_iter().flatten().for_each(|key| state.seen.add_earlier(key));
     }
 
     pub(crate) fn max_data(&self) -> usize {

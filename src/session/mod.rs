@@ -55,7 +55,7 @@ use crate::{
     error::{SessionError, SessionErrorKind, StoreError},
     key::{AsKey, KeyName},
     policy::OnStaleWrite,
-    record::Data,
+    record::{Data, Record},
     store::Token,
 };
 
@@ -125,7 +125,7 @@ impl Session {
         if !self.is_changed() {
             return decode(self.read(key.name()));
         }
-        let data = self.lock().look(key.name());
+        let data = self.look(&mut self.lock(), key.name());
         decode(data.get(key.name()))
     }
 
@@ -135,7 +135,7 @@ impl Session {
         if !self.is_changed() {
             return self.read(key.name()).is_some();
         }
-        self.lock().look(key.name()).get(key.name()).is_some()
+        self.look(&mut self.lock(), key.name()).get(key.name()).is_some()
     }
 
     /// Sets `key` to `value`, whatever stood there.
@@ -318,14 +318,25 @@ impl Session {
 
     /// The value under `key` as it was loaded.
     fn read(&self, key: &str) -> Option<&[u8]> {
-        self.0.reads.get(self.opening().base.record()?.data(), key)
+        self.0.reads.get(self.loaded()?, key)
     }
 
     /// What a change of the value under `key` begins with, if nobody is faster.
     fn snapshot(&self, key: &str) -> Result<(u64, Data), SessionError> {
         let mut state = self.lock();
         state.check_open()?;
-        Ok((state.generation(), state.look(key)))
+        Ok((state.generation(), self.look(&mut state, key)))
+    }
+
+    /// The data that the handler sees, after noting that it looks at `key`, if that shows it anything stored.
+    fn look(&self, state: &mut State, key: &str) -> Data {
+        if state.shows_stored(key) {
+            match self.loaded() {
+                Some(data) if !state.is_rebased() => drop(self.0.reads.get(data, key)),
+                _ => state.seen.add(key),
+            }
+        }
+        state.view().data.clone()
     }
 
     fn change(&self, op: Op) -> Result<(), SessionError> {
@@ -349,10 +360,14 @@ impl Session {
         }
     }
 
-    /// Whether `key` was read before anything changed.
+    /// Whether `key` was read while the session stood on what was loaded.
     fn has_read(&self, key: &str) -> bool {
-        let record = self.opening().base.record();
-        record.is_some_and(|record| self.0.reads.contains(record.data(), key))
+        self.loaded().is_some_and(|data| self.0.reads.contains(data, key))
+    }
+
+    /// The values that were loaded.
+    fn loaded(&self) -> Option<&Data> {
+        self.opening().base.record().map(Record::data)
     }
 
     fn opening(&self) -> &Opening {

@@ -111,8 +111,9 @@ pub(crate) struct State {
     pub(crate) told: bool,
     /// Whether the handler wants the token for a client that is no browser.
     pub(crate) bearer: bool,
-    /// What was read since something first changed.
+    /// What was read, once the session stands on something else than what was loaded.
     pub(crate) seen: Seen,
+    is_rebased: bool,
     /// What was shown when the save under way began, with what it writes.
     taken: Data,
     ends: bool,
@@ -137,6 +138,7 @@ impl State {
             told: false,
             taken: Data::default(),
             seen: Seen::default(),
+            is_rebased: false,
             bearer: false,
             ends: false,
             abandoned: None,
@@ -164,12 +166,14 @@ impl State {
         if self.ends { None } else { self.base.record() }
     }
 
-    /// The view's data, after noting that the handler looks at `key`, if that shows it anything stored.
-    pub(crate) fn look(&mut self, key: &str) -> Data {
-        if self.record().is_some() && !self.log.determines(key) {
-            self.seen.add(key);
-        }
-        self.view().data.clone()
+    /// Whether a look at `key` shows the handler anything stored.
+    pub(crate) fn shows_stored(&self, key: &str) -> bool {
+        self.record().is_some() && !self.log.determines(key)
+    }
+
+    /// Whether it stands on something else than what was loaded.
+    pub(crate) fn is_rebased(&self) -> bool {
+        self.is_rebased
     }
 
     /// Ends the request, once.
@@ -334,6 +338,7 @@ impl State {
         let shown = self.view().data.clone();
         self.seen.compare(&shown, &view.data);
         self.base = base;
+        self.is_rebased = true;
         self.view = Some(view);
         self.generation += 1;
         Ok(())

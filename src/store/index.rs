@@ -31,6 +31,7 @@ pub struct SessionInfo {
     created_at: Timestamp,
     last_active: Timestamp,
     deadline: Timestamp,
+    authenticated_at: Option<Timestamp>,
     here: bool,
 }
 
@@ -43,6 +44,7 @@ impl SessionInfo {
             created_at: record.created_at(),
             last_active: record.last_active(),
             deadline: record.deadline(),
+            authenticated_at: record.authenticated_at(),
             here: record.is_here(),
         }
     }
@@ -63,6 +65,11 @@ impl SessionInfo {
     #[must_use]
     pub fn last_active(&self) -> OffsetDateTime {
         self.last_active.into()
+    }
+
+    /// When its subject last proved who it is.
+    pub(crate) fn authenticated_at(&self) -> Option<Timestamp> {
+        self.authenticated_at
     }
 
     /// Whether the session is in the store that lists it, and not on its way from or to another one.

@@ -3,12 +3,13 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `mod` | [`SessionStore`], the questions and the answers |
+//! | `census` | [`Census`]: stores that can name what they keep |
 //! | `deadline` | one deadline over a whole store call |
 //! | `guarantees` | [`Guarantees`]: what a store promises, as data |
 //! | `index` | [`SessionIndex`]: the sessions of one subject |
 //! | `memory` | [`MemoryStore`]: sessions in this process |
 //! | `redis` | [`RedisStore`]: sessions in Redis |
-//! | `migrating` | [`MigratingStore`]: from any store to any other while requests are served |
+//! | `migrating` | [`MigratingStore`]: from any store to any other while requests are served; [`DrainingStore`] |
 //! | `sealed` | [`TokenStore`]: sessions that their clients carry |
 //!
 //! A store turns a token into a [`Record`] and a record into a token: a reference for a stateful store, the sealed
@@ -20,6 +21,7 @@
 //! store that keeps records parses presented tokens with [`ReferenceToken::parse`], lets [`judge`] decide what a
 //! presented secret opens, and issues tokens with [`ReferenceToken::issue`]. All it has to bring is a compare-and-swap.
 
+mod census;
 mod deadline;
 mod guarantees;
 mod index;
@@ -39,7 +41,7 @@ pub(crate) use self::deadline::within;
 pub(crate) use self::index::MOST_LISTED;
 #[cfg(feature = "memory")]
 pub use self::memory::{Budget, MemoryStore, Usage};
-pub use self::migrating::{MigratingStore, Phase, Progress};
+pub use self::migrating::{Drained, DrainingStore, MigratingStore, Phase, Progress};
 #[cfg(feature = "redis")]
 pub use self::redis::{InvalidRedisUrl, LocalCache, RedisStore};
 #[cfg(feature = "cookie-store")]
@@ -49,6 +51,7 @@ pub use self::sealed::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 #[cfg(feature = "sealed")]
 pub use self::sealed::{Seal, TokenStore, Unopened};
 pub use self::{
+    census::Census,
     guarantees::{Guarantees, Index, LateResponse, Reach, Revocation, TokenForm, Updates},
     index::{SessionIndex, SessionInfo},
 };
@@ -119,6 +122,13 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot tell whether it was replaced.
     async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError>;
 
+    /// The answer of [`replace`](Self::replace), if the store can give it without waiting. `None`: nothing was done; call
+    /// `replace`.
+    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
+        let _ = (record, expected, now);
+        None
+    }
+
     /// Ends a session and keeps its ID from being used again until `until`, even where nothing was stored.
     ///
     /// Ending again with a later `until` prolongs that, an earlier one shortens nothing; a token of the session reads as
@@ -155,6 +165,18 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// The sessions of each subject, where the store keeps track of them.
     fn index(&self) -> Option<&dyn SessionIndex> {
         None
+    }
+
+    /// Hands over to another store what would be lost with this process, which is about to end. Requests are served
+    /// meanwhile and afterwards, and lose nothing either.
+    ///
+    /// The default does nothing: right for every store whose sessions live elsewhere, or have nowhere to go.
+    ///
+    /// # Errors
+    /// When it is not certain that everything was handed over. It may be called again.
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        let _ = cx;
+        Ok(())
     }
 }
 
@@ -348,6 +370,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).replace(record, expected, cx).await
     }
 
+    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
+        (**self).replace_now(record, expected, now)
+    }
+
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
         (**self).end(id, until, cx).await
     }
@@ -362,5 +388,9 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         (**self).index()
+    }
+
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        (**self).hand_over(cx).await
     }
 }

@@ -23,7 +23,15 @@ const FLOORS: &[&[&str]] = &[
     // 1: values
     &["data", "policy", "record", "token"],
     // 2: traits
-    &["session", "store/deadline", "store/guarantees", "store/index", "store/mod", "transport"],
+    &[
+        "session",
+        "store/census",
+        "store/deadline",
+        "store/guarantees",
+        "store/index",
+        "store/mod",
+        "transport",
+    ],
     // 3: deeds
     &["plan", "store/memory", "store/migrating", "store/redis", "store/sealed"],
     // 4: engine

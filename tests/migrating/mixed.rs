@@ -7,7 +7,7 @@ use cloakroom::store::Phase::{Finish, Move, Prepare};
 use crate::{
     browser::{Browser, MINUTE, finish},
     steps::{Bounds, alone, explore},
-    world::{At, Client, Log, Seen, World, begun, count, counted, log_in, look, request},
+    world::{At, Client, Log, Seen, World, begun, count, counted, log_in, log_out, look, request},
 };
 
 const INTO_RECORDS: [(&str, &str); 3] = [("jwt", "memory"), ("encrypted", "plain"), ("signed", "memory")];
@@ -274,5 +274,25 @@ fn a_write_at_a_server_that_prepares_finds_what_has_moved_meanwhile() {
             moved
         });
         assert_eq!(alone(counted(&servers[1], &moved)).1, 3, "both have counted");
+    }
+}
+
+/// What a client still carries of an earlier login opens nothing, not even while the session is just being ended.
+#[test]
+fn a_token_of_an_earlier_login_opens_nothing_while_the_session_ends() {
+    for (old, new) in [("jwt", "memory"), ("encrypted", "plain")] {
+        explore(|order| {
+            let world = World::new(old, new);
+            let carried = alone(begun(&world.server(At::Old)));
+            let [server, reader] = [(); 2].map(|()| world.server(At::There(Move)));
+            let kept = alone(request(&server, &carried, count)).told.unwrap();
+            let kept = alone(request(&server, &kept, log_in)).told.unwrap();
+            assert_eq!(alone(request(&reader, &carried, look)).subject, None, "it is of an earlier login");
+            let log = Log::default();
+            let tasks = vec![log.task(&reader, &carried, look), log.task(&server, &kept, log_out)];
+            order.run(tasks, Bounds { switches: 2, crashes: 0 });
+            let seen = log.seen();
+            assert_eq!(seen[0].as_ref().unwrap().subject, None);
+        });
     }
 }

@@ -264,3 +264,53 @@ fn a_copy_that_was_left_half_way_opens_nothing_when_the_session_is_over() {
         }
     });
 }
+
+/// A copy that a crash has left stands for a state that is long gone. While another server moves the session, nobody may
+/// take the one for the other.
+#[test]
+fn what_a_crash_left_is_never_shown_in_place_of_what_was_confirmed_since() {
+    for (old, new) in PAIRS {
+        for reader in [At::There(Prepare), At::There(Move)] {
+            explore(|order| {
+                let world = World::new(old, new);
+                let cookie = alone(begun(&world.server(At::Old)));
+                let [keeper, mover, reader] =
+                    [At::There(Prepare), At::There(Move), reader].map(|at| world.server(at));
+                let crashed = Log::default();
+                let tasks = vec![crashed.task(&mover, &cookie, count)];
+                order.run(tasks, Bounds { switches: 0, crashes: 1 });
+                assert!(alone(request(&keeper, &cookie, count)).confirmed);
+                let confirmed = alone(counted(&keeper, &cookie)).1;
+                let log = Log::default();
+                let tasks = vec![log.task(&mover, &cookie, count), log.task(&reader, &cookie, look)];
+                order.run(tasks, Bounds { switches: 2, crashes: 0 });
+                let seen = log.seen();
+                assert!(
+                    seen[1].as_ref().unwrap().count >= Some(confirmed),
+                    "{confirmed} confirmed, {seen:?}"
+                );
+            });
+        }
+    }
+}
+
+/// Nobody writes the session again, and the migration goes on.
+#[test]
+fn a_session_that_was_left_half_way_arrives_when_it_is_read() {
+    for (old, new) in PAIRS {
+        explore(|order| {
+            let world = World::new(old, new);
+            let cookie = alone(begun(&world.server(At::Old)));
+            let crashed = Log::default();
+            let mover = world.server(At::There(Move));
+            let tasks = vec![crashed.task(&mover, &cookie, count)];
+            order.run(tasks, Bounds { switches: 0, crashes: 1 });
+            let store = world.migrating(At::There(Move));
+            alone(counted(&world.serving(store.clone()), &cookie));
+            if store.progress().read_from_old == 0 {
+                alone(counted(&world.server(At::There(Finish)), &cookie));
+                alone(counted(&world.server(At::New), &cookie));
+            }
+        });
+    }
+}

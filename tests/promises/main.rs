@@ -15,11 +15,13 @@
 //! | 2 against a naive model | `model` |
 //! | several handles of one session, and those that outlive their request | `handles` |
 //! | 17 anonymous sessions displace nobody | `budgets` |
+//! | 7 logins and log-outs where their number is limited | `crowd` |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod browser;
 mod budgets;
+mod crowd;
 mod handles;
 mod headers;
 mod hostile;
@@ -28,6 +30,9 @@ mod model;
 mod outages;
 mod probe;
 mod secrets;
+#[path = "../steps/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod steps;
 mod stores;
 mod timeouts;
 mod transports;

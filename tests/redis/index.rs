@@ -1,11 +1,14 @@
 //! The sessions of one subject: their entries, and entries without sessions, and sessions without entries.
 
-use cloakroom::{Session, SessionError, store::SessionInfo};
+use cloakroom::{
+    Session, SessionError,
+    store::{MigratingStore, Phase, SessionInfo},
+};
 
 use crate::{
-    browser::{Browser, MINUTE, Server, finish},
+    browser::{Browser, MINUTE, START, Server, finish},
     rig::{Fault, eventually},
-    scene::{Scene, add, at, look},
+    scene::{Scene, add, at, look, site},
 };
 
 /// The key of the only page there is.
@@ -271,4 +274,43 @@ async fn an_entry_that_was_confirmed_meanwhile_is_not_struck_out() {
     assert!(other.does(|_| Ok(())).await.is_ok(), "a touch");
     let seen = list.await.unwrap();
     assert_eq!((seen, entries(&scene)), (1, 2));
+}
+
+/// Entries outlive their sessions, so a page may begin with more of them than are read at once.
+#[tokio::test]
+async fn a_session_behind_a_thousand_that_are_over_is_listed_and_ended() {
+    let scene = Scene::new();
+    let site = scene.site().with(|sessions| sessions.store_timeout(MINUTE));
+    let stolen = logged_in(&site, "alice").await;
+    let mut own = logged_in(&site, "alice").await;
+    let later = (START.as_millis() + 1000).to_string();
+    for n in 0..1500 {
+        let () = scene.server.command(&["ZADD", &page(&scene), &later, &format!("{n:032x}")]);
+    }
+    for minutes in [1, 2] {
+        site.clock.advance(minutes * MINUTE);
+        assert_eq!(listed(&own).await.len(), 2);
+    }
+    assert_eq!(asks(&mut own, Session::end_others).await, 1);
+    assert!(stolen.visit().await.session.is_new());
+}
+
+/// What an earlier move has left there is nobody's; the copy that takes its place is somebody's.
+#[tokio::test]
+async fn a_session_that_comes_back_with_a_subject_is_entered_on_its_page() {
+    let scene = Scene::new();
+    let [one, other] = ["one:", "other:"].map(|prefix| scene.store().prefix(prefix));
+    let there = Server::new(MigratingStore::new(one.clone(), other.clone(), Phase::Move));
+    let back = Server::new(MigratingStore::new(other, one.clone(), Phase::Move));
+    let plain = site(one);
+    let mut browser = plain.browser();
+    browser.does(|session| add(session, "n")).await;
+    let mut browser = at(&there, &browser);
+    browser.does(|session| add(session, "n")).await;
+    assert!(browser.logs_in("alice").await.is_ok());
+    let mut browser = at(&back, &browser);
+    browser.does(|session| add(session, "n")).await;
+    let browser = at(&plain, &browser);
+    assert_eq!(look(&browser, "n").await, Ok(Some(3)));
+    assert_eq!(listed(&browser).await.len(), 1);
 }

@@ -110,6 +110,11 @@ impl SessionStore for Line {
         self.write().await?.replace(record, expected, cx).await
     }
 
+    /// Every write goes over the line.
+    fn replace_now(&self, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
+        None
+    }
+
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
         self.write().await?.end(id, until, cx).await
     }
@@ -124,5 +129,9 @@ impl SessionStore for Line {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         self.0.store.index()
+    }
+
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        self.0.store.hand_over(cx).await
     }
 }

@@ -40,18 +40,36 @@ impl fmt::Debug for Stepped {
 thread_local! {
     /// How often a task was let go on. Who waits with a deadline looks twice at a time, so a step is more than one look.
     static TURNS: Cell<u64> = const { Cell::new(0) };
+    /// How many steps were begun.
+    static STEPS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Gives way to whoever is next.
 pub(crate) async fn step() {
+    STEPS.set(STEPS.get() + 1);
     let begun = TURNS.get();
     std::future::poll_fn(|_| if TURNS.get() == begun { Poll::Pending } else { Poll::Ready(()) }).await;
 }
 
+/// How a task has gone on.
+#[derive(PartialEq, Eq)]
+enum Progress<T> {
+    Done(T),
+    /// It is at its next step.
+    Further,
+    /// It waits for another one.
+    Waiting,
+}
+
 /// Lets a task go on until its next step.
-fn go_on<T>(task: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Poll<T> {
+fn go_on<T>(task: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Progress<T> {
+    let steps = STEPS.get();
     TURNS.set(TURNS.get() + 1);
-    task.poll(&mut Context::from_waker(Waker::noop()))
+    match task.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => Progress::Done(done),
+        Poll::Pending if STEPS.get() == steps => Progress::Waiting,
+        Poll::Pending => Progress::Further,
+    }
 }
 
 #[async_trait]
@@ -158,29 +176,39 @@ impl Order {
     pub(crate) fn run(&mut self, tasks: Vec<Task<'_>>, bounds: Bounds) -> Vec<bool> {
         let mut tasks: Vec<_> = tasks.into_iter().map(Some).collect();
         let mut crashed = vec![false; tasks.len()];
+        let mut waiting = vec![false; tasks.len()];
         let Bounds { mut switches, mut crashes } = bounds;
         let mut current = 0;
         while tasks.iter().any(Option::is_some) {
-            let is_running = tasks[current].is_some();
-            let others: Vec<_> = (0..tasks.len()).filter(|n| *n != current && tasks[*n].is_some()).collect();
-            let ways_on = usize::from(is_running);
-            let ways_over = if is_running && switches == 0 { 0 } else { others.len() };
-            let ways_down = usize::from(is_running && crashes > 0);
+            let can = |n: usize| tasks[n].is_some() && !waiting[n];
+            let goes_on = can(current);
+            let others: Vec<_> = (0..tasks.len()).filter(|n| *n != current && can(*n)).collect();
+            let ways_on = usize::from(goes_on);
+            let ways_over = if goes_on && switches == 0 { 0 } else { others.len() };
+            let ways_down = usize::from(goes_on && crashes > 0);
+            assert!(ways_on + ways_over > 0, "each task waits for another one");
             let way = self.choose(ways_on + ways_over + ways_down);
             if way >= ways_on + ways_over {
                 tasks[current] = None;
                 crashed[current] = true;
                 crashes -= 1;
+                waiting.fill(false);
                 continue;
             }
             if way >= ways_on {
                 current = others[way - ways_on];
-                switches -= usize::from(is_running);
+                switches -= usize::from(goes_on);
             }
             let task = tasks[current].as_mut().expect("only running tasks are chosen");
-            if go_on(task.as_mut()).is_ready() {
-                tasks[current] = None;
+            match go_on(task.as_mut()) {
+                Progress::Waiting => {
+                    waiting[current] = true;
+                    continue;
+                }
+                Progress::Further => {}
+                Progress::Done(()) => tasks[current] = None,
             }
+            waiting.fill(false);
         }
         crashed
     }
@@ -211,7 +239,7 @@ pub(crate) fn explore(mut run: impl FnMut(&mut Order)) -> usize {
 pub(crate) fn alone<T>(task: impl Future<Output = T>) -> T {
     let mut task = std::pin::pin!(task);
     loop {
-        if let Poll::Ready(done) = go_on(task.as_mut()) {
+        if let Progress::Done(done) = go_on(task.as_mut()) {
             return done;
         }
     }

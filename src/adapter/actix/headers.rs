@@ -1,7 +1,7 @@
 //! The headers of actix-web.
 
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::adapter::headers::engine_sees_headers;
 
-engine_sees_headers!(HeaderMap, HeaderName, HeaderValue);
+engine_sees_headers!(header, HeaderMap, HeaderName, HeaderValue);

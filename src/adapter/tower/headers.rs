@@ -1,7 +1,7 @@
 //! The headers of `http` 1.x.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::adapter::headers::engine_sees_headers;
 
-engine_sees_headers!(HeaderMap, HeaderName, HeaderValue);
+engine_sees_headers!(header, HeaderMap, HeaderName, HeaderValue);

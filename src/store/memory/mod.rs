@@ -45,8 +45,9 @@ use async_trait::async_trait;
 pub use self::budget::{Budget, Usage};
 use self::shelf::Shelf;
 use super::{
-    Created, Cx, Ended, Guarantees, Index, LateResponse, Loaded, NodeName, Presented, Reach, ReferenceToken,
-    Replaced, Revocation, SessionIndex, SessionInfo, SessionStore, TokenForm, Touched, Updates, no_secret,
+    Census, Created, Cx, Ended, Guarantees, Index, LateResponse, Loaded, NodeName, Presented, Reach,
+    ReferenceToken, Replaced, Revocation, SessionIndex, SessionInfo, SessionStore, TokenForm, Touched,
+    Updates, no_secret,
 };
 use crate::{
     error::StoreError,
@@ -58,7 +59,8 @@ use crate::{
 /// Sessions in the memory of this process.
 ///
 /// A clone is another handle of the same store. Nothing survives a restart, and only this server answers for its
-/// sessions: several servers need sticky routing, for which [`node`](Self::node) puts a name into every token.
+/// sessions: several servers need sticky routing, for which [`node`](Self::node) puts a name into every token. A
+/// [`DrainingStore`](super::DrainingStore) around it hands its sessions over before the process ends.
 ///
 /// # Memory
 /// Anonymous and logged-in sessions have a [`Budget`] each, so that a flood of the former never displaces one of the
@@ -119,6 +121,11 @@ impl MemoryStore {
     pub fn usage(&self) -> Usage {
         self.shelf.usage()
     }
+
+    fn replaced(&self, record: &Record, expected: Version, now: Timestamp) -> Result<Replaced, StoreError> {
+        let token = ReferenceToken::issue(record, self.node.as_ref());
+        self.shelf.replace(record, token, expected, now)
+    }
 }
 
 impl fmt::Debug for MemoryStore {
@@ -163,8 +170,12 @@ impl SessionStore for MemoryStore {
     }
 
     async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
-        let token = ReferenceToken::issue(record, self.node.as_ref());
-        self.shelf.replace(record, token, expected, cx.now)
+        self.replaced(record, expected, cx.now)
+    }
+
+    /// Always answers, unless there is no room.
+    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
+        self.replaced(record, expected, now).ok()
     }
 
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
@@ -182,6 +193,13 @@ impl SessionStore for MemoryStore {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         Some(self)
+    }
+}
+
+/// It can be handed over to another store.
+impl Census for MemoryStore {
+    fn ids(&self) -> Vec<SessionId> {
+        self.shelf.ids()
     }
 }
 

@@ -62,6 +62,11 @@ impl Shelf {
         self.slots.get(id)?.standing(now).cloned()
     }
 
+    /// The IDs under which records stand, as far as the shards are looked at one after the other.
+    pub(super) fn ids(&self) -> Vec<SessionId> {
+        self.slots.iter().filter(|slot| !slot.is_tombstone()).map(|slot| *slot.key()).collect()
+    }
+
     /// The live records of a subject, the newest first.
     pub(super) fn sessions_of(&self, subject: &str, now: Timestamp) -> Vec<Record> {
         let ids = self.subjects.read(subject);

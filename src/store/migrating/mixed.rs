@@ -136,7 +136,12 @@ impl Mixed<'_> {
             Slot::Here(record) | Slot::Arriving(record) => Word::Record(record.here()),
             // The client has not got what it was to take along, and comes with something older.
             Slot::Left(record) if is_behind(carried, &record) => Word::Record(self.handed_out(record)),
-            Slot::Left(_) | Slot::Nothing => Word::Token,
+            Slot::Left(_) => Word::Token,
+            // It is over by time, or was ended since.
+            Slot::Nothing => match self.pair.fate(self.records, &carried.id(), cx).await? {
+                ended @ Absence::Ended { .. } => Word::Ended(ended),
+                _ => Word::Token,
+            },
         })
     }
 

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `mod` | [`MigratingStore`]: the options, and the trait's calls |
+//! | `draining` | [`DrainingStore`]: a migration that a server does by itself before it ends |
 //! | `phase` | [`Phase`]: how far a migration has come |
 //! | `progress` | [`Progress`]: the same in numbers |
 //! | `pair` | the two stores, and what all kinds of pairs need |
@@ -33,9 +34,10 @@
 //! 3. *No update is lost.* Each is a swap at the side where the session is. One that comes between the copy and step 2 makes
 //!    step 2 fail; one that comes after finds the mark, and is answered with what is in the new store, to be replayed there.
 //! 4. *A crash between any two steps* leaves the session where it is. Between 2 and 3 the copy speaks as long as the mark
-//!    stands, which is as long as the copy may live; the next write settles it.
+//!    stands, which is as long as the copy may live; whoever finds it next, reading or writing, lets it arrive.
 //! 5. *Who looks at one side, then at the other,* may see a session at neither because it moved in between. Then one of them
-//!    shows a mark or a copy, and both are looked at again.
+//!    shows a mark or a copy, and both are looked at again. Or the one shows a copy that a crash has left, the other the mark
+//!    of a later move; but a mark names the state that it replaced, and confirms no copy of another.
 //! 6. *The way back meets marks, not tombstones.* A mark is a record, so a copy can take its place by a swap. Tombstones are
 //!    of sessions that were ended; they stand on both sides and stay.
 //!
@@ -60,6 +62,7 @@
 //! ([`tokens_live_at_most`](MigratingStore::tokens_live_at_most)), because one that was issued earlier may live longer than
 //! the session's last state.
 
+mod draining;
 mod mixed;
 mod pair;
 mod phase;
@@ -77,13 +80,17 @@ use std::{
 
 use async_trait::async_trait;
 
+pub use self::{
+    draining::{Drained, DrainingStore},
+    phase::Phase,
+    progress::Progress,
+};
 use self::{
     mixed::Mixed,
     pair::{Kind, Pair, Side},
     records::Records,
     tokens::Tokens,
 };
-pub use self::{phase::Phase, progress::Progress};
 use super::{
     Created, Cx, Ended, Guarantees, Index, Loaded, Presented, Replaced, SessionIndex, SessionInfo,
     SessionStore, Touched,
@@ -169,6 +176,12 @@ impl MigratingStore {
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.0.tally.progress()
+    }
+
+    /// Moves a session between stores that keep records, as it is. Whether it is not in the old store any more, whoever has
+    /// moved or ended it; it stays where it is if there is no room for it.
+    async fn hand_over(&self, id: &SessionId, cx: Cx) -> Result<bool, StoreError> {
+        Records(&self.0).hand_over(id, cx).await
     }
 
     fn way(&self) -> Way<'_> {
@@ -265,6 +278,14 @@ impl SessionStore for MigratingStore {
         }
     }
 
+    /// Once the old store counts no more; before that it takes more than one step.
+    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
+        match self.way() {
+            Way::New(new) => new.replace_now(record, expected, now),
+            _ => None,
+        }
+    }
+
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
         self.0.end(id, until, cx).await
     }
@@ -290,6 +311,11 @@ impl SessionStore for MigratingStore {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         (self.guarantees().index != Index::None).then_some(self)
+    }
+
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        self.0.at(Side::Old).hand_over(cx).await?;
+        self.0.at(Side::New).hand_over(cx).await
     }
 }
 

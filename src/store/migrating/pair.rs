@@ -17,6 +17,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// How much later than a log-out a token may still be issued: by a request under way, and by another server's clock.
+const LATE: Duration = Duration::from_secs(120);
+
 /// The two stores, and the rules between them.
 #[derive(Debug, Clone)]
 pub(super) struct Pair {
@@ -178,7 +181,7 @@ impl Pair {
     pub(super) async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
         let until = match self.kind {
             // What a client carries may live longer than the session's latest state.
-            Kind::Mixed { .. } => until.max(cx.now + self.longest),
+            Kind::Mixed { .. } => until.max(cx.now + self.longest + LATE),
             Kind::Records | Kind::Tokens => until,
         };
         let new = self.new.end(id, until, cx).await?;

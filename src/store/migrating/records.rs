@@ -30,8 +30,16 @@ struct Place {
     record: Record,
     /// Whether its record says so alone, and not together with the other side's.
     settled: bool,
-    /// What stands at the other side, as far as that was looked at.
+    /// What stood at the other side before that, if it was looked at.
     other: Slot,
+}
+
+fn settled(side: Side, record: Record, other: Slot) -> Place {
+    Place { side, record, settled: true, other }
+}
+
+fn arrived(side: Side, record: Record, mark: Record) -> Place {
+    Place { side, record: record.here(), settled: false, other: Slot::Left(mark) }
 }
 
 /// What one side's answer means.
@@ -113,34 +121,42 @@ impl Records<'_> {
             return Ok(Loaded::Absent(Absence::Malformed));
         };
         Ok(match self.locate(&token.id(), cx).await? {
-            Ok(place) => self.answered(place.side, judge(&place.record, &token, cx.now)),
+            Ok(place) => match self.answered(place.side, judge(&place.record, &token, cx.now)) {
+                // Who finds it half way lets it arrive, or it would stay there as long as it is only read.
+                Loaded::Live { record, reissue } => {
+                    Loaded::Live { record, reissue: reissue || !place.settled }
+                }
+                absent => absent,
+            },
             Err(absence) => Loaded::Absent(absence),
         })
     }
 
-    /// Where the session is, or why it is nowhere.
+    /// Where the session is, or why it is nowhere. Where sessions move, the new store is looked at before the old one.
     ///
     /// The sides are not looked at at the same moment. If what they show together cannot be, the session has moved in
     /// between, and is looked for again.
     async fn locate(&self, id: &SessionId, cx: Cx) -> Result<Result<Place, Absence>, StoreError> {
+        let first = self.order()[0];
         for _ in 0..LOOKS {
-            let new = self.0.slot(Side::New, id, cx).await?;
-            if let Slot::Here(record) = new {
-                return Ok(Ok(Place { side: Side::New, record, settled: true, other: Slot::Nothing }));
-            }
-            if matches!((&new, self.0.phase), (Slot::Nothing, Phase::Finish)) {
-                break;
-            }
-            let (side, record, settled, other) = match (new, self.0.slot(Side::Old, id, cx).await?) {
-                (new, Slot::Here(record)) => (Side::Old, record, true, new),
-                (Slot::Arriving(record), old @ Slot::Left(_)) => (Side::New, record.here(), false, old),
-                (new @ Slot::Left(_), Slot::Arriving(record)) => (Side::Old, record.here(), false, new),
-                (Slot::Nothing, Slot::Nothing) => break,
-                // It was still at the old side when the new one was looked at, or the other way round. If nobody moves
-                // it, this was left by a move that ended half way, or by a session that is over.
-                _ => continue,
+            let one = match self.0.slot(first, id, cx).await? {
+                Slot::Here(record) => return Ok(Ok(settled(first, record, Slot::Nothing))),
+                Slot::Nothing if self.0.phase == Phase::Finish => break,
+                slot => slot,
             };
-            return Ok(Ok(Place { side, record, settled, other }));
+            match (one, self.0.slot(first.other(), id, cx).await?) {
+                (one, Slot::Here(record)) => return Ok(Ok(settled(first.other(), record, one))),
+                (Slot::Arriving(record), Slot::Left(mark)) if record.is_confirmed_by(&mark) => {
+                    return Ok(Ok(arrived(first, record, mark)));
+                }
+                (Slot::Left(mark), Slot::Arriving(record)) if record.is_confirmed_by(&mark) => {
+                    return Ok(Ok(arrived(first.other(), record, mark)));
+                }
+                (Slot::Nothing, Slot::Nothing) => break,
+                // It was still at the other side when this one was looked at. If nobody moves it, this was left by a move
+                // that ended half way, or by a session that is over.
+                _ => {}
+            }
         }
         self.why_nowhere(id, cx).await.map(Err)
     }
@@ -206,10 +222,7 @@ impl Records<'_> {
                 return Ok(answer);
             }
         }
-        Err(StoreError::new(
-            StoreErrorKind::Unavailable,
-            "a session was moved each time that it was to be written; try again",
-        ))
+        Err(moving_on())
     }
 
     /// Writes at the side where the session is. `None` if it has left since.
@@ -246,6 +259,40 @@ impl Records<'_> {
             Outcome::TooLate => Ok(None),
             Outcome::Ended => Ok(Some(Replaced::Gone(Absence::Ended { at: cx.now }))),
         }
+    }
+}
+
+/// Moving without a change.
+impl Records<'_> {
+    /// Moves a session as it is. Whether it is not in the old store any more.
+    pub(super) async fn hand_over(&self, id: &SessionId, cx: Cx) -> Result<bool, StoreError> {
+        for _ in 0..LOOKS {
+            let Ok(place) = self.locate(id, cx).await? else { return Ok(true) };
+            let copy = match (place.side, place.settled) {
+                (Side::New, true) => return Ok(true),
+                (Side::New, false) => place.record,
+                // It has come from the new store, and says so only together with the mark there.
+                (Side::Old, false) => {
+                    self.settle(Side::Old, &place.record, cx).await?;
+                    continue;
+                }
+                (Side::Old, true) => match self.move_in(&place.record, place.other, cx).await? {
+                    Outcome::Moved(copy) => copy,
+                    Outcome::NoRoom => return Ok(false),
+                    Outcome::Ended => return Ok(true),
+                    Outcome::TooLate => continue,
+                },
+            };
+            self.settle(Side::New, &copy, cx).await?;
+            return Ok(true);
+        }
+        Err(moving_on())
+    }
+
+    /// Lets the record of a session that has arrived speak for itself. If somebody else has written it, it does already.
+    async fn settle(&self, side: Side, record: &Record, cx: Cx) -> Result<(), StoreError> {
+        let next = record.clone().here().successor(self.0.write_id()?).finish();
+        self.0.at(side).replace(&next, record.version(), cx).await.map(drop)
     }
 }
 
@@ -325,6 +372,14 @@ fn final_answer(answer: Replaced) -> Option<Replaced> {
         Replaced::Gone(absence) if !matches!(absence, Absence::Ended { .. }) => None,
         answer => Some(answer),
     }
+}
+
+/// A transient error, so that the engine tries again.
+fn moving_on() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Unavailable,
+        "a session was moved each time that it was to be written; try again",
+    )
 }
 
 /// Writing down that a session was used.

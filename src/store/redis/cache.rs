@@ -119,12 +119,14 @@ impl Cache {
     }
 
     /// What a token opens, if that can be said without asking.
+    ///
+    /// That it opens nothing cannot: its secret may be newer than what is known, or the session used since.
     pub(super) fn open(&self, token: &ReferenceToken, now: Timestamp) -> Option<Loaded> {
         if !self.is_fresh(now) {
             return None;
         }
         let record = self.shard(&token.id()).get(&token.id())?;
-        Some(judge(&record, token, now))
+        Some(judge(&record, token, now)).filter(|loaded| matches!(loaded, Loaded::Live { .. }))
     }
 
     /// Announces that a session is about to be read.
@@ -162,7 +164,8 @@ impl Cache {
 
     /// A call has been answered that was sent over this connection, not before that moment.
     pub(super) fn heard(&self, connection: u64, sent: Timestamp) {
-        if self.connection.load(Ordering::SeqCst) == connection {
+        // A call that tells no time proves nothing, and takes nothing away.
+        if sent.as_millis() != NEVER && self.connection.load(Ordering::SeqCst) == connection {
             self.heard.store(sent.as_millis(), Ordering::SeqCst);
         }
     }
@@ -253,5 +256,38 @@ impl Shard {
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache").field("within", &self.within).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{id::WriteId, record::Lifetime, secret::Secret};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn record(secret: Secret) -> Record {
+        let lifetime = Lifetime { idle: Duration::from_secs(60), absolute: Duration::from_secs(3600) };
+        Record::new(SessionId::from_bytes([1; 16]), secret, WriteId::from_u64(1), lifetime, NOW)
+    }
+
+    /// Another server may have given it to the client a moment ago, or have written down that the session was used.
+    #[test]
+    fn what_is_known_opens_a_session_but_never_denies_one() {
+        let cache = Cache::new(Keys::new("shop:"), LocalCache::default());
+        let (known, newer) = [2, 3].map(|byte| record(Secret::from_bytes([byte; 16]))).into();
+        let token = |record: &Record| {
+            let token = ReferenceToken::issue(record, None).unwrap();
+            ReferenceToken::parse(token.expose().as_bytes()).unwrap()
+        };
+        cache.follow(1);
+        cache.heard(1, NOW);
+        let ticket = cache.await_read(known.id());
+        cache.keep(&ticket, &token(&known), &known);
+        assert!(matches!(cache.open(&token(&known), NOW), Some(Loaded::Live { .. })));
+        assert!(cache.open(&token(&newer), NOW).is_none(), "the secret may be newer than what is known");
+        let later = NOW + Duration::from_secs(60);
+        cache.heard(1, later);
+        assert!(cache.open(&token(&known), later).is_none(), "somebody else may have touched it");
     }
 }

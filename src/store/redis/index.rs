@@ -7,7 +7,7 @@
 //!
 //! The page lives as long as the longest of its sessions may.
 
-use std::{cmp::Reverse, time::Duration};
+use std::{cmp::Reverse, collections::HashSet, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -44,11 +44,32 @@ const MARGIN: Duration = Duration::from_secs(60);
 /// An entry of a page: the session, and when it was confirmed, as Redis writes it.
 type Entry = (SessionId, String);
 
+/// What stands behind some entries.
+struct Looked {
+    live: Vec<Record>,
+    /// How many of the entries were struck out.
+    struck: usize,
+}
+
 #[async_trait]
 impl SessionIndex for RedisStore {
     async fn list(&self, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
-        let page = self.page(subject, ("0", &(MOST_LISTED - 1).to_string()), cx).await?;
-        let mut records = self.look_at(subject, page, cx).await?;
+        let (mut records, mut from) = (Vec::new(), 0);
+        // Entries outlive their sessions: behind a thousand that are over there may be one that is not.
+        loop {
+            let page =
+                self.page(subject, (&from.to_string(), &(from + MOST_LISTED - 1).to_string()), cx).await?;
+            let read = page.len();
+            let Looked { live, struck } = self.look_at(subject, page, cx).await?;
+            from += read - struck;
+            records.extend(live);
+            if read < MOST_LISTED || records.len() >= MOST_LISTED {
+                break;
+            }
+        }
+        // Whoever is confirmed meanwhile moves the others on, so one may have been read twice.
+        let mut seen = HashSet::new();
+        records.retain(|record| seen.insert(record.id()));
         records.sort_by_key(|record| Reverse(record.created_at()));
         Ok(records.iter().map(SessionInfo::of).collect())
     }
@@ -100,7 +121,7 @@ impl RedisStore {
     }
 
     /// The live sessions behind entries; entries without one are struck out.
-    async fn look_at(&self, subject: &str, page: Vec<Entry>, cx: Cx) -> Result<Vec<Record>, StoreError> {
+    async fn look_at(&self, subject: &str, page: Vec<Entry>, cx: Cx) -> Result<Looked, StoreError> {
         let sessions = join_all(page.iter().map(|(id, _)| self.fetch(id, cx))).await;
         let (mut live, mut over) = (Vec::new(), Vec::new());
         for (entry, stored) in page.iter().zip(sessions) {
@@ -118,7 +139,8 @@ impl RedisStore {
         if !over.is_empty() {
             self.strike(subject, &over, cx).await?;
         }
-        Ok(live)
+        // One that was confirmed meanwhile was not struck out, but it has moved to the front.
+        Ok(Looked { live, struck: over.len() })
     }
 
     async fn strike(&self, subject: &str, over: &[&Entry], cx: Cx) -> Result<(), StoreError> {

@@ -83,7 +83,6 @@ struct Steps {
 }
 
 /// What is asked.
-#[derive(Debug)]
 pub(super) enum Question<'a> {
     Command(Cmd),
     Script(Call<'a>),

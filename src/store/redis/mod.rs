@@ -55,7 +55,7 @@ use super::{
 use crate::{
     error::{StoreError, StoreErrorKind},
     id::SessionId,
-    record::{Record, Version},
+    record::{Record, Version, Whereabouts},
     time::{Deadline, Timestamp},
 };
 
@@ -360,8 +360,10 @@ impl SessionStore for RedisStore {
 
     async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
         let token = ReferenceToken::issue(record, None);
-        // Whoever logs in is given a new secret; no other write changes the subject.
-        self.prepare(record, token.is_some(), cx).await?;
+        // Whoever logs in is given a new secret; no other write changes the subject, apart from a copy that takes the place
+        // of what an earlier move has left.
+        let is_news = token.is_some() || record.whereabouts() == Whereabouts::Arriving;
+        self.prepare(record, is_news, cx).await?;
         let stored = match self.swap(record, Some(expected), cx).await? {
             Swap::Done => return Ok(Replaced::Done(token)),
             Swap::Absent => return Ok(Replaced::Gone(Absence::Unknown)),

@@ -41,7 +41,6 @@ fn hash(text: &str) -> String {
 }
 
 /// A call of a script on one key.
-#[derive(Debug)]
 pub(super) struct Call<'a> {
     script: &'static Script,
     key: &'a str,

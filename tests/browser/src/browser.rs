@@ -51,12 +51,40 @@ impl<'a> Browser<'a> {
 
     /// Goes to a page of the shop.
     pub fn goto(&self, path: &str) {
-        self.post("/url", &json!({ "url": format!("{}{path}", self.shop) }));
+        self.goto_at(self.shop, path);
+    }
+
+    /// Goes to a page of another server on this machine. Cookies know hosts and no ports, so they go along.
+    pub fn goto_at(&self, server: &str, path: &str) {
+        self.post("/url", &json!({ "url": format!("{server}{path}") }));
     }
 
     /// Loads the page again.
     pub fn reload(&self) {
         self.post("/refresh", &json!({}));
+    }
+
+    /// The status of the response that brought the page.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        self.script("return performance.getEntriesByType('navigation')[0].responseStatus")
+    }
+
+    /// Loads the page again until its status is this one.
+    #[track_caller]
+    pub fn reload_until(&self, status: u16) {
+        for _ in 0..400 {
+            self.reload();
+            if self.status() == status {
+                return;
+            }
+            nap();
+        }
+        panic!(
+            "the page should have the status {status}, but it has {}: {}",
+            self.status(),
+            self.read("body")
+        );
     }
 
     /// Presses the button of this label.

@@ -1,9 +1,9 @@
-//! A round-robin proxy: each request goes to the next server, as behind the plainest of load balancers.
+//! A round-robin proxy: each request goes to the next server that lives, as behind the plainest of load balancers.
 
 use std::{
     io::{BufRead, BufReader, Read as _, Write as _, copy},
-    net::{TcpListener, TcpStream},
-    sync::atomic::{AtomicUsize, Ordering},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
     thread,
 };
 
@@ -14,16 +14,16 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy before the servers at these addresses, like `127.0.0.1:3000`.
-    pub(crate) fn before(servers: Vec<String>) -> Self {
+    /// A proxy before the servers at these addresses.
+    pub(crate) fn before(servers: &[SocketAddr]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let address = listener.local_addr().expect("it is bound").to_string();
+        let servers: Arc<[SocketAddr]> = servers.into();
         thread::spawn(move || {
-            let turn = AtomicUsize::new(0);
-            for client in listener.incoming().flatten() {
-                let server = servers[turn.fetch_add(1, Ordering::Relaxed) % servers.len()].clone();
+            for (turn, client) in listener.incoming().flatten().enumerate() {
+                let servers = Arc::clone(&servers);
                 // A client that goes away is no concern of the others.
-                thread::spawn(move || drop(forward(client, &server)));
+                thread::spawn(move || drop(forward(client, &servers, turn)));
             }
         });
         Self { address }
@@ -36,17 +36,23 @@ impl Proxy {
 }
 
 /// Passes one request on and its response back. Both connections end with it, so that the next request has its turn.
-fn forward(client: TcpStream, server: &str) -> std::io::Result<()> {
+fn forward(client: TcpStream, servers: &[SocketAddr], turn: usize) -> std::io::Result<()> {
     let mut request = BufReader::new(client.try_clone()?);
     let (head, body_len) = read_head(&mut request)?;
     if head.is_empty() {
         return Ok(());
     }
-    let mut upstream = TcpStream::connect(server)?;
+    let mut upstream = connect(servers, turn)?;
     upstream.write_all(head.as_bytes())?;
     copy(&mut request.take(body_len), &mut upstream)?;
     copy(&mut upstream, &mut { client })?;
     Ok(())
+}
+
+/// The server whose turn it is, or else the next that answers at all.
+fn connect(servers: &[SocketAddr], turn: usize) -> std::io::Result<TcpStream> {
+    let (later, first) = servers.split_at(turn % servers.len());
+    TcpStream::connect([first, later].concat().as_slice())
 }
 
 /// The head of a request, made to be the last of its connection, and the length of its body.

@@ -1,21 +1,11 @@
 //! The shop, as its visitors see it.
 
+mod steps;
+
 use std::time::Duration;
 
-use cloakroom_browser_tests::{Browser, Looks, Stage, Window, session_store};
-
-fn log_in(browser: &Browser<'_>, name: &str) {
-    browser.goto("/");
-    browser.type_into("#name", name);
-    browser.press("Log in");
-    browser.sees(".hello", &format!("Hello {name}"));
-}
-
-fn add(browser: &Browser<'_>, item: &str) {
-    browser.goto("/");
-    browser.press(&format!("Add {item} to the cart"));
-    browser.sees(".message", &format!("Added: {item}"));
-}
+use cloakroom_browser_tests::{Browser, Looks, Stage, Window, session_store_name};
+use steps::{add, log_in};
 
 #[test]
 fn a_cart_is_filled_changed_and_emptied() {
@@ -85,7 +75,7 @@ fn the_panel_tells_where_the_session_lives() {
     let browser = stage.browser(Window::Desktop);
     add(&browser, "Bobble hat");
     browser.reload();
-    browser.sees("#session-store", &session_store());
+    browser.sees("#session-store", &session_store_name());
     browser.sees("#session-panel .number", "№ ");
     for fact in ["Token sent", " bytes", "30 minutes", "12 hours", "Expires", "UTC", "Survives a restart"] {
         browser.sees("#session-panel", fact);
@@ -172,7 +162,7 @@ fn a_logout_in_one_tab_holds_in_the_other() {
 fn two_servers_keep_a_browser_logged_in_unless_the_session_lives_in_one_of_them() {
     let stage = Stage::with_two_servers();
     let browser = stage.browser(Window::Desktop);
-    if session_store() == "memory" {
+    if session_store_name() == "memory" {
         browser.goto("/");
         browser.type_into("#name", "Ada");
         browser.press("Log in");

@@ -69,6 +69,11 @@ pub(crate) trait Flaw: fmt::Debug + Send + Sync + 'static {
         good.replace(record, expected, cx).await
     }
 
+    /// Never at once, so that every flaw of `replace` is met.
+    fn replace_now(&self, _: &Plain, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
+        None
+    }
+
     async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
         good.end(id, until, cx).await
     }
@@ -131,6 +136,10 @@ impl<F: Flaw> SessionStore for Broken<F> {
         self.1.replace(&self.0, record, expected, cx).await
     }
 
+    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
+        self.1.replace_now(&self.0, record, expected, now)
+    }
+
     async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
         self.1.end(&self.0, id, until, cx).await
     }
@@ -145,6 +154,10 @@ impl<F: Flaw> SessionStore for Broken<F> {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         self.1.has_index().then_some(self)
+    }
+
+    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+        self.0.hand_over(cx).await
     }
 }
 

@@ -84,6 +84,16 @@ impl Flaw for AnswersFromMemory {
     }
 }
 
+/// Says at once that a record was replaced, and does nothing.
+#[derive(Debug, Default)]
+pub(crate) struct PromisesToWrite;
+
+impl Flaw for PromisesToWrite {
+    fn replace_now(&self, _: &Plain, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
+        Some(Replaced::Done(None))
+    }
+}
+
 /// Takes less than it declares.
 #[derive(Debug, Default)]
 pub(crate) struct TakesLess;

@@ -68,7 +68,7 @@ impl<'a> Object<'a> {
             return Ok(object);
         }
         loop {
-            let name = Cow::read(scanner.name()?).ok_or(Malformed)?;
+            let name = scanner.name()?;
             let value = match path {
                 [first, rest @ ..] if *first == name && scanner.peek() == Some(b'{') => {
                     Member::Object(Self::scan(scanner, rest, deepest - 1)?)
@@ -92,7 +92,7 @@ impl<'a> Object<'a> {
                 .0
                 .iter()
                 .enumerate()
-                .any(|(at, (name, _))| self.0[..at].iter().any(|(it, _)| it == name));
+                .any(|(at, (name, _))| self.0[..at].iter().any(|(it, _)| is_same(it, name)));
         }
         let mut names: Vec<&str> = self.0.iter().map(|(name, _)| &**name).collect();
         names.sort_unstable();
@@ -104,7 +104,7 @@ impl<'a> Object<'a> {
     }
 
     /// Names and the texts of values, in the order of the text.
-    pub(super) fn members(&self) -> impl Iterator<Item = (&str, &'a str)> {
+    pub(super) fn members(&self) -> impl Iterator<Item = (&str, &'a str)> + Clone {
         self.0.iter().filter_map(|(name, member)| match member {
             Member::Text(text) => Some((&**name, *text)),
             Member::Object(_) => None,
@@ -112,7 +112,7 @@ impl<'a> Object<'a> {
     }
 
     fn member(&self, name: &str) -> Option<&Member<'a>> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, member)| member)
+        self.0.iter().find(|(known, _)| is_same(known, name)).map(|(_, member)| member)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -146,6 +146,11 @@ impl<'a> Object<'a> {
     }
 }
 
+/// Whether two names are the same. Most differ in their first byte, and a comparison of texts is a call.
+fn is_same(one: &str, other: &str) -> bool {
+    one.as_bytes().first() == other.as_bytes().first() && one == other
+}
+
 /// A value of one type, read from the text of a valid JSON value. `None` if it is of another type.
 pub(super) trait Value<'a>: Sized {
     fn read(text: &'a str) -> Option<Self>;
@@ -154,7 +159,7 @@ pub(super) trait Value<'a>: Sized {
 impl<'a> Value<'a> for Cow<'a, str> {
     fn read(text: &'a str) -> Option<Self> {
         let inner = text.strip_prefix('"')?.strip_suffix('"')?;
-        if inner.contains('\\') {
+        if memchr::memchr(b'\\', inner.as_bytes()).is_some() {
             serde_json::from_str(text).ok().map(Cow::Owned)
         } else {
             Some(Cow::Borrowed(inner))

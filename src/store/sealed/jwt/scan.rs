@@ -1,6 +1,8 @@
 //! A walk over a JSON text (RFC 8259) that checks every byte, without recursion and without memory of its own.
 
-use super::json::Malformed;
+use std::borrow::Cow;
+
+use super::json::{Malformed, Value as _};
 
 /// How deep a text may be nested. A value that lies deeper could not be decoded anyway: `serde_json` stops there.
 pub(super) const MAX_DEPTH: u32 = u128::BITS;
@@ -49,15 +51,22 @@ impl<'a> Scanner<'a> {
         if self.at == self.text.len() { Ok(()) } else { Err(Malformed) }
     }
 
-    /// The text of a name, quotes included, and the colon behind it.
-    pub(super) fn name(&mut self) -> Result<&'a str, Malformed> {
+    /// A name, and the colon behind it.
+    pub(super) fn name(&mut self) -> Result<Cow<'a, str>, Malformed> {
         let start = self.at;
-        self.string()?;
-        let name = self.since(start)?;
+        let name = match self.string()? {
+            Spelled::Plainly => self.text.get(start + 1..self.at - 1).map(Cow::Borrowed),
+            Spelled::WithEscapes => Cow::read(self.since(start)?),
+        };
+        self.colon()?;
+        name.ok_or(Malformed)
+    }
+
+    fn colon(&mut self) -> Result<(), Malformed> {
         self.space();
         self.take(b':')?;
         self.space();
-        Ok(name)
+        Ok(())
     }
 
     /// The text of a value that is nested at most so deep.
@@ -76,7 +85,7 @@ impl<'a> Scanner<'a> {
                     }
                     open.pop();
                 }
-                Some(b'"') => self.string()?,
+                Some(b'"') => self.string().map(drop)?,
                 Some(b't') => self.word("true")?,
                 Some(b'f') => self.word("false")?,
                 Some(b'n') => self.word("null")?,
@@ -105,7 +114,11 @@ impl<'a> Scanner<'a> {
 
     /// Goes to the value of the next element, over the name that it has in an object.
     fn element(&mut self, open: &Open) -> Result<(), Malformed> {
-        if open.is_object() { self.name().map(drop) } else { Ok(()) }
+        if !open.is_object() {
+            return Ok(());
+        }
+        self.string()?;
+        self.colon()
     }
 
     fn since(&self, start: usize) -> Result<&'a str, Malformed> {
@@ -118,17 +131,17 @@ impl<'a> Scanner<'a> {
         if rest.starts_with(word.as_bytes()) { Ok(()) } else { Err(Malformed) }
     }
 
-    fn string(&mut self) -> Result<(), Malformed> {
+    fn string(&mut self) -> Result<Spelled, Malformed> {
         self.take(b'"')?;
+        let mut spelled = Spelled::Plainly;
         loop {
-            let rest = &self.text.as_bytes()[self.at..];
-            let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
-            self.at += plain.ok_or(Malformed)?;
+            self.at += plain_len(&self.text.as_bytes()[self.at..]);
             match self.next() {
-                Some(b'"') => return Ok(()),
+                Some(b'"') => return Ok(spelled),
                 Some(b'\\') => self.escape()?,
                 _ => return Err(Malformed),
             }
+            spelled = Spelled::WithEscapes;
         }
     }
 
@@ -167,6 +180,42 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// How a string stands in a text.
+enum Spelled {
+    Plainly,
+    WithEscapes,
+}
+
+/// How many bytes stand for themselves before a quote, a backslash, a control character or the end. Eight at a time.
+fn plain_len(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks();
+    for (at, word) in words.iter().enumerate() {
+        let special = special_bytes(u64::from_le_bytes(*word));
+        if special != 0 {
+            return 8 * at + (special.trailing_zeros() / 8) as usize;
+        }
+    }
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    8 * words.len() + rest.iter().position(is_special).unwrap_or(rest.len())
+}
+
+/// One in each byte of a word.
+const EACH: u64 = u64::MAX / 0xff;
+
+/// Has the highest bit of each byte that is below a limit.
+const fn below(word: u64, limit: u64) -> u64 {
+    word.wrapping_sub(EACH * limit) & !word
+}
+
+/// Marks the special bytes of a word in their highest bits. Exact up to the first of them, which is all that counts: only
+/// behind it may a subtraction have borrowed.
+const fn special_bytes(word: u64) -> u64 {
+    const HIGHEST: u64 = EACH << 7;
+    let quote = word ^ (EACH * b'"' as u64);
+    let backslash = word ^ (EACH * b'\\' as u64);
+    (below(quote, 1) | below(backslash, 1) | below(word, 0x20)) & HIGHEST
+}
+
 /// The objects and lists around a place, the innermost in the lowest bit.
 #[derive(Default)]
 struct Open {
@@ -196,5 +245,22 @@ impl Open {
     /// What closes the innermost.
     const fn bracket(&self) -> u8 {
         if self.is_object() { b'}' } else { b']' }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn eight_bytes_at_a_time_find_what_one_at_a_time_finds(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(0x20), Just(0xa2)], 0..40)
+        ) {
+            let one_by_one = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+            prop_assert_eq!(plain_len(&bytes), one_by_one.unwrap_or(bytes.len()));
+        }
     }
 }

@@ -1,0 +1,91 @@
+//! How often each work of the other benches asks the allocator, counted once and exactly.
+//!
+//! It is a program of its own because an allocator that counts takes time. The works are the same, source and name: only what
+//! a group does with them differs. It prints a line for each, and `scripts/bench` puts the numbers beside the times.
+
+#[path = "../request/actix.rs"]
+mod actix;
+#[path = "../request/axum.rs"]
+mod axum;
+#[path = "../lookup/limit.rs"]
+mod limit;
+#[path = "../lookup/memory.rs"]
+mod memory;
+#[path = "../lookup/payload.rs"]
+mod payload;
+#[path = "../lookup/tokens.rs"]
+mod tokens;
+#[path = "../lookup/visitors.rs"]
+mod visitors;
+
+use std::marker::PhantomData;
+
+use cloakroom::{
+    SessionManager,
+    keyring::{KeyRing, SecretKey},
+    store::{EncryptedCookieStore, MemoryStore},
+};
+
+use crate::payload::Payload;
+
+/// Stands where the other benches have criterion's group of measurements.
+struct Group<'a> {
+    name: String,
+    criterion: PhantomData<&'a ()>,
+}
+
+/// Stands where criterion hands out what takes the time.
+struct Counter {
+    allocations: u64,
+}
+
+impl Group<'_> {
+    fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), criterion: PhantomData }
+    }
+
+    #[expect(clippy::print_stdout, reason = "that is what this is for")]
+    fn bench_function(&mut self, work: &str, mut measure: impl FnMut(&mut Counter)) {
+        let mut counter = Counter { allocations: 0 };
+        measure(&mut counter);
+        println!("{}\t{work}\t{}", self.name, counter.allocations);
+    }
+}
+
+impl Counter {
+    fn iter<T>(&mut self, mut work: impl FnMut() -> T) {
+        // What is made once is made before.
+        (0..10).for_each(|_| drop(work()));
+        self.allocations = allocation_counter::measure(|| drop(work())).count_total;
+    }
+}
+
+/// As many sessions as show it: the number does not depend on them.
+const SESSIONS: usize = 10;
+
+fn main() {
+    for sessions in [1_000, 100_000, 1_000_000] {
+        for payload in Payload::TWO {
+            let name = |work| format!("{work}/memory/{sessions}/{}", payload.name());
+            memory::lookup(&mut Group::new(name("lookup")), SESSIONS, payload);
+            memory::save(&mut Group::new(name("save")), SESSIONS, payload);
+        }
+    }
+    for way in tokens::WAYS {
+        for payload in Payload::ALL {
+            let name = format!("lookup/{}/{}", way.name, payload.name());
+            tokens::lookup(&mut Group::new(name), &way, payload);
+        }
+    }
+    axum::unused(&mut Group::new("request/unused"));
+    let keys = KeyRing::new(SecretKey::generate().expect("there is randomness"));
+    for payload in Payload::TWO {
+        let memory = SessionManager::new(MemoryStore::new());
+        let encrypted = SessionManager::new(EncryptedCookieStore::new(&keys));
+        for (store, sessions) in [("memory", &memory), ("encrypted-cookie", &encrypted)] {
+            let kind = format!("{store}/{}", payload.name());
+            axum::used(&mut Group::new(format!("request/{kind}")), sessions, payload);
+            actix::used(&mut Group::new(format!("request/actix/{kind}")), sessions, payload);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The stores.
+
+use std::{any::Any, pin::Pin, sync::Arc};
+
+use cloakroom::{
+    SessionStore,
+    keyring::{KeyRing, SecretKey},
+    store::{EncryptedCookieStore, JwtStore, MemoryStore, SignedCookieStore},
+};
+
+use crate::plain::Plain;
+
+/// An empty store, and what has to live as long as it does.
+pub(crate) struct Opened {
+    pub(crate) store: Arc<dyn SessionStore>,
+    _resources: Box<dyn Any + Send>,
+}
+
+type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
+
+/// What opens a fresh store.
+type Open = fn() -> Opening;
+
+/// The stores by name.
+pub(crate) const STORES: &[(&str, Open)] = &[
+    ("memory", || alone(MemoryStore::new())),
+    // Stands for a server outside of the process: it keeps hashes and no secrets.
+    ("plain", || alone(Plain::default())),
+    ("encrypted cookie", || alone(EncryptedCookieStore::new(&keys()))),
+    ("signed cookie", || alone(SignedCookieStore::new(&keys()))),
+    ("jwt", || alone(JwtStore::from_ring(&keys()))),
+];
+
+/// A store that needs nothing else.
+fn alone(store: impl SessionStore) -> Opening {
+    with(store, ())
+}
+
+/// A store with what has to live as long as it does: a server, a folder.
+fn with(store: impl SessionStore, resources: impl Any + Send) -> Opening {
+    Box::pin(async move { Opened { store: Arc::new(store), _resources: Box::new(resources) } })
+}
+
+fn keys() -> KeyRing {
+    KeyRing::new(SecretKey::generate().unwrap())
+}
