@@ -24,9 +24,10 @@ use crate::{
 
 const PAYLOAD: Payload = Payload::Small;
 
-/// How long one turn takes, and how many there are: the works of a size take turns.
-const TURN: Duration = Duration::from_millis(20);
-const ROUNDS: usize = 15;
+/// How long one turn takes, so short that the system seldom takes the processor away within it, and how many there are: the works
+/// of a size take turns.
+const TURN: Duration = Duration::from_millis(1);
+const ROUNDS: usize = 301;
 
 /// What is measured: the name of a quantity, of a store, and the work, which is done so many times.
 type Work<'a> = (&'static str, &'static str, Box<dyn FnMut(usize) + 'a>);
@@ -89,7 +90,7 @@ fn redis(sizes: impl Iterator<Item = usize>, measuring: bool) {
     for sessions in sizes {
         runtime.block_on(fill(&manager, &mut cookies, sessions));
         for (n, in_flight) in [1, 64].into_iter().enumerate() {
-            let names = [["Redis", "Redis, 64 in flight"], ["bare GET", "bare GET, 64 in flight"]];
+            let names = [["Redis", "Redis (64 in flight)"], ["bare GET", "bare GET (64 in flight)"]];
             let bare = bare.clone();
             let get = async |_: &CookieHeader| {
                 let found: redis::RedisResult<Option<Vec<u8>>> =

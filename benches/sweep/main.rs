@@ -43,7 +43,7 @@ fn main() {
     // Under `cargo test` a few show that it works.
     let sessions = if std::env::args().any(|arg| arg == "--bench") { 1_000_000 } else { 1_000 };
     let mut house = House::new(sessions);
-    println!("{sessions} sessions of 130 bytes; times of single requests in microseconds\n");
+    println!("{sessions} small sessions (126 bytes of JSON); times of single requests in microseconds\n");
     println!(
         "| phase | request | number | median | 99 % | 99.9 % | 99.99 % | longest | longest, not interrupted |"
     );

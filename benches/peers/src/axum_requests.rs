@@ -52,7 +52,7 @@ fn everybody(row: &mut Row, path: &'static str, payload: Payload) {
     };
     add("cloakroom", ours(untouched(SessionManager::new(MemoryStore::new())), payload));
     let layer = tower_sessions::SessionManagerLayer::new(tower_sessions::MemoryStore::default());
-    add("tower-sessions, memory store", tower(payload).layer(layer));
+    add("tower-sessions 0.15, memory store", tower(payload).layer(layer));
     add("axum_session, in memory", other(runtime.block_on(memory_only()), payload));
 }
 

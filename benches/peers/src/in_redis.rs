@@ -106,7 +106,7 @@ fn lookup(row: &mut Row, in_flight: usize) {
         ids
     });
     row.add(
-        "tower-sessions, Redis store (fred)",
+        "tower-sessions 0.14, Redis store",
         works.work(async move |n| {
             let session = tower_sessions_14::Session::new(Some(ids[n]), Arc::clone(&store) as Arc<_>, None);
             session.get::<u32>(VISITS).await.expect("it is a number").expect("it is there")
@@ -192,7 +192,7 @@ pub fn commands() -> Vec<[String; 3]> {
         all.push(through_axum("cloakroom", app, &server).await);
         let layer = SessionManagerLayer::new(TowerRedisStore::new(pool(&server).await));
         let app = axum_requests::tower_14(payload).layer(layer);
-        all.push(through_axum("tower-sessions, Redis store", app, &server).await);
+        all.push(through_axum("tower-sessions 0.14, Redis store", app, &server).await);
         all.push(through_actix(&server, payload).await);
         let client = redis::Client::open(server.url()).expect("it is a URL");
         let pool = SessionRedisPool::from(redis_pool::RedisPool::from(client));

@@ -63,10 +63,10 @@ fn lookup(row: &mut Row, sessions: usize, payload: Payload) {
         visit(house.cookies, move |cookie| read_request(&house.manager, cookie)),
     );
     let (store, ids) = tower(sessions, payload);
-    row.add("tower-sessions, memory store", visit(ids, move |id| tower_read(&store, *id)));
+    row.add("tower-sessions 0.15, memory store", visit(ids, move |id| tower_read(&store, *id)));
     if sessions <= 1_000 || matches!(payload, Payload::Small) {
         let (store, ids) = moka(sessions, payload);
-        row.add("tower-sessions, moka store", visit(ids, move |id| moka_read(&store, *id)));
+        row.add("tower-sessions 0.14, moka store", visit(ids, move |id| moka_read(&store, *id)));
     }
 }
 
@@ -81,7 +81,7 @@ fn save(row: &mut Row, payload: Payload) {
         visit(house.cookies, move |cookie| update_request(&house.manager, cookie)),
     );
     let (store, ids) = tower(SESSIONS, payload);
-    row.add("tower-sessions, memory store", visit(ids, move |id| now(tower_write(&store, *id))));
+    row.add("tower-sessions 0.15, memory store", visit(ids, move |id| now(tower_write(&store, *id))));
 }
 
 /// Each is its own limit, with one thread.
@@ -91,9 +91,9 @@ fn two_threads(row: &mut Row) {
     pair(row, "cloakroom: the store", cookies.clone(), move |cookie| load(&*store, cookie));
     pair(row, "cloakroom: whole request", cookies, move |cookie| read_request(&manager, cookie));
     let (store, ids) = tower(SESSIONS, Payload::Small);
-    pair(row, "tower-sessions, memory store", ids, move |id| tower_read(&store, *id));
+    pair(row, "tower-sessions 0.15, memory store", ids, move |id| tower_read(&store, *id));
     let (store, ids) = moka(SESSIONS, Payload::Small);
-    pair(row, "tower-sessions, moka store", ids, move |id| moka_read(&store, *id));
+    pair(row, "tower-sessions 0.14, moka store", ids, move |id| moka_read(&store, *id));
 }
 
 fn pair<V, F>(row: &mut Row, name: &str, visitors: Vec<V>, work: F)

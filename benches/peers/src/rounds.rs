@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::row::{Row, Work};
 
-/// How long one turn takes.
-const TURN: Duration = Duration::from_millis(15);
+/// How long one turn takes: so short that the system seldom takes the processor away within one or between it and the limit's.
+const TURN: Duration = Duration::from_millis(1);
 
 /// The figures of one contender.
 pub struct Figures {

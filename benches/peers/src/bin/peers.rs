@@ -4,7 +4,7 @@ use std::{collections::HashMap, fs};
 
 use cloakroom_peers::{commands, rounds::measure, rows, versions};
 
-const ROUNDS: usize = 21;
+const ROUNDS: usize = 301;
 
 fn main() {
     let mut args = std::env::args().skip(1);
