@@ -29,8 +29,8 @@ const PAYLOAD: Payload = Payload::Small;
 const TURN: Duration = Duration::from_millis(1);
 const ROUNDS: usize = 301;
 
-/// What is measured: the name of a quantity, of a store, and the work, which is done so many times.
-type Work<'a> = (&'static str, &'static str, Box<dyn FnMut(usize) + 'a>);
+/// What is measured: the name of a quantity, of a store, and the work, which is done about so many times and says how many it were.
+type Work<'a> = (&'static str, &'static str, Box<dyn FnMut(usize) -> usize + 'a>);
 
 pub(crate) fn print(measuring: bool) {
     let (in_memory, in_redis) = if measuring { (3..=7, 3..=6) } else { (1..=2, 1..=1) };
@@ -42,7 +42,7 @@ pub(crate) fn print(measuring: bool) {
     for (name, manager) in &managers {
         let (cookies, _) = begin(manager, &PAYLOAD.values());
         let again = cookies.clone();
-        let mut add = |quantity, work: Box<dyn FnMut(usize)>| works.push((quantity, *name, work));
+        let mut add = |quantity, work: Box<dyn FnMut(usize) -> usize>| works.push((quantity, *name, work));
         let (reader, writer) = (manager.clone(), manager.clone());
         add(
             "lookup_ns",
@@ -120,18 +120,20 @@ async fn fill(manager: &SessionManager, cookies: &mut Vec<CookieHeader>, session
     cookies.sort_unstable();
 }
 
-fn repeat<T>(times: usize, mut work: impl FnMut() -> T) {
+fn repeat<T>(times: usize, mut work: impl FnMut() -> T) -> usize {
     (0..times).for_each(|_| drop(black_box(work())));
+    times
 }
 
 /// Visits all in turn. Who comes next depends on the answer, as far as the processor can tell.
-fn visit<'v, V>(visitors: &'v [V], work: impl Fn(&V) -> u32 + 'v) -> impl FnMut(usize) + 'v {
+fn visit<'v, V>(visitors: &'v [V], work: impl Fn(&V) -> u32 + 'v) -> impl FnMut(usize) -> usize + 'v {
     let mut next = 0;
     move |times| {
         for _ in 0..times {
             let answer = black_box(work(black_box(&visitors[next])));
             next = (next + 1 + usize::from(answer == u32::MAX)) % visitors.len();
         }
+        times
     }
 }
 
@@ -141,7 +143,7 @@ fn flights<'v>(
     visitors: &'v [CookieHeader],
     in_flight: usize,
     one: impl AsyncFn(&CookieHeader) -> u32 + 'v,
-) -> impl FnMut(usize) + 'v {
+) -> impl FnMut(usize) -> usize + 'v {
     let mut next = 0;
     move |times| {
         let each = times.div_ceil(in_flight);
@@ -152,6 +154,8 @@ fn flights<'v>(
         };
         runtime.block_on(futures_util::future::join_all((0..in_flight).map(one_by_one)));
         next = (next + each * in_flight) % visitors.len();
+        // More than were asked for, where that is no multiple.
+        each * in_flight
     }
 }
 
@@ -162,7 +166,7 @@ fn measure(mut works: Vec<Work<'_>>, sessions: usize, measuring: bool) {
     let mut figures = vec![Vec::new(); works.len()];
     for _ in 0..rounds {
         for (((_, _, work), &times), figures) in works.iter_mut().zip(&times).zip(&mut figures) {
-            figures.push(timed(work, times).as_secs_f64() * 1e9 / times as f64);
+            figures.push(timed(work, times).0 * 1e9);
         }
     }
     for ((quantity, store, _), mut figures) in works.into_iter().zip(figures) {
@@ -173,20 +177,22 @@ fn measure(mut works: Vec<Work<'_>>, sessions: usize, measuring: bool) {
 
 /// How often it can be done in a turn.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is a small positive number")]
-fn calibrated(work: &mut dyn FnMut(usize), turn: Duration) -> usize {
+fn calibrated(work: &mut dyn FnMut(usize) -> usize, turn: Duration) -> usize {
     let mut times = 1;
     loop {
-        let took = timed(work, times);
+        let (each, took) = timed(work, times);
         if took >= turn / 2 {
-            return ((turn.as_secs_f64() / took.as_secs_f64() * times as f64) as usize).max(1);
+            return ((turn.as_secs_f64() / each) as usize).max(1);
         }
         times *= 2;
     }
 }
 
+/// The seconds that one takes, and the time of all.
 #[expect(clippy::disallowed_methods, reason = "time is what is measured")]
-fn timed(work: &mut dyn FnMut(usize), times: usize) -> Duration {
+fn timed(work: &mut dyn FnMut(usize) -> usize, times: usize) -> (f64, Duration) {
     let began = Instant::now();
-    work(times);
-    began.elapsed()
+    let done = work(times);
+    let took = began.elapsed();
+    (took.as_secs_f64() / done as f64, took)
 }
