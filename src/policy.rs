@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     record::{Lifetime, Record},
-    time::Timestamp,
+    time::{Millis, Timestamp},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -136,8 +136,8 @@ impl Policy {
 
     /// Whether the last use is stale enough to be written down.
     pub(crate) fn touch_is_due(&self, record: &Record, now: Timestamp) -> bool {
-        let after = self.touch_after.unwrap_or((record.idle_timeout() / 10).min(MINUTE));
-        now.since(record.last_active()) >= after.max(Duration::from_millis(1))
+        let after = self.touch_after.map_or_else(|| record.idle().tenth().min(MINUTE.into()), Millis::from);
+        now > record.last_active() && now >= record.last_active() + after
     }
 
     /// Whether something that happened then may still meet requests that were sent before it.

@@ -49,6 +49,48 @@ impl Timestamp {
     }
 }
 
+/// A length of time in whole milliseconds, as a record keeps it: half as long as a [`Duration`], and nothing to convert
+/// where it is added to an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Millis(i64);
+
+impl Millis {
+    pub(crate) const MAX: Self = Self(i64::MAX);
+
+    /// That many; `None` below zero.
+    pub(crate) fn new(millis: i64) -> Option<Self> {
+        (millis >= 0).then_some(Self(millis))
+    }
+
+    pub(crate) const fn get(self) -> i64 {
+        self.0
+    }
+
+    pub(crate) const fn tenth(self) -> Self {
+        Self(self.0 / 10)
+    }
+}
+
+impl From<Duration> for Millis {
+    fn from(duration: Duration) -> Self {
+        Self(millis(duration))
+    }
+}
+
+impl From<Millis> for Duration {
+    fn from(length: Millis) -> Self {
+        Self::from_millis(length.0.unsigned_abs())
+    }
+}
+
+impl std::ops::Add<Millis> for Timestamp {
+    type Output = Self;
+
+    fn add(self, length: Millis) -> Self {
+        Self(self.0.saturating_add(length.0))
+    }
+}
+
 /// The milliseconds in `duration`, as many as fit.
 pub(crate) fn millis(duration: Duration) -> i64 {
     // 64 bits do; the standard library's 128 take three times as long.
@@ -60,7 +102,7 @@ impl std::ops::Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(millis(duration)))
+        self + Millis::from(duration)
     }
 }
 

@@ -17,17 +17,16 @@
 //! Integers are little endian. Secrets leave the process only as hashes. What is read here may be hostile: every
 //! length is checked, unknown versions and flags are refused, and nothing is overwritten because of it.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     Credentials, Data, Inner, REMEMBERED_WRITES, Record, Subject, Whereabouts,
     credentials::{Kept, Previous},
-    duration_millis,
 };
 use crate::{
     id::{SessionId, WriteId},
     secret::SecretHash,
-    time::Timestamp,
+    time::{Millis, Timestamp},
 };
 
 const VERSION: u8 = 1;
@@ -99,7 +98,7 @@ impl Record {
         let inner = &*self.0;
         push_time(out, inner.created_at);
         push_time(out, inner.last_active);
-        out.extend_from_slice(&duration_millis(inner.idle).to_le_bytes());
+        out.extend_from_slice(&inner.idle.get().to_le_bytes());
         push_time(out, inner.deadline);
         inner.authenticated_at.iter().for_each(|at| push_time(out, *at));
     }
@@ -181,7 +180,7 @@ fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
         whereabouts,
         created_at: reader.time()?,
         last_active: reader.time()?,
-        idle: Duration::from_millis(u64::try_from(i64::from_le_bytes(reader.array()?)).ok()?),
+        idle: Millis::new(i64::from_le_bytes(reader.array()?))?,
         deadline: reader.time()?,
         authenticated_at: if has(AUTHENTICATED) { Some(reader.time()?) } else { None },
         credentials: Credentials {
@@ -252,6 +251,8 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;

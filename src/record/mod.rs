@@ -31,7 +31,7 @@ pub use crate::data::{Data, InvalidData};
 use crate::{
     id::{SessionId, WriteId},
     secret::Secret,
-    time::{Timestamp, millis},
+    time::{Millis, Timestamp},
 };
 
 /// The longest name of a subject, in bytes.
@@ -53,7 +53,7 @@ struct Inner {
     credentials: Credentials,
     deadline: Timestamp,
     last_active: Timestamp,
-    idle: Duration,
+    idle: Millis,
     data: Data,
     created_at: Timestamp,
     authenticated_at: Option<Timestamp>,
@@ -126,7 +126,7 @@ impl Record {
             whereabouts: Whereabouts::Here,
             created_at: now,
             last_active: now,
-            idle: lifetime.idle,
+            idle: lifetime.idle.into(),
             deadline: now + lifetime.absolute,
             authenticated_at: None,
             subject: None,
@@ -196,6 +196,10 @@ impl Record {
     /// It ends when it was not used for this long.
     #[must_use]
     pub fn idle_timeout(&self) -> Duration {
+        self.0.idle.into()
+    }
+
+    pub(crate) fn idle(&self) -> Millis {
         self.0.idle
     }
 
@@ -326,7 +330,7 @@ impl Draft {
     }
 
     pub(crate) fn lifetime(mut self, lifetime: Lifetime, now: Timestamp) -> Self {
-        self.0.idle = lifetime.idle;
+        self.0.idle = lifetime.idle.into();
         self.0.deadline = now + lifetime.absolute;
         self
     }
@@ -350,11 +354,6 @@ impl Record {
             + self.subject().map_or(0, str::len)
             + self.0.extra.as_ref().map_or(0, |extra| extra.len())
     }
-}
-
-/// The milliseconds of a duration as the codec writes them.
-fn duration_millis(duration: Duration) -> i64 {
-    millis(duration)
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ impl Record {
             whereabouts: Whereabouts::Here,
             created_at: parts.created_at,
             last_active: parts.last_active,
-            idle: parts.idle,
+            idle: parts.idle.into(),
             deadline: parts.deadline,
             authenticated_at: parts.authenticated_at,
             subject: parts.subject,

@@ -4,10 +4,12 @@
 //! records like any other, so that every store can keep them: a copy on its way, and a mark where the session has left.
 //! [`judge`](crate::store::judge) lets no token open either; the wrapper that moves sessions knows what they mean.
 
-use std::time::Duration;
-
 use super::{Credentials, Data, Draft, Record};
-use crate::{id::WriteId, secret::Secret, time::Timestamp};
+use crate::{
+    id::WriteId,
+    secret::Secret,
+    time::{Millis, Timestamp},
+};
 
 /// Where a session is, as one store's record of it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,7 @@ impl Record {
         inner.data = Data::default();
         inner.authenticated_at = None;
         inner.extra = None;
-        inner.idle = Duration::MAX;
+        inner.idle = Millis::MAX;
         Draft(inner).finish()
     }
 
@@ -133,6 +135,8 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{
         id::SessionId,
