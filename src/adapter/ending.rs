@@ -25,8 +25,8 @@ pin_project! {
         handler: F,
         // Taken when the handler has answered.
         exchange: Option<Exchange>,
-        // The commit, and the answer that waits for it.
-        commit: Option<(BoxFuture<'static, Finished>, F::Output)>,
+        // The commit, and the answer that waits for it: elsewhere, since most requests have none and futures are moved.
+        commit: Option<Box<(BoxFuture<'static, Finished>, F::Output)>>,
     }
 }
 
@@ -51,13 +51,13 @@ impl<F: Future<Output: Answer>> Future for Ending<F> {
             let Some(exchange) = exchange else { return Poll::Ready((answer, Finished::default())) };
             match exchange.finish(answer.status()) {
                 Finish::Ready(finished) => return Poll::Ready((answer, finished)),
-                Finish::Pending(commit) => *this.commit = Some((commit, answer)),
+                Finish::Pending(commit) => *this.commit = Some(Box::new((commit, answer))),
             }
         }
-        if let Some((commit, _)) = this.commit {
-            let finished = ready!(commit.as_mut().poll(cx));
-            if let Some((_, answer)) = this.commit.take() {
-                return Poll::Ready((answer, finished));
+        if let Some(waiting) = this.commit {
+            let finished = ready!(waiting.0.as_mut().poll(cx));
+            if let Some(waiting) = this.commit.take() {
+                return Poll::Ready((waiting.1, finished));
             }
         }
         // Polled after completion.

@@ -6,9 +6,6 @@ pub(super) fn is_harmless(name: &str) -> bool {
     matches!(name, "cache-control" | "vary")
 }
 
-/// Values that nearly every response gets, which need neither a check nor a copy.
-pub(super) const FREQUENT: [&str; 2] = ["Cookie", "private, no-cache"];
-
 /// Lets the engine read and write a framework's map of headers, given with the module of its names and values.
 macro_rules! engine_sees_headers {
     ($headers:ident, $map:ty, $name:ty, $value:ty) => {
@@ -42,13 +39,23 @@ macro_rules! engine_sees_headers {
 
         /// The engine writes only legal names and printable ASCII, so there always is one.
         fn header(name: &str, value: &str) -> Option<($name, $value)> {
-            let frequent = $crate::adapter::headers::FREQUENT.into_iter().find(|it| *it == value);
-            let mut value = match frequent {
-                Some(value) => <$value>::from_static(value),
+            let mut value = match frequent(value) {
+                Some(value) => value.clone(),
                 None => <$value>::from_str(value).ok()?,
             };
             value.set_sensitive(!$crate::adapter::headers::is_harmless(name));
             Some((known(name).or_else(|| <$name>::try_from(name).ok())?, value))
+        }
+
+        /// The values that nearly every response gets: they need neither a check nor a copy.
+        fn frequent(value: &str) -> Option<&'static $value> {
+            static COOKIE: $value = <$value>::from_static("Cookie");
+            static PRIVATE: $value = <$value>::from_static("private, no-cache");
+            Some(match value {
+                "Cookie" => &COOKIE,
+                "private, no-cache" => &PRIVATE,
+                _ => return None,
+            })
         }
 
         /// The names that nearly every request asks for: to read one anew takes longer than to look for it.
