@@ -47,16 +47,17 @@ pub(crate) struct Plan {
     pub(crate) removes_cookie: bool,
 }
 
-#[derive(Debug)]
+/// What becomes of the record that was loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Write {
     Nothing,
     /// Write down that the session was used. Its failure fails no response.
-    Touch(Record),
-    /// Write although nothing changed. Its failure fails no response.
-    Reissue(Record),
-    /// Put the changed record in place of this one.
-    Replace(Record),
-    /// Begin a session.
+    Touch,
+    /// Write it although nothing changed. Its failure fails no response.
+    Reissue,
+    /// Put the changed record in its place.
+    Replace,
+    /// Begin a session, whether there was one or not.
     Create,
 }
 
@@ -105,7 +106,7 @@ fn ordinary(situation: &Situation<'_>) -> Result<Plan, Refusal> {
     let write = match &changes.base {
         Base::Outage(error) => return Err(error.clone().into()),
         Base::Live { record, .. } if is_unchanged(record, &changes.view) => situation.upkeep(),
-        Base::Live { record, .. } => Write::Replace(record.clone()),
+        Base::Live { .. } => Write::Replace,
         _ if !is_worth_a_session(&changes.view) => Write::Nothing,
         _ if changes.view.logged_in => Write::Create,
         Base::Ambiguous(_) => {
@@ -157,8 +158,8 @@ pub(crate) fn upkeep(base: &Base, request: RequestFacts, policy: &Policy, now: T
     match base {
         // A self-contained token would need a cookie.
         _ if request.cross_site => Write::Nothing,
-        Base::Live { record, reissue: true } => Write::Reissue(record.clone()),
-        Base::Live { record, .. } if policy.touch_is_due(record, now) => Write::Touch(record.clone()),
+        Base::Live { reissue: true, .. } => Write::Reissue,
+        Base::Live { record, .. } if policy.touch_is_due(record, now) => Write::Touch,
         _ => Write::Nothing,
     }
 }

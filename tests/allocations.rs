@@ -91,8 +91,8 @@ fn allocations_of(handler: impl Fn(&Session)) -> u64 {
     let cookie = Cookie(format!("__Host-session={}", create(&store, 1).expose()));
     let sessions = SessionManager::new(store).clock(ManualClock::new(NOW));
     let request = |handler: &dyn Fn(&Session)| {
-        let exchange = sessions.exchange();
-        let head = RequestHead { method: "POST", path: "/", authority: None, headers: &cookie };
+        let exchange = sessions.exchange("/");
+        let head = RequestHead { method: "POST", authority: None, headers: &cookie };
         let session = at_once(exchange.lazy().load(&head)).unwrap();
         assert!(!session.is_new());
         handler(&session);

@@ -51,9 +51,9 @@ pub(crate) async fn serve<T>(
 
 /// The first half of a request: its session, loaded.
 pub(crate) async fn arrive(sessions: &SessionManager, cookie: &[u8]) -> (Exchange, Session) {
-    let exchange = sessions.exchange();
+    let exchange = sessions.exchange("/");
     let headers = Cookies(cookie);
-    let head = RequestHead { method: "POST", path: "/", authority: None, headers: &headers };
+    let head = RequestHead { method: "POST", authority: None, headers: &headers };
     let session = exchange.lazy().load(&head).await.expect("the store answers");
     (exchange, session)
 }

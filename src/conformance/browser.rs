@@ -46,9 +46,9 @@ impl Browser {
 
     /// A request has reached its handler.
     pub(super) async fn arrive(&self) -> Result<Visit, SessionError> {
-        let exchange = self.sessions.exchange();
+        let exchange = self.sessions.exchange("/");
         let headers = Headers(self.cookie.clone());
-        let head = RequestHead { method: "POST", path: "/", authority: None, headers: &headers };
+        let head = RequestHead { method: "POST", authority: None, headers: &headers };
         let session = exchange.lazy().load(&head).await?;
         Ok(Visit { exchange, session })
     }

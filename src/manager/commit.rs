@@ -71,14 +71,13 @@ pub(super) async fn save(core: &Core, session: &Session) -> Result<(), SessionEr
     if taken.changes.is_empty() {
         return Ok(());
     }
-    if session.is_detached() && needs_token(core, &taken.changes) {
+    if taken.changes.is_detached && needs_token(core, &taken.changes) {
         return Err(SessionError::new(
             SessionErrorKind::TokenUndeliverable,
             "the response is gone, so the client cannot be told the new token that this change needs",
         ));
     }
-    let written =
-        commit(core, &mut taken.changes, session.request(), true).await.map_err(|failed| failed.error)?;
+    let written = commit(core, &mut taken.changes, true).await.map_err(|failed| failed.error)?;
     taken.written = true;
     session.deposit(written.edits, written.token);
     session.rebase(written.base)
@@ -108,12 +107,8 @@ fn needs_token(core: &Core, changes: &Changes) -> bool {
 }
 
 /// Writes the changes; `keeps` says whether the response's status lets them be kept.
-pub(super) async fn commit(
-    core: &Core,
-    changes: &mut Changes,
-    request: RequestFacts,
-    keeps: bool,
-) -> Result<Written, Failed> {
+pub(super) async fn commit(core: &Core, changes: &mut Changes, keeps: bool) -> Result<Written, Failed> {
+    let request = changes.request;
     let call = Call::new(core, request);
     changes.view.was_renewed = plan::was_renewed(request, changes.bearer);
     let plan = call
@@ -126,18 +121,15 @@ pub(super) async fn commit(
 }
 
 /// Writes the changes, if one replacement does it and the store answers that at once. `None`: nothing was written.
-pub(super) fn commit_now(
-    core: &Core,
-    changes: &mut Changes,
-    request: RequestFacts,
-    keeps: bool,
-) -> Option<Result<Written, Failed>> {
+pub(super) fn commit_now(core: &Core, changes: &mut Changes, keeps: bool) -> Option<Result<Written, Failed>> {
+    let request = changes.request;
     let call = Call { core, cx: Cx::new(core.now(), Deadline::NONE), request };
     changes.view.was_renewed = plan::was_renewed(request, changes.bearer);
-    let Ok(Plan { write: Write::Replace(loaded), removes_cookie, .. }) = call.plan(changes, keeps) else {
+    let Ok(Plan { write: Write::Replace, removes_cookie, .. }) = call.plan(changes, keeps) else {
         return None;
     };
-    let next = call.next(&loaded, &changes.view, asks_for_reissue(changes)).ok()?;
+    let loaded = changes.base.record()?;
+    let next = call.next(loaded, &changes.view, asks_for_reissue(changes)).ok()?;
     let Replaced::Done(token) = core.store.replace_now(&next, loaded.version(), call.cx.now)? else {
         return None;
     };
@@ -242,12 +234,12 @@ impl<'a> Call<'a> {
     }
 
     async fn carry_out(&self, write: Write, changes: &mut Changes) -> Result<Done, SessionError> {
-        match write {
-            Write::Nothing => Ok((changes.base.clone(), None)),
-            Write::Touch(record) => Ok(self.touch(record).await),
-            Write::Reissue(record) => Ok(self.reissue(record).await),
-            Write::Replace(record) => self.replace(record, changes).await,
-            Write::Create => self.create_for(changes).await,
+        match (write, changes.base.record().cloned()) {
+            (Write::Create, _) => self.create_for(changes).await,
+            (Write::Touch, Some(record)) => Ok(self.touch(record).await),
+            (Write::Reissue, Some(record)) => Ok(self.reissue(record).await),
+            (Write::Replace, Some(record)) => self.replace(record, changes).await,
+            _ => Ok((changes.base.clone(), None)),
         }
     }
 

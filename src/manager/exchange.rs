@@ -24,18 +24,22 @@ use crate::{
 /// all the same, in a task of its own.
 #[derive(Debug)]
 pub struct Exchange {
-    session: Session,
+    lazy: LazySession,
     /// Taken by whoever ends it.
     core: Option<Arc<Core>>,
 }
 
 /// The session of a request, loaded when it is first asked for. Clones share it.
 #[derive(Clone)]
-pub struct LazySession(Session);
+pub struct LazySession {
+    session: Session,
+    /// Whether another site may begin the request, whatever it does.
+    allows_cross_site: bool,
+}
 
 impl fmt::Debug for LazySession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LazySession").field("session", &self.0).finish_non_exhaustive()
+        f.debug_struct("LazySession").field("session", &self.session).finish_non_exhaustive()
     }
 }
 
@@ -45,14 +49,13 @@ impl LazySession {
     /// # Errors
     /// The store's failure, unless the manager carries on without it.
     pub async fn load(&self, head: &RequestHead<'_>) -> Result<Session, SessionError> {
-        let Self(session) = self;
-        if session.opened().is_none() {
-            match session.backend().load_now(head) {
-                Some(opening) => begin(session, opening, head),
-                None => load_in_turn(session, head).await,
+        if self.session.opened().is_none() {
+            match self.session.backend().load_now(head) {
+                Some(opening) => self.begin(opening, head),
+                None => self.load_in_turn(head).await,
             }
         }
-        session.admitted()
+        self.session.admitted()
     }
 
     /// Like [`load`](Self::load), but `None` unless a live session came with the request.
@@ -63,20 +66,21 @@ impl LazySession {
         let session = self.load(head).await?;
         Ok((!session.is_new()).then_some(session))
     }
-}
 
-/// Loads a session that takes time, once: whoever comes second waits for the first.
-async fn load_in_turn(session: &Session, head: &RequestHead<'_>) {
-    let _turn = session.turn().await;
-    if session.opened().is_none() {
-        begin(session, session.backend().load(head).await, head);
+    /// Loads a session that takes time, once: whoever comes second waits for the first.
+    async fn load_in_turn(&self, head: &RequestHead<'_>) {
+        let _turn = self.session.turn().await;
+        if self.session.opened().is_none() {
+            self.begin(self.session.backend().load(head).await, head);
+        }
     }
-}
 
-fn begin(session: &Session, opening: Opening, head: &RequestHead<'_>) {
-    let is_ambiguous = matches!(opening.base, Base::Ambiguous(_));
-    if session.open(opening).is_ok() && is_ambiguous {
-        session.deposit(session.backend().refuse_both(head), None);
+    fn begin(&self, mut opening: Opening, head: &RequestHead<'_>) {
+        opening.request.cross_site &= !self.allows_cross_site;
+        let is_ambiguous = matches!(opening.base, Base::Ambiguous(_));
+        if self.session.open(opening).is_ok() && is_ambiguous {
+            self.session.deposit(self.session.backend().refuse_both(head), None);
+        }
     }
 }
 
@@ -121,15 +125,16 @@ impl Finished {
 }
 
 impl Exchange {
-    pub(super) fn new(core: Arc<Core>) -> Self {
+    pub(super) fn new(core: Arc<Core>, path: &str) -> Self {
         let session = Session::new(Arc::clone(&core) as _);
-        Self { session, core: Some(core) }
+        let lazy = LazySession { session, allows_cross_site: core.allows_cross_site(path) };
+        Self { lazy, core: Some(core) }
     }
 
     /// What an extractor asks for the session.
     #[must_use]
     pub fn lazy(&self) -> LazySession {
-        LazySession(self.session.clone())
+        self.lazy.clone()
     }
 
     /// Ends the exchange with the status of the handler's response: writes what has changed and tells what the response
@@ -137,15 +142,15 @@ impl Exchange {
     #[must_use]
     pub fn finish(mut self, status: u16) -> Finish {
         let core = self.core.take();
-        let was_touched = self.session.close();
-        let (Some(opening), Some(core)) = (self.session.opened(), core) else {
+        let was_touched = self.lazy.session.close();
+        let (Some(opening), Some(core)) = (self.lazy.session.opened(), core) else {
             return Finish::Ready(Finished::default());
         };
         // The most frequent end by far: the handler has only looked.
         if !was_touched && core.needs_nothing(opening) {
             return Finish::Ready(core.finished(ResponseEdits::read(read(opening)), None));
         }
-        Closing::new(core, &self.session, status).finish()
+        Closing::new(core, &self.lazy.session, status).finish()
     }
 }
 
@@ -168,12 +173,12 @@ impl Core {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let Some(core) = self.core.take() else { return };
-        self.session.close();
-        if self.session.changes_identity() {
+        self.lazy.session.close();
+        if self.lazy.session.pending().changes_identity {
             debug!("a request was dropped after a login or log-out, which is carried through");
             // A panic is answered as a server error, a vanished client like any success.
             let status = if std::thread::panicking() { 500 } else { 200 };
-            carry_through(Closing::new(core, &self.session, status));
+            carry_through(Closing::new(core, &self.lazy.session, status));
         }
     }
 }
@@ -193,16 +198,19 @@ impl Closing {
     }
 
     fn finish(self) -> Finish {
-        let turn = self.session.try_turn();
         // A save under way may be about anything.
-        if turn.is_none() || self.session.changes_identity() {
+        let Some(turn) = self.session.try_turn() else { return carry_through(self) };
+        let pending = self.session.pending();
+        if pending.changes_identity {
             drop(turn);
             return carry_through(self);
         }
-        if self.has_nothing_to_write() {
+        if !pending.changes && self.needs_nothing() {
             return Finish::Ready(Arc::clone(&self.core).finished(self.edits(), None));
         }
-        if let Some(written) = self.write_now() {
+        if !pending.in_doubt
+            && let Some(written) = self.write_now()
+        {
             drop(turn);
             return Finish::Ready(self.told(written));
         }
@@ -210,8 +218,8 @@ impl Closing {
         Finish::Pending(Box::pin(self.run()))
     }
 
-    fn has_nothing_to_write(&self) -> bool {
-        !self.session.has_changes() && self.session.opened().is_none_or(|it| self.core.needs_nothing(it))
+    fn needs_nothing(&self) -> bool {
+        self.session.opened().is_none_or(|opening| self.core.needs_nothing(opening))
     }
 
     async fn run(self) -> Finished {
@@ -221,11 +229,8 @@ impl Closing {
 
     /// Writes without waiting, for whoever has the turn; `None` if that cannot be done, and nothing has changed.
     fn write_now(&self) -> Option<Result<ResponseEdits, Failed>> {
-        if self.session.in_doubt().is_some() {
-            return None;
-        }
         let mut changes = self.session.take_changes();
-        match commit::commit_now(&self.core, &mut changes, self.session.request(), self.keeps) {
+        match commit::commit_now(&self.core, &mut changes, self.keeps) {
             Some(written) => Some(self.stand_on(changes, written)),
             None => {
                 self.session.restore(&mut changes);
@@ -253,7 +258,7 @@ impl Closing {
         let settled = if self.keeps { doubt::settle(&self.core, &self.session).await } else { Ok(()) };
         let mut changes = self.session.take_changes();
         let written = match settled {
-            Ok(()) => commit::commit(&self.core, &mut changes, self.session.request(), self.keeps).await,
+            Ok(()) => commit::commit(&self.core, &mut changes, self.keeps).await,
             Err(failed) => Err(failed),
         };
         self.stand_on(changes, written)
@@ -261,14 +266,13 @@ impl Closing {
 
     /// A handler that outlives the response goes on from what was written.
     fn stand_on(&self, changes: Changes, written: Result<Written, Failed>) -> Result<ResponseEdits, Failed> {
+        let is_detached = changes.is_detached;
         let (base, outcome) = match written {
             Ok(Written { base, edits, .. }) => (base, Ok(edits)),
             // The client is told that nothing was saved, so nothing of it may be saved later.
             Err(failed) => (changes.base, Err(failed)),
         };
-        if self.session.is_detached()
-            && let Err(error) = self.session.rebase(base)
-        {
+        if is_detached && let Err(error) = self.session.rebase(base) {
             warn!(%error, "a change that was made while the response left is lost");
         }
         outcome

@@ -62,14 +62,13 @@ fn search<'a>(core: &Core, head: &RequestHead<'a>, now: Timestamp) -> (Candidate
         }
     }
     let by_bearer = !chosen.is_empty() && matches!(core.transports[facts.transport], Transport::Bearer(_));
-    facts.cross_site = !by_bearer && is_forbidden(core, head);
+    facts.cross_site = !by_bearer && is_forgeable(head);
     (chosen, facts)
 }
 
-/// Whether another site began the request with a method that may change something, and nobody has allowed that.
-fn is_forbidden(core: &Core, head: &RequestHead<'_>) -> bool {
-    let allowed = || core.cross_site_paths.iter().any(|path| path == head.path);
-    !is_safe(head.method) && is_cross_site(head) && !allowed()
+/// Whether another site began the request with a method that may change something.
+fn is_forgeable(head: &RequestHead<'_>) -> bool {
+    !is_safe(head.method) && is_cross_site(head)
 }
 
 /// Asks the store.

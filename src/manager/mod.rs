@@ -241,10 +241,10 @@ impl SessionManager {
         self.0.store.hand_over(Cx::new(self.0.clock.now(), Deadline::after(within))).await
     }
 
-    /// The exchange of one request and its response: what an adapter begins for each request.
+    /// The exchange of one request to this path and its response: what an adapter begins for each request.
     #[must_use]
-    pub fn exchange(&self) -> Exchange {
-        Exchange::new(Arc::clone(&self.0))
+    pub fn exchange(&self, path: &str) -> Exchange {
+        Exchange::new(Arc::clone(&self.0), path)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Core)) -> Self {
@@ -271,6 +271,11 @@ impl Core {
             return Write::Nothing;
         }
         plan::upkeep(base, request, &self.policy, now)
+    }
+
+    /// Whether another site may begin requests to this path.
+    fn allows_cross_site(&self, path: &str) -> bool {
+        self.cross_site_paths.iter().any(|allowed| allowed == path)
     }
 
     fn bearer(&self) -> Option<&Transport> {

@@ -4,7 +4,7 @@
 use super::{
     Base, Changes, Opening, Sent, Session,
     backend::Backend,
-    state::{Phase, State},
+    state::{Pending, State},
 };
 use crate::{error::SessionError, store::Token, time::Timestamp, transport::ResponseEdits};
 
@@ -71,17 +71,12 @@ impl Session {
 
     pub(crate) fn request(&self) -> RequestFacts {
         let loaded = self.opening().request;
-        let told = self.peek().is_some_and(|state| state.told);
-        RequestFacts {
-            holds_cookie: loaded.holds_cookie || told,
-            is_outdated: loaded.is_outdated && !told,
-            ..loaded
-        }
+        self.peek().map_or(loaded, |state| state.request(loaded))
     }
 
-    /// Whether somebody logged in or out, and it is not written yet.
-    pub(crate) fn changes_identity(&self) -> bool {
-        self.peek().is_some_and(|state| state.changes_identity())
+    /// What is not written yet.
+    pub(crate) fn pending(&self) -> Pending {
+        self.peek().map(|state| state.pending()).unwrap_or_default()
     }
 
     /// Whether it was logged out, and that is not written yet.
@@ -99,11 +94,6 @@ impl Session {
         was_touched
     }
 
-    /// Whether there is anything to write.
-    pub(crate) fn has_changes(&self) -> bool {
-        self.peek().is_some_and(|state| state.has_changes())
-    }
-
     /// Waits for the load or the save under way; the next one begins when the guard is dropped.
     pub(crate) async fn turn(&self) -> Turn<'_> {
         self.0.turn.lock().await
@@ -116,7 +106,8 @@ impl Session {
 
     /// Hands out what is to be written, to whoever has the turn.
     pub(crate) fn take_changes(&self) -> Changes {
-        self.lock().take()
+        let loaded = self.opening().request;
+        self.lock().take(loaded)
     }
 
     /// Puts back what could not be written.
@@ -152,11 +143,6 @@ impl Session {
     /// Whether the handler wants the token for a client that is no browser.
     pub(crate) fn wants_bearer(&self) -> bool {
         self.lock().bearer
-    }
-
-    /// Whether a token could no longer reach the client.
-    pub(crate) fn is_detached(&self) -> bool {
-        self.peek().is_some_and(|state| state.phase == Phase::Detached)
     }
 
     /// What earlier saves have to tell the client.

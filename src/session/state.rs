@@ -1,6 +1,7 @@
 //! The part of a session that changes: what it stands on, what was logged, and whether it may still change.
 
 use super::{
+    RequestFacts,
     doubt::{Doubt, Sent},
     log::{Change, Log, Op, View, conflict},
     reads::Seen,
@@ -76,9 +77,23 @@ pub(crate) enum Phase {
     Closed,
 }
 
+/// What of a session is not written yet.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Pending {
+    /// Whether there is anything.
+    pub(crate) changes: bool,
+    /// Whether somebody logged in or out.
+    pub(crate) changes_identity: bool,
+    /// Whether an earlier save was sent without learning that it arrived.
+    pub(crate) in_doubt: bool,
+}
+
 /// What is to be written: everything since the base.
 #[derive(Debug)]
 pub(crate) struct Changes {
+    pub(crate) request: RequestFacts,
+    /// Whether a token could no longer reach the client.
+    pub(crate) is_detached: bool,
     pub(crate) base: Base,
     /// Whether the base was logged out; the log and the view then belong to a session yet to be created.
     pub(crate) ends: bool,
@@ -252,24 +267,37 @@ impl State {
         self.generation += 1;
     }
 
-    /// Whether there is anything to write.
-    pub(crate) fn has_changes(&self) -> bool {
-        self.ends || self.doubt.is_some() || !self.log.is_empty()
+    pub(crate) fn pending(&self) -> Pending {
+        let in_doubt = self.doubt.as_ref();
+        Pending {
+            changes: self.ends || in_doubt.is_some() || !self.log.is_empty(),
+            changes_identity: self.ends
+                || self.log.logs_in()
+                || in_doubt.is_some_and(|doubt| doubt.log.logs_in()),
+            in_doubt: in_doubt.is_some(),
+        }
     }
 
     pub(crate) fn ends(&self) -> bool {
         self.ends
     }
 
-    pub(crate) fn changes_identity(&self) -> bool {
-        self.ends || self.log.logs_in() || self.doubt.as_ref().is_some_and(|doubt| doubt.log.logs_in())
+    /// What the engine has to know of a request that was loaded with these facts, after what the client was told since.
+    pub(crate) fn request(&self, loaded: RequestFacts) -> RequestFacts {
+        RequestFacts {
+            holds_cookie: loaded.holds_cookie || self.told,
+            is_outdated: loaded.is_outdated && !self.told,
+            ..loaded
+        }
     }
 
     /// Hands out everything since the base, to be written. What is in doubt was settled before, or is not to be kept.
-    pub(crate) fn take(&mut self) -> Changes {
+    pub(crate) fn take(&mut self, loaded: RequestFacts) -> Changes {
         self.doubt = None;
         self.taken = self.view().data.clone();
         Changes {
+            request: self.request(loaded),
+            is_detached: self.phase == Phase::Detached,
             base: self.base.clone(),
             ends: std::mem::take(&mut self.ends),
             abandoned: self.abandoned.take(),

@@ -108,8 +108,6 @@ impl Transport {
 pub struct RequestHead<'a> {
     /// The method, in capitals.
     pub method: &'a str,
-    /// The path, without the query.
-    pub path: &'a str,
     /// The authority in the request's target, if it has one (HTTP/2); otherwise the `Host` header is read.
     pub authority: Option<&'a str>,
     /// The headers.
@@ -119,10 +117,7 @@ pub struct RequestHead<'a> {
 impl fmt::Debug for RequestHead<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The headers hold tokens.
-        f.debug_struct("RequestHead")
-            .field("method", &self.method)
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("RequestHead").field("method", &self.method).finish_non_exhaustive()
     }
 }
 

@@ -30,7 +30,9 @@ const MOST_PART_COOKIES: usize = 4 * MOST_PARTS;
 /// What a request presented in one place.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates<'a> {
-    tokens: [Option<Cow<'a, [u8]>>; MOST_CANDIDATES],
+    /// Hardly ever is there another one.
+    first: Option<Cow<'a, [u8]>>,
+    others: Vec<Cow<'a, [u8]>>,
     /// Whether there was anything in that place, of whatever form.
     pub(crate) any: bool,
     /// Whether there were more different tokens than are tried.
@@ -41,11 +43,11 @@ pub(crate) struct Candidates<'a> {
 
 impl<'a> Candidates<'a> {
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Presented<'_>> {
-        self.tokens.iter().flatten().map(|token| Presented::new(token))
+        self.first.iter().chain(&self.others).map(|token| Presented::new(token))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.tokens[0].is_none()
+        self.first.is_none()
     }
 
     pub(super) fn add(&mut self, value: Cow<'a, [u8]>, store: &dyn SessionStore) {
@@ -53,9 +55,12 @@ impl<'a> Candidates<'a> {
         if self.tokens().any(|known| known.bytes() == &*value) || !store.recognises(Presented::new(&value)) {
             return;
         }
-        match self.tokens.iter_mut().find(|slot| slot.is_none()) {
-            Some(slot) => *slot = Some(value),
-            None => self.too_many = true,
+        if self.first.is_none() {
+            self.first = Some(value);
+        } else if 1 + self.others.len() < MOST_CANDIDATES {
+            self.others.push(value);
+        } else {
+            self.too_many = true;
         }
     }
 }

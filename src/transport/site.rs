@@ -43,7 +43,7 @@ mod tests {
     }
 
     fn cross_site(headers: &'static [(&'static str, &'static str)]) -> bool {
-        is_cross_site(&RequestHead { method: "POST", path: "/", authority: None, headers: &Headers(headers) })
+        is_cross_site(&RequestHead { method: "POST", authority: None, headers: &Headers(headers) })
     }
 
     #[test]

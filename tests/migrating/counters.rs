@@ -99,7 +99,7 @@ fn what_has_no_room_in_the_new_store_stays() {
 
 fn listed(server: &Server, cookie: &str) -> Vec<cloakroom::SessionId> {
     let (exchange, request) = (
-        server.sessions.exchange(),
+        server.sessions.exchange("/"),
         crate::browser::Request {
             method: "GET",
             path: "/",

@@ -225,7 +225,7 @@ fn a_session_is_not_moved_where_the_client_cannot_be_told() {
         let cookie = alone(begun(&world.server(At::Old)));
         let server = world.server(At::There(Move));
         let seen = alone(async {
-            let exchange = server.sessions.exchange();
+            let exchange = server.sessions.exchange("/");
             let request = Request {
                 method: "POST",
                 path: "/",

@@ -119,7 +119,7 @@ pub(crate) fn renew(session: &Session) -> Result<(), SessionError> {
 
 /// A whole request with this cookie. Everything is written before the handler ends, so that no task of its own does it.
 pub(crate) async fn request(server: &Server, cookie: &str, action: Action) -> Seen {
-    let exchange = server.sessions.exchange();
+    let exchange = server.sessions.exchange("/");
     let headers = if cookie.is_empty() {
         vec![]
     } else {

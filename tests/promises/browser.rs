@@ -62,7 +62,7 @@ impl Browser {
     }
 
     pub(crate) async fn try_visit(&self, request: &Request) -> Result<Visit, SessionError> {
-        let exchange = self.server.sessions.exchange();
+        let exchange = self.server.sessions.exchange(request.path);
         let session = exchange.lazy().load(&request.head()).await?;
         Ok(Visit { exchange, session })
     }
@@ -125,7 +125,7 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn head(&self) -> RequestHead<'_> {
-        RequestHead { method: self.method, path: self.path, authority: None, headers: self }
+        RequestHead { method: self.method, authority: None, headers: self }
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {

@@ -100,7 +100,7 @@ async fn a_response_waits_for_a_save_under_way_and_tells_its_token() {
 async fn a_session_that_is_loaded_after_the_response_refuses_changes() {
     let browser = Server::new(Probe::default()).browser();
     let request = browser.request();
-    let exchange = browser.server.sessions.exchange();
+    let exchange = browser.server.sessions.exchange("/");
     let lazy = exchange.lazy();
     assert!(matches!(exchange.finish(200), Finish::Ready(_)));
     let late = lazy.load(&request.head()).await.unwrap();

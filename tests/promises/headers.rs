@@ -54,7 +54,7 @@ async fn promise_11_a_response_that_looked_for_a_session_in_vain_varies_by_cooki
 
 #[tokio::test]
 async fn promise_11_a_response_that_did_not_look_is_left_alone() {
-    let Finish::Ready(finished) = Server::new(Probe::default()).sessions.exchange().finish(200) else {
+    let Finish::Ready(finished) = Server::new(Probe::default()).sessions.exchange("/").finish(200) else {
         panic!("there is nothing to write")
     };
     assert!(Response::new(&finished, &[]).headers.is_empty());

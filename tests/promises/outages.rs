@@ -33,7 +33,7 @@ async fn promise_8_the_load_is_tried_once_per_request_even_when_it_fails() {
     let browser = logged_in(&Server::new(probe.clone())).await;
     probe.set_down(true);
     probe.calls();
-    let exchange = browser.server.sessions.exchange();
+    let exchange = browser.server.sessions.exchange("/");
     let request = browser.request();
     for _ in 0..3 {
         assert!(exchange.lazy().load(&request.head()).await.is_err());

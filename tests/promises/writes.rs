@@ -167,7 +167,7 @@ async fn promise_5_a_session_that_nobody_asks_for_costs_no_call() {
     let mut browser = Server::new(probe.clone()).browser();
     browser.does(|session| session.insert("a", 1)).await;
     probe.calls();
-    let finished = browser.server.sessions.exchange().finish(200);
+    let finished = browser.server.sessions.exchange("/").finish(200);
     assert!(matches!(finished, cloakroom::manager::Finish::Ready(_)));
     assert_eq!(probe.calls(), 0);
 }

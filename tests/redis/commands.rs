@@ -92,7 +92,7 @@ async fn a_session_that_nobody_asks_for_costs_nothing() {
     let site = scene.site();
     let browser = comes(&site, LoggedIn).await;
     scene.proxy.reset();
-    drop(browser.server.sessions.exchange().finish(200));
+    drop(browser.server.sessions.exchange("/").finish(200));
     assert!(scene.proxy.seen().is_empty());
 }
 

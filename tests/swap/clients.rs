@@ -115,9 +115,9 @@ async fn request(
     cookie: &Mutex<String>,
     handler: impl FnOnce(&Session) -> Result<(), SessionError>,
 ) -> Seen {
-    let exchange = server.exchange();
+    let exchange = server.exchange("/");
     let headers = Headers(Some(cookie.lock().unwrap().clone()).filter(|cookie| !cookie.is_empty()));
-    let head = RequestHead { method: "POST", path: "/", authority: None, headers: &headers };
+    let head = RequestHead { method: "POST", authority: None, headers: &headers };
     let session = exchange.lazy().load(&head).await.unwrap();
     let seen = Seen {
         id: session.id(),

@@ -11,7 +11,7 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
 };
 
-use super::{ResponseFuture, Seat, refusal::Refusal};
+use super::{ResponseFuture, refusal::Refusal};
 use crate::{error::SessionError, manager::SessionManager};
 
 /// Gives every request of the app, scope or resource that it wraps a session.
@@ -98,9 +98,9 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let exchange = self.manager.exchange();
-        let seat = Seat { lazy: exchange.lazy(), target: request.uri().clone() };
-        request.extensions_mut().insert(seat);
+        // Here, because others further in may rewrite the path.
+        let exchange = self.manager.exchange(request.path());
+        request.extensions_mut().insert(exchange.lazy());
         ResponseFuture::new(self.inner.call(request), exchange, self.refusal.clone())
     }
 }

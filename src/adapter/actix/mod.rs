@@ -44,10 +44,7 @@ mod headers;
 mod middleware;
 mod refusal;
 
-use actix_web::{
-    HttpMessage as _, HttpRequest,
-    http::{Uri, uri::Authority},
-};
+use actix_web::{HttpMessage as _, HttpRequest, http::uri::Authority};
 
 pub use self::{
     extract::ExistingSession,
@@ -77,8 +74,7 @@ use crate::{
 /// [`LayerMissing`](SessionErrorKind::LayerMissing) without a [`SessionMiddleware`] around the route; otherwise the
 /// store's failure.
 pub async fn session(request: &HttpRequest) -> Result<Session, SessionError> {
-    let seat = seat(request)?;
-    seat.lazy.load(&seat.head(request)).await
+    lazy(request)?.load(&head(request)).await
 }
 
 /// Like [`session`], but `None` unless a live session came with the request. Nothing is ever created.
@@ -86,31 +82,20 @@ pub async fn session(request: &HttpRequest) -> Result<Session, SessionError> {
 /// # Errors
 /// Those of [`session`]: an outage is no "no session", unless the manager carries on without its store.
 pub async fn existing_session(request: &HttpRequest) -> Result<Option<Session>, SessionError> {
-    let seat = seat(request)?;
-    seat.lazy.load_existing(&seat.head(request)).await
+    lazy(request)?.load_existing(&head(request)).await
 }
 
-/// What the middleware leaves in a request for whoever asks for its session.
-#[derive(Debug, Clone)]
-struct Seat {
-    lazy: LazySession,
-    /// The target as the middleware saw it: others further in may rewrite it.
-    target: Uri,
-}
-
-impl Seat {
-    fn head<'a>(&'a self, request: &'a HttpRequest) -> RequestHead<'a> {
-        RequestHead {
-            method: request.method().as_str(),
-            path: self.target.path(),
-            authority: self.target.authority().map(Authority::as_str),
-            headers: request.headers(),
-        }
+fn head(request: &HttpRequest) -> RequestHead<'_> {
+    RequestHead {
+        method: request.method().as_str(),
+        authority: request.uri().authority().map(Authority::as_str),
+        headers: request.headers(),
     }
 }
 
-/// A copy, since nothing of a request's extensions may be borrowed during a wait.
-fn seat(request: &HttpRequest) -> Result<Seat, SessionError> {
+/// What the middleware leaves in a request for whoever asks for its session: a copy, since nothing of a request's
+/// extensions may be borrowed during a wait.
+fn lazy(request: &HttpRequest) -> Result<LazySession, SessionError> {
     request.extensions().get().cloned().ok_or_else(|| {
         SessionError::new(
             SessionErrorKind::LayerMissing,

@@ -6,7 +6,7 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{PlainText, Refusal, ResponseFuture, Seat};
+use super::{PlainText, Refusal, ResponseFuture};
 use crate::manager::SessionManager;
 
 /// Gives every request of the services below it a session.
@@ -83,9 +83,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let exchange = self.manager.exchange();
-        let seat = Seat { lazy: exchange.lazy(), target: request.uri().clone() };
-        request.extensions_mut().insert(seat);
+        // Here, because a nested router shows its routes only the rest of the path.
+        let exchange = self.manager.exchange(request.uri().path());
+        request.extensions_mut().insert(exchange.lazy());
         ResponseFuture::new(self.inner.call(request), exchange, self.refusal.clone())
     }
 }

@@ -13,7 +13,7 @@ mod headers;
 mod layer;
 mod refusal;
 
-use http::{Uri, request::Parts, uri::Authority};
+use http::{request::Parts, uri::Authority};
 
 pub use self::{
     future::ResponseFuture,
@@ -46,8 +46,7 @@ use crate::{
 /// [`LayerMissing`](SessionErrorKind::LayerMissing) without a [`SessionLayer`] around the service; otherwise the store's
 /// failure.
 pub async fn session(parts: &Parts) -> Result<Session, SessionError> {
-    let seat = seat(parts)?;
-    seat.lazy.load(&seat.head(parts)).await
+    lazy(parts)?.load(&head(parts)).await
 }
 
 /// Like [`session`], but `None` unless a live session came with the request. Nothing is ever created.
@@ -55,30 +54,19 @@ pub async fn session(parts: &Parts) -> Result<Session, SessionError> {
 /// # Errors
 /// Those of [`session`]: an outage is no "no session", unless the manager carries on without its store.
 pub async fn existing_session(parts: &Parts) -> Result<Option<Session>, SessionError> {
-    let seat = seat(parts)?;
-    seat.lazy.load_existing(&seat.head(parts)).await
+    lazy(parts)?.load_existing(&head(parts)).await
 }
 
-/// What the layer leaves in a request for whoever asks for its session.
-#[derive(Debug, Clone)]
-struct Seat {
-    lazy: LazySession,
-    /// The target as the layer saw it: a nested router shows its routes only the rest of the path.
-    target: Uri,
-}
-
-impl Seat {
-    fn head<'a>(&'a self, parts: &'a Parts) -> RequestHead<'a> {
-        RequestHead {
-            method: parts.method.as_str(),
-            path: self.target.path(),
-            authority: self.target.authority().map(Authority::as_str),
-            headers: &parts.headers,
-        }
+fn head(parts: &Parts) -> RequestHead<'_> {
+    RequestHead {
+        method: parts.method.as_str(),
+        authority: parts.uri.authority().map(Authority::as_str),
+        headers: &parts.headers,
     }
 }
 
-fn seat(parts: &Parts) -> Result<&Seat, SessionError> {
+/// What the layer leaves in a request for whoever asks for its session.
+fn lazy(parts: &Parts) -> Result<&LazySession, SessionError> {
     parts.extensions.get().ok_or_else(|| {
         SessionError::new(
             SessionErrorKind::LayerMissing,

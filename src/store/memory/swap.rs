@@ -40,21 +40,20 @@ enum Index {
 impl Shelf {
     pub(super) fn replace(
         &self,
-        record: &Record,
+        next: &Record,
         token: Option<Token>,
         expected: Version,
         now: Timestamp,
     ) -> Result<Replaced, StoreError> {
-        let next = record.clone().settled();
-        self.budgets.check_size(Charge::of(&next))?;
-        let swapped = match self.swap(&next, expected, now) {
-            Err(Refusal::NoRoom) => self.swap_with_room(&next, expected, now),
+        self.budgets.check_size(Charge::of(next))?;
+        let swapped = match self.swap(next, expected, now) {
+            Err(Refusal::NoRoom) => self.swap_with_room(next, expected, now),
             answer => answer,
         };
         match swapped {
             Ok(()) | Err(Refusal::Repeated) => Ok(Replaced::Done(token)),
             Err(Refusal::Final(answer)) => Ok(answer),
-            Err(Refusal::NoRoom | Refusal::OtherSubject) => Err(Class::of(&next).full()),
+            Err(Refusal::NoRoom | Refusal::OtherSubject) => Err(Class::of(next).full()),
         }
     }
 
@@ -113,7 +112,7 @@ impl Shelf {
         if !self.budgets.exchange(Charge::of(stored), Charge::of(next)) {
             return Err(Refusal::NoRoom);
         }
-        let mut next = next.clone();
+        let mut next = next.clone().settled();
         // Somebody may have touched the record since it was loaded.
         next.touch(stored.last_active());
         Ok(mem::replace(stored, next))
