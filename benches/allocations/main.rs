@@ -7,16 +7,24 @@
 mod actix;
 #[path = "../request/axum.rs"]
 mod axum;
-#[path = "../lookup/limit.rs"]
+#[path = "../shared/house.rs"]
+mod house;
+#[path = "../shared/limit.rs"]
 mod limit;
 #[path = "../lookup/memory.rs"]
-mod memory;
-#[path = "../lookup/payload.rs"]
-mod payload;
+mod lookup_memory;
 #[path = "../lookup/tokens.rs"]
-mod tokens;
-#[path = "../lookup/visitors.rs"]
+mod lookup_tokens;
+#[path = "../shared/payload.rs"]
+mod payload;
+#[path = "../shared/visitors.rs"]
 mod visitors;
+#[path = "../shared/ways.rs"]
+mod ways;
+#[path = "../write/memory.rs"]
+mod write_memory;
+#[path = "../write/tokens.rs"]
+mod write_tokens;
 
 use std::marker::PhantomData;
 
@@ -26,7 +34,7 @@ use cloakroom::{
     store::{EncryptedCookieStore, MemoryStore},
 };
 
-use crate::payload::Payload;
+use crate::{payload::Payload, ways::Way};
 
 /// Stands where the other benches have criterion's group of measurements.
 struct Group<'a> {
@@ -67,14 +75,17 @@ fn main() {
     for sessions in [1_000, 100_000, 1_000_000] {
         for payload in Payload::TWO {
             let name = |work| format!("{work}/memory/{sessions}/{}", payload.name());
-            memory::lookup(&mut Group::new(name("lookup")), SESSIONS, payload);
-            memory::save(&mut Group::new(name("save")), SESSIONS, payload);
+            lookup_memory::lookup(&mut Group::new(name("lookup")), SESSIONS, payload);
+            write_memory::save(&mut Group::new(name("write")), SESSIONS, payload);
         }
     }
-    for way in tokens::WAYS {
+    lookup_memory::wrapped(&mut Group::new("lookup/wrapped/1000/small"), SESSIONS, Payload::Small);
+    write_memory::begin(&mut Group::new("write/memory/1000/full"), SESSIONS);
+    for way in Way::ALL {
         for payload in Payload::ALL {
-            let name = format!("lookup/{}/{}", way.name, payload.name());
-            tokens::lookup(&mut Group::new(name), &way, payload);
+            let name = |work| format!("{work}/{}/{}", way.name(), payload.name());
+            lookup_tokens::lookup(&mut Group::new(name("lookup")), way, payload);
+            write_tokens::save(&mut Group::new(name("write")), way, payload);
         }
     }
     axum::unused(&mut Group::new("request/unused"));

@@ -3,7 +3,7 @@
 //! A figure is the time of one request, as each thread sees it. Sessions of their own should not notice each other; writers of
 //! one session take turns, and none of their changes is lost.
 
-#[path = "../lookup/visitors.rs"]
+#[path = "../shared/visitors.rs"]
 mod visitors;
 
 use std::{

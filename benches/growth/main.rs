@@ -15,16 +15,15 @@
 
 #![allow(clippy::print_stdout, reason = "that is what this is for")]
 
-#[path = "../lookup/limit.rs"]
-#[allow(dead_code, reason = "the part that is needed")]
+#[path = "../shared/limit.rs"]
 mod limit;
-#[path = "../lookup/payload.rs"]
+#[path = "../shared/payload.rs"]
 mod payload;
 #[path = "../../tests/rig/mod.rs"]
 mod rig;
 mod times;
 mod traffic;
-#[path = "../lookup/visitors.rs"]
+#[path = "../shared/visitors.rs"]
 mod visitors;
 
 use std::{fs, process::Command, time::Duration};

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use crate::{limit::Map, memory::House, payload::Payload};
+use crate::{house::House, limit::Map, payload::Payload};
 
 const SESSIONS: usize = 1_000_000;
 

@@ -5,11 +5,11 @@
 //! is the time that one of them takes on average. `scripts/bench redis` prints the ratios, `cargo bench --bench redis --
 //! --memory` what a session takes in the server's memory.
 
-#[path = "../lookup/payload.rs"]
+#[path = "../shared/payload.rs"]
 mod payload;
 #[path = "../../tests/rig/mod.rs"]
 mod rig;
-#[path = "../lookup/visitors.rs"]
+#[path = "../shared/visitors.rs"]
 mod visitors;
 
 mod memory;

@@ -5,9 +5,9 @@
 
 mod actix;
 mod axum;
-#[path = "../lookup/payload.rs"]
+#[path = "../shared/payload.rs"]
 mod payload;
-#[path = "../lookup/visitors.rs"]
+#[path = "../shared/visitors.rs"]
 mod visitors;
 
 use std::time::Duration;

@@ -13,9 +13,9 @@
 
 #![allow(clippy::print_stdout, reason = "that is what this is for")]
 
-#[path = "../lookup/payload.rs"]
+#[path = "../shared/payload.rs"]
 mod payload;
-#[path = "../lookup/visitors.rs"]
+#[path = "../shared/visitors.rs"]
 mod visitors;
 
 use std::{

@@ -13,12 +13,11 @@
 //! `scripts/peers` runs both programs, `src/bin/count.rs` for allocations and `src/bin/peers.rs` for time: an allocator that
 //! counts would cost those more who allocate more. Peers are configured as their own documentation shows.
 
-#[path = "../../lookup/limit.rs"]
-#[allow(dead_code, reason = "the part that is compared is used")]
+#[path = "../../shared/limit.rs"]
 mod limit;
-#[path = "../../lookup/payload.rs"]
+#[path = "../../shared/payload.rs"]
 mod payload;
-#[path = "../../lookup/visitors.rs"]
+#[path = "../../shared/visitors.rs"]
 mod visitors;
 
 mod actix_requests;
