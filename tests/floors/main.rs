@@ -51,7 +51,7 @@ const ABSENCES: &[(&str, &str)] = &[
     ("Instant::now", "time.rs"),
     ("OffsetDateTime::now_utc", "time.rs"),
     ("ring::rand", "random.rs"),
-    ("::dashmap", "store/memory"),
+    ("::hashbrown", "store/memory"),
     ("::humantime", "config/"),
     ("::percent_encoding", "config/"),
     ("::futures_util", "store/redis"),

@@ -27,12 +27,11 @@ impl Shelf {
 
     /// Removes one anonymous session, but not the one that is being written.
     fn evict_anonymous(&self, tickets: &mut Tickets, written: SessionId, now: Timestamp) -> bool {
-        let evict = |id: &SessionId, slot: &Slot, victim: bool| {
-            fate(slot, Class::Anonymous, victim && *id != written, now)
-        };
-        let never_back = |id: &SessionId, slot: &Slot| evict(id, slot, slot.queue() == Queue::Fresh);
-        let no_second_chance = |id: &SessionId, slot: &Slot| evict(id, slot, !slot.spend_chance());
-        let anybody = |id: &SessionId, slot: &Slot| evict(id, slot, true);
+        let evict =
+            |slot: &Slot, victim: bool| fate(slot, Class::Anonymous, victim && slot.id() != written, now);
+        let never_back = |slot: &Slot| evict(slot, slot.queue() == Queue::Fresh);
+        let no_second_chance = |slot: &Slot| evict(slot, !slot.spend_chance());
+        let anybody = |slot: &Slot| evict(slot, true);
 
         self.search(tickets, Queue::Fresh, AT_MOST, never_back)
             || self.search(tickets, Queue::Anonymous, AT_MOST, no_second_chance)
@@ -44,7 +43,7 @@ impl Shelf {
 
     /// Removes one logged-in session that has expired. Its ticket may lag behind in any queue.
     fn sweep_logged_in(&self, tickets: &mut Tickets, now: Timestamp) -> bool {
-        let expired = |_: &SessionId, slot: &Slot| fate(slot, Class::LoggedIn, false, now);
+        let expired = |slot: &Slot| fate(slot, Class::LoggedIn, false, now);
         [Queue::LoggedIn, Queue::Fresh, Queue::Anonymous, Queue::Ended]
             .into_iter()
             .any(|queue| self.search(tickets, queue, AT_MOST, expired))
@@ -56,7 +55,7 @@ impl Shelf {
     /// that was sent before the session ended could, and it would have to be on its way while a third as many other
     /// sessions begin or end as both budgets allow.
     pub(super) fn trim_tombstones(&self, tickets: &mut Tickets, now: Timestamp) {
-        let drop_one = |_: &SessionId, slot: &Slot| match slot.is_tombstone() {
+        let drop_one = |slot: &Slot| match slot.is_tombstone() {
             true => Fate::Take,
             false if slot.is_over(now) => Fate::Sweep,
             false => Fate::Keep,

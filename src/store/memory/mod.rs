@@ -5,6 +5,7 @@
 //! | `mod` | [`MemoryStore`]: the options, and the trait's calls |
 //! | `shelf` | the shared state: beginning, reading and ending a session |
 //! | `swap` | changing a session that is there |
+//! | `slots` | the map, in shards that have a lock each |
 //! | `slot` | what stands under one ID: a live record or a tombstone |
 //! | `subjects` | the index of sessions by subject |
 //! | `budget` | [`Budget`], [`Usage`], and the two accounts that are never overdrawn |
@@ -30,6 +31,7 @@ mod budget;
 mod evict;
 mod shelf;
 mod slot;
+mod slots;
 mod subjects;
 mod swap;
 mod sweep;

@@ -6,12 +6,10 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use dashmap::DashMap;
-use foldhash::fast::RandomState;
-
 use super::{
     budget::{Budgets, Charge, Class, Usage},
     slot::Slot,
+    slots::Slots,
     subjects::Subjects,
     tickets::{Queue, Tickets},
 };
@@ -23,27 +21,13 @@ use crate::{
     time::Timestamp,
 };
 
-/// Enough that two of a large machine's cores seldom meet at one; a power of two, as the map demands.
-const SHARDS: usize = 64;
-
 /// Everything that the handles of one store share.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Shelf {
-    pub(super) slots: DashMap<SessionId, Slot, RandomState>,
+    pub(super) slots: Slots,
     pub(super) subjects: Subjects,
     pub(super) budgets: Budgets,
     tickets: Mutex<Tickets>,
-}
-
-impl Default for Shelf {
-    fn default() -> Self {
-        Self {
-            slots: DashMap::with_hasher_and_shard_amount(RandomState::default(), SHARDS),
-            subjects: Subjects::default(),
-            budgets: Budgets::default(),
-            tickets: Mutex::default(),
-        }
-    }
 }
 
 impl Shelf {
@@ -52,19 +36,17 @@ impl Shelf {
         let Some(token) = ReferenceToken::parse(presented.bytes()) else {
             return Loaded::Absent(Absence::Malformed);
         };
-        match self.slots.get(&token.id()) {
-            Some(slot) => slot.open(&token, now),
-            None => Loaded::Absent(Absence::Unknown),
-        }
+        let loaded = self.slots.read(&token.id(), |slot| slot.open(&token, now));
+        loaded.unwrap_or(Loaded::Absent(Absence::Unknown))
     }
 
     pub(super) fn find(&self, id: &SessionId, now: Timestamp) -> Option<Record> {
-        self.slots.get(id)?.standing(now).cloned()
+        self.slots.read(id, |slot| slot.standing(now).cloned())?
     }
 
     /// The IDs under which records stand, as far as the shards are looked at one after the other.
     pub(super) fn ids(&self) -> Vec<SessionId> {
-        self.slots.iter().filter(|slot| !slot.is_tombstone()).map(|slot| *slot.key()).collect()
+        self.slots.collect(|slot| (!slot.is_tombstone()).then(|| slot.id()))
     }
 
     /// The live records of a subject, the newest first.
@@ -100,24 +82,23 @@ impl Shelf {
 
     /// The answer to a creation under an ID where something stands already.
     fn standing_answer(&self, record: &Record, token: &Token, now: Timestamp) -> Option<Created> {
-        match &*self.slots.get(&record.id())? {
+        self.slots.read(&record.id(), |slot| match slot {
             // The caller's own, whose reply was lost.
             Slot::Live { record: stored, .. } if stored.remembers(record.version().write) => {
                 Some(Created::Done(token.clone()))
             }
             Slot::Live { record: stored, .. } => Some(Created::Taken(stored.clone())),
             tombstone if tombstone.is_over(now) => None,
-            _ => Some(Created::Ended),
-        }
+            Slot::Ended { .. } => Some(Created::Ended),
+        })?
     }
 
     /// Puts a record where nothing stands, or a tombstone whose time is over and whose ticket it takes on.
     fn put(&self, tickets: &mut Tickets, record: Record) {
         let id = record.id();
         let page = record.shared_subject().map(|subject| self.subjects.open(subject));
-        let slot = Slot::live(record);
-        let queue = slot.queue();
-        match self.slots.insert(id, slot) {
+        let queue = Queue::of_new(Class::of(&record));
+        match self.slots.insert(&id, |mark| Slot::live(record, mark)) {
             Some(_) => tickets.uncount_tombstone(),
             None => tickets.put(queue, id),
         }
@@ -136,22 +117,28 @@ impl Shelf {
 
     /// Puts a tombstone over whatever stands under the ID, nothing included.
     fn bury(&self, tickets: &mut Tickets, id: SessionId, until: Timestamp, now: Timestamp) -> Ended {
-        let Some(mut slot) = self.slots.get_mut(&id) else {
-            self.slots.insert(id, Slot::Ended { at: now, until });
-            tickets.put(Queue::Ended, id);
-            tickets.count_tombstone();
-            return Ended::Done;
-        };
-        if slot.is_ended(until, now) {
-            return Ended::Already;
+        let buried = self.slots.change(&id, |slot| {
+            if slot.is_ended(until, now) {
+                return None;
+            }
+            let tombstone = slot.tombstone(now, until);
+            Some(mem::replace(slot, tombstone))
+        });
+        match buried {
+            None => {
+                self.slots.insert(&id, |mark| Slot::ended(id, now, until, mark));
+                tickets.put(Queue::Ended, id);
+                tickets.count_tombstone();
+                Ended::Done
+            }
+            Some(None) => Ended::Already,
+            // The map was left before its accounts are settled: see the order of locks.
+            Some(Some(buried)) => {
+                tickets.count_tombstone();
+                self.settle(tickets, id, buried);
+                Ended::Done
+            }
         }
-        let tombstone = slot.tombstone(now, until);
-        let buried = mem::replace(&mut *slot, tombstone);
-        // The map is left before its accounts are settled: see the order of locks.
-        drop(slot);
-        tickets.count_tombstone();
-        self.settle(tickets, id, buried);
-        Ended::Done
     }
 
     /// Gives back what a slot that was taken out of the map has held.
@@ -169,10 +156,11 @@ impl Shelf {
 
     /// Strikes a session off the page of a subject that it no longer belongs to.
     pub(super) fn forget(&self, subject: &str, id: SessionId) {
-        self.subjects.forget(subject, id, || match self.slots.get(&id).as_deref() {
-            Some(Slot::Live { record, .. }) => record.subject() != Some(subject),
-            _ => true,
-        });
+        let belongs = |slot: &Slot| match slot {
+            Slot::Live { record, .. } => record.subject() == Some(subject),
+            Slot::Ended { .. } => false,
+        };
+        self.subjects.forget(subject, id, || !self.slots.read(&id, belongs).unwrap_or(false));
     }
 
     pub(super) fn usage(&self) -> Usage {

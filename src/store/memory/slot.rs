@@ -4,34 +4,65 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::{budget::Class, tickets::Queue};
 use crate::{
+    id::SessionId,
     record::Record,
     store::{Absence, Loaded, ReferenceToken, judge},
     time::Timestamp,
 };
 
-/// What stands under one ID. Three words, because there may be millions.
+/// What stands under one ID. Two words, because there may be millions.
 #[derive(Debug)]
 pub(super) enum Slot {
-    Live { record: Record, visits: Visits },
-    Ended { at: Timestamp, until: Timestamp },
+    Live { record: Record, visits: Visits, mark: Mark },
+    Ended { tombstone: Box<Tombstone>, mark: Mark },
+}
+
+/// A session that has ended: its ID is not used again before `until`.
+#[derive(Debug)]
+pub(super) struct Tombstone {
+    id: SessionId,
+    at: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 impl Slot {
-    pub(super) fn live(record: Record) -> Self {
-        Self::Live { record, visits: Visits(AtomicU8::new(Visits::NONE)) }
+    pub(super) fn live(record: Record, mark: Mark) -> Self {
+        Self::Live { record, visits: Visits(AtomicU8::new(Visits::NONE)), mark }
+    }
+
+    pub(super) fn ended(id: SessionId, at: Timestamp, until: Timestamp, mark: Mark) -> Self {
+        Self::Ended { tombstone: Box::new(Tombstone { id, at, until }), mark }
+    }
+
+    pub(super) fn id(&self) -> SessionId {
+        match self {
+            Self::Live { record, .. } => record.id(),
+            Self::Ended { tombstone, .. } => tombstone.id,
+        }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        match self {
+            Self::Live { mark, .. } | Self::Ended { mark, .. } => *mark,
+        }
+    }
+
+    /// Whether it stands under this ID, whose mark is known.
+    pub(super) fn is(&self, mark: Mark, id: &SessionId) -> bool {
+        self.mark() == mark && self.id() == *id
     }
 
     /// What a presented token opens here. A tombstone answers whoever knows the ID, which is no secret.
     pub(super) fn open(&self, presented: &ReferenceToken, now: Timestamp) -> Loaded {
         match self {
-            Self::Live { record, visits } => {
+            Self::Live { record, visits, .. } => {
                 let loaded = judge(record, presented, now);
                 if matches!(loaded, Loaded::Live { .. }) {
                     visits.note();
                 }
                 loaded
             }
-            Self::Ended { at, until } => Loaded::Absent(buried(*at, *until, now)),
+            Self::Ended { tombstone, .. } => Loaded::Absent(tombstone.read(now)),
         }
     }
 
@@ -48,15 +79,15 @@ impl Slot {
         match self {
             Self::Live { record, .. } if record.is_expired(now) => Err(Absence::Expired),
             Self::Live { record, .. } => Ok(record),
-            Self::Ended { at, until } => Err(buried(*at, *until, now)),
+            Self::Ended { tombstone, .. } => Err(tombstone.read(now)),
         }
     }
 
     /// Whether a tombstone stands here; it then stands until `until` at least.
     pub(super) fn is_ended(&mut self, until: Timestamp, now: Timestamp) -> bool {
         match self {
-            Self::Ended { until: stands, .. } if now < *stands => {
-                *stands = until.max(*stands);
+            Self::Ended { tombstone, .. } if now < tombstone.until => {
+                tombstone.until = tombstone.until.max(until);
                 true
             }
             _ => false,
@@ -65,17 +96,18 @@ impl Slot {
 
     /// The tombstone of what stands here: it outlasts every state of the session that anybody could still hold.
     pub(super) fn tombstone(&self, at: Timestamp, until: Timestamp) -> Self {
-        match self {
-            Self::Live { record, .. } => Self::Ended { at, until: until.max(record.deadline()) },
-            Self::Ended { .. } => Self::Ended { at, until },
-        }
+        let until = match self {
+            Self::Live { record, .. } => until.max(record.deadline()),
+            Self::Ended { .. } => until,
+        };
+        Self::ended(self.id(), at, until, self.mark())
     }
 
     /// Whether it is garbage. A time stamp from the future sweeps nothing: it makes a record older, never younger.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
         match self {
             Self::Live { record, .. } => record.is_expired(now),
-            Self::Ended { until, .. } => now >= *until,
+            Self::Ended { tombstone, .. } => now >= tombstone.until,
         }
     }
 
@@ -110,9 +142,28 @@ impl Slot {
     }
 }
 
-/// How a tombstone reads: as nothing at all once its time is over, swept or not.
-fn buried(at: Timestamp, until: Timestamp, now: Timestamp) -> Absence {
-    if now < until { Absence::Ended { at } } else { Absence::Unknown }
+impl Tombstone {
+    /// How it reads: as nothing at all once its time is over, swept or not.
+    fn read(&self, now: Timestamp) -> Absence {
+        if now < self.until { Absence::Ended { at: self.at } } else { Absence::Unknown }
+    }
+}
+
+/// A few bits of the hash of a slot's ID: where the slot stands in its shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark(u32);
+
+impl From<[u8; 4]> for Mark {
+    fn from(bits: [u8; 4]) -> Self {
+        Self(u32::from_le_bytes(bits))
+    }
+}
+
+impl Mark {
+    /// As long as a hash has to be. The table looks at both ends of it, so both depend on the bits.
+    pub(super) fn spread(self) -> u64 {
+        u64::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
 }
 
 /// Whether a client came back with the token: what eviction goes by.

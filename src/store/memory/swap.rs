@@ -98,8 +98,20 @@ impl Shelf {
         index: Index,
     ) -> Result<Record, Refusal> {
         let gone = |absence| Refusal::Final(Replaced::Gone(absence));
-        let mut slot = self.slots.get_mut(&next.id()).ok_or(gone(Absence::Unknown))?;
-        let stored = slot.standing_mut(now).map_err(gone)?;
+        let swapped = self.slots.change(&next.id(), |slot| {
+            let stored = slot.standing_mut(now).map_err(gone)?;
+            self.exchange_with(stored, next, expected, index)
+        });
+        swapped.unwrap_or_else(|| Err(gone(Absence::Unknown)))
+    }
+
+    fn exchange_with(
+        &self,
+        stored: &mut Record,
+        next: &Record,
+        expected: Version,
+        index: Index,
+    ) -> Result<Record, Refusal> {
         if stored.remembers(next.version().write) {
             return Err(Refusal::Repeated);
         }
@@ -120,10 +132,7 @@ impl Shelf {
 
     /// Moves the last use forward, unless somebody has logged in or out since `record` was loaded.
     pub(super) fn touch(&self, record: &Record, now: Timestamp) -> Touched {
-        let Some(mut slot) = self.slots.get_mut(&record.id()) else {
-            return Touched::Gone(Absence::Unknown);
-        };
-        match slot.standing_mut(now) {
+        let touched = self.slots.change(&record.id(), |slot| match slot.standing_mut(now) {
             Err(absence) => Touched::Gone(absence),
             Ok(stored) if stored.epoch() != record.epoch() => {
                 Touched::Gone(Absence::Rotated { id: record.id(), at: now })
@@ -132,6 +141,7 @@ impl Shelf {
                 stored.touch(record.last_active());
                 Touched::Done(None)
             }
-        }
+        });
+        touched.unwrap_or(Touched::Gone(Absence::Unknown))
     }
 }

@@ -37,7 +37,7 @@ impl Shelf {
     /// The share of sweeping that every write does which may make the map grow.
     pub(super) fn sweep(&self, tickets: &mut Tickets, now: Timestamp) {
         for queue in Queue::ALL {
-            self.search(tickets, queue, PER_QUEUE, |_, slot| Fate::of(slot, now));
+            self.search(tickets, queue, PER_QUEUE, |slot| Fate::of(slot, now));
         }
     }
 
@@ -47,7 +47,7 @@ impl Shelf {
         tickets: &mut Tickets,
         queue: Queue,
         at_most: usize,
-        fate: impl Fn(&SessionId, &Slot) -> Fate,
+        fate: impl Fn(&Slot) -> Fate,
     ) -> bool {
         for _ in 0..at_most.min(tickets.len(queue)) {
             let Some(ticket) = tickets.take(queue) else { break };
@@ -59,20 +59,15 @@ impl Shelf {
     }
 
     /// Decides the fate of the slot behind one ticket, under its shard's lock so that no visit comes in between.
-    fn inspect(
-        &self,
-        tickets: &mut Tickets,
-        ticket: SessionId,
-        fate: impl Fn(&SessionId, &Slot) -> Fate,
-    ) -> Fate {
+    fn inspect(&self, tickets: &mut Tickets, ticket: SessionId, fate: impl Fn(&Slot) -> Fate) -> Fate {
         let mut seen = None;
-        let removed = self.slots.remove_if(&ticket, |id, slot| {
-            let fate = fate(id, slot);
+        let removed = self.slots.remove_if(&ticket, |slot| {
+            let fate = fate(slot);
             seen = Some((fate, slot.queue()));
             fate != Fate::Keep
         });
-        if let Some((id, slot)) = removed {
-            self.settle(tickets, id, slot);
+        if let Some(slot) = removed {
+            self.settle(tickets, ticket, slot);
         }
         match seen {
             Some((Fate::Keep, queue)) => {

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use super::budget::Class;
 use crate::id::SessionId;
 
 /// What kind of slot waits in a queue.
@@ -22,6 +23,14 @@ pub(super) enum Queue {
 
 impl Queue {
     pub(super) const ALL: [Self; 4] = [Self::Fresh, Self::Anonymous, Self::LoggedIn, Self::Ended];
+
+    /// Where a session of this class belongs whose token was never presented.
+    pub(super) fn of_new(class: Class) -> Self {
+        match class {
+            Class::Anonymous => Self::Fresh,
+            Class::LoggedIn => Self::LoggedIn,
+        }
+    }
 }
 
 /// One ticket for every slot, and the number of tombstones among them.

@@ -11,8 +11,8 @@ fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
 }
 
 #[test]
-fn a_slot_is_three_words() {
-    assert_eq!(size_of::<Slot>(), 24);
+fn a_slot_is_two_words() {
+    assert_eq!(size_of::<Slot>(), 16);
 }
 
 #[test]

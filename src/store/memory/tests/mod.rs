@@ -126,18 +126,24 @@ fn assert_in_order(store: &MemoryStore) {
     assert!(usage.tombstones <= budgets.most_tombstones());
 
     let tickets: Vec<_> = store.shelf.tickets().iter().copied().collect();
-    let slots: HashSet<_> = store.shelf.slots.iter().map(|slot| *slot.key()).collect();
+    let slots: HashSet<_> = store.shelf.slots.collect(|slot| Some(slot.id())).into_iter().collect();
     assert_eq!(tickets.len(), slots.len(), "one ticket per slot");
     assert_eq!(HashSet::from_iter(tickets), slots);
 
     assert_eq!(store.shelf.subjects.len(), usage.logged_in_sessions, "one entry per logged-in session");
-    for slot in &store.shelf.slots {
-        if let Slot::Live { record, .. } = slot.value()
-            && let Some(subject) = record.subject()
-        {
-            assert!(store.shelf.subjects.read(subject).contains(slot.key()));
+    for record in records(store).into_iter().flatten() {
+        if let Some(subject) = record.subject() {
+            assert!(store.shelf.subjects.read(subject).contains(&record.id()));
         }
     }
+}
+
+/// The record in each slot; `None` for a tombstone.
+fn records(store: &MemoryStore) -> Vec<Option<Record>> {
+    store.shelf.slots.collect(|slot| match slot {
+        Slot::Live { record, .. } => Some(Some(record.clone())),
+        Slot::Ended { .. } => Some(None),
+    })
 }
 
 /// The usage, counted slot by slot.
@@ -149,12 +155,12 @@ fn recount(store: &MemoryStore) -> Usage {
         logged_in_bytes: 0,
         tombstones: 0,
     };
-    for slot in &store.shelf.slots {
-        let Slot::Live { record, .. } = slot.value() else {
+    for record in records(store) {
+        let Some(record) = record else {
             usage.tombstones += 1;
             continue;
         };
-        let (sessions, bytes) = match Class::of(record) {
+        let (sessions, bytes) = match Class::of(&record) {
             Class::Anonymous => (&mut usage.anonymous_sessions, &mut usage.anonymous_bytes),
             Class::LoggedIn => (&mut usage.logged_in_sessions, &mut usage.logged_in_bytes),
         };

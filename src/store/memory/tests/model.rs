@@ -202,10 +202,11 @@ impl Model {
 
     /// Until when the real store keeps a tombstone.
     fn tombstone_until(&self, number: u32) -> Timestamp {
-        match self.store.shelf.slots.get(&id(number)).as_deref() {
-            Some(Slot::Ended { until, .. }) => *until,
-            _ => self.now,
-        }
+        let until = self.store.shelf.slots.read(&id(number), |slot| match slot {
+            Slot::Ended { tombstone, .. } => tombstone.until,
+            Slot::Live { .. } => self.now,
+        });
+        until.unwrap_or(self.now)
     }
 
     fn load(&mut self, number: u32, forged: bool) {

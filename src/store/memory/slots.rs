@@ -1,0 +1,100 @@
+//! The map: slots by ID, in shards that have a lock each.
+//!
+//! With many sessions a lookup is a wait for memory, so a place in the map has two words and no ID: that stands in the
+//! record, where a lookup goes anyway. A few bits of its hash stand beside the slot, so that neither a lookup that finds
+//! nothing nor a map that grows has to go there.
+
+use std::{
+    hash::BuildHasher as _,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::slot::{Mark, Slot};
+use crate::id::SessionId;
+
+/// Enough that two of a large machine's cores seldom meet at one; a power of two.
+const SHARDS: usize = 64;
+
+/// Slots by ID. What is done with one is done under the lock of its shard, and takes no other lock.
+#[derive(Debug)]
+pub(super) struct Slots {
+    /// With a seed of this map's, so that nobody can choose IDs that meet.
+    hasher: RandomState,
+    shards: [Shard; SHARDS],
+}
+
+/// On a cache line of its own, so that its neighbours' locks are not heard.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Shard(RwLock<HashTable<Slot>>);
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self { hasher: RandomState::default(), shards: std::array::from_fn(|_| Shard::default()) }
+    }
+}
+
+impl Slots {
+    /// Looks at the slot under an ID.
+    pub(super) fn read<T>(&self, id: &SessionId, look: impl FnOnce(&Slot) -> T) -> Option<T> {
+        let (shard, mark) = self.place(id);
+        shard.read().find(mark.spread(), |slot| slot.is(mark, id)).map(look)
+    }
+
+    /// Changes the slot under an ID.
+    pub(super) fn change<T>(&self, id: &SessionId, change: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+        let (shard, mark) = self.place(id);
+        shard.write().find_mut(mark.spread(), |slot| slot.is(mark, id)).map(change)
+    }
+
+    /// Puts a slot where its ID belongs; the one that stood there comes back.
+    pub(super) fn insert(&self, id: &SessionId, slot: impl FnOnce(Mark) -> Slot) -> Option<Slot> {
+        let (shard, mark) = self.place(id);
+        let (mut table, slot) = (shard.write(), slot(mark));
+        match table.find_mut(mark.spread(), |slot| slot.is(mark, id)) {
+            Some(stood) => Some(std::mem::replace(stood, slot)),
+            None => {
+                table.insert_unique(mark.spread(), slot, |slot| slot.mark().spread());
+                None
+            }
+        }
+    }
+
+    /// Removes the slot under an ID if it is to go.
+    pub(super) fn remove_if(&self, id: &SessionId, goes: impl FnOnce(&Slot) -> bool) -> Option<Slot> {
+        let (shard, mark) = self.place(id);
+        let mut table = shard.write();
+        let found = table.find_entry(mark.spread(), |slot| slot.is(mark, id)).ok()?;
+        goes(found.get()).then(|| found.remove().0)
+    }
+
+    /// What `look` takes from each slot, one shard after the other.
+    pub(super) fn collect<T>(&self, look: impl Fn(&Slot) -> Option<T>) -> Vec<T> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            all.extend(shard.read().iter().filter_map(&look));
+        }
+        all
+    }
+
+    /// Where an ID belongs: half of its hash says in which shard, the other half where there.
+    fn place(&self, id: &SessionId) -> (&Shard, Mark) {
+        let [shard, _, _, _, mark @ ..] = self.hasher.hash_one(id).to_le_bytes();
+        (&self.shards[usize::from(shard) % SHARDS], Mark::from(mark))
+    }
+}
+
+impl Shard {
+    // Nothing that is done under the lock panics halfway, so one who panicked elsewhere has left the table whole.
+
+    fn read(&self) -> RwLockReadGuard<'_, HashTable<Slot>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashTable<Slot>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
