@@ -33,7 +33,7 @@ impl Data {
         let mut rest = bytes;
         while !rest.is_empty() {
             let (entry, after) = split(rest).ok_or(InvalidData(()))?;
-            if std::str::from_utf8(entry.key).is_err() || !keys.insert(entry.key) {
+            if !is_text(entry.key) || !keys.insert(entry.key) {
                 return Err(InvalidData(()));
             }
             rest = after;
@@ -48,13 +48,17 @@ impl Data {
         entries: impl Iterator<Item = (&'a str, &'a str)> + Clone,
     ) -> Option<Self> {
         let len = entries.clone().map(|(key, value)| HEADER + key.len() + value.len()).sum();
-        let mut bytes = Vec::with_capacity(len);
-        for (key, value) in entries {
-            bytes.extend_from_slice(&header(key, value.as_bytes())?);
-            bytes.extend_from_slice(key.as_bytes());
-            bytes.extend_from_slice(value.as_bytes());
+        if len == 0 {
+            return Some(Self::default());
         }
-        Some(Self((!bytes.is_empty()).then(|| bytes.into())))
+        let mut buffer = zeroed(len);
+        let mut rest = Arc::make_mut(&mut buffer);
+        for (key, value) in entries {
+            for piece in [&header(key, value.as_bytes())?, key.as_bytes(), value.as_bytes()] {
+                rest = write(rest, piece);
+            }
+        }
+        Some(Self(Some(buffer)))
     }
 
     /// The whole buffer.
@@ -116,14 +120,8 @@ impl Data {
     /// The pieces, one behind the other, in one allocation.
     fn joined(pieces: &[&[u8]]) -> Self {
         let len = pieces.iter().map(|piece| piece.len()).sum();
-        let mut buffer: Arc<[u8]> = std::iter::repeat_n(0, len).collect();
-        // Nobody else has it yet, so this is a borrow and no copy.
-        let bytes = Arc::make_mut(&mut buffer);
-        let mut start = 0;
-        for piece in pieces {
-            bytes[start..start + piece.len()].copy_from_slice(piece);
-            start += piece.len();
-        }
+        let mut buffer = zeroed(len);
+        pieces.iter().fold(Arc::make_mut(&mut buffer), |rest, piece| write(rest, piece));
         Self(Some(buffer))
     }
 
@@ -156,6 +154,23 @@ impl fmt::Debug for Data {
     }
 }
 
+/// Whether a key is UTF-8. Nearly all are ASCII, which is seen at once.
+fn is_text(key: &[u8]) -> bool {
+    key.is_ascii() || std::str::from_utf8(key).is_ok()
+}
+
+/// A buffer to be written to through `Arc::make_mut`, which is a borrow and no copy while nobody else has it.
+fn zeroed(len: usize) -> Arc<[u8]> {
+    std::iter::repeat_n(0, len).collect()
+}
+
+/// Writes a piece, and gives back what follows it.
+fn write<'a>(bytes: &'a mut [u8], piece: &[u8]) -> &'a mut [u8] {
+    let (place, rest) = bytes.split_at_mut(piece.len());
+    place.copy_from_slice(piece);
+    rest
+}
+
 /// So many keys are compared one by one, without an allocation: more are rare.
 const FEW: usize = 16;
 
@@ -164,7 +179,7 @@ const FEW: usize = 16;
 struct Keys<'a> {
     first: [&'a [u8]; FEW],
     len: usize,
-    others: HashSet<&'a [u8]>,
+    others: Option<HashSet<&'a [u8]>>,
 }
 
 impl<'a> Keys<'a> {
@@ -174,7 +189,7 @@ impl<'a> Keys<'a> {
             return false;
         }
         if self.len == FEW {
-            return self.others.insert(key);
+            return self.others.get_or_insert_default().insert(key);
         }
         self.first[self.len] = key;
         self.len += 1;

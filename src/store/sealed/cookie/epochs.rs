@@ -8,7 +8,7 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -107,7 +107,8 @@ impl Epochs {
         id: &EpochId,
         open: impl FnOnce(&CipherKey) -> Option<T>,
     ) -> Option<T> {
-        if let Some(epoch) = self.known(key.header, id) {
+        // Under the lock, which others read under too: a count of who uses the epoch would be one more word to fight for.
+        if let Some(epoch) = known(&self.remembered(), key.header, id) {
             return open(&epoch.key);
         }
         let epoch = Epoch::derive(key, *id)?;
@@ -116,9 +117,8 @@ impl Epochs {
         Some(opened)
     }
 
-    fn known(&self, header: Header, id: &EpochId) -> Option<Arc<Epoch>> {
-        let remembered = self.remembered.read().unwrap_or_else(PoisonError::into_inner);
-        remembered.iter().find(|epoch| epoch.id == *id && epoch.header == header).cloned()
+    fn remembered(&self) -> RwLockReadGuard<'_, VecDeque<Arc<Epoch>>> {
+        self.remembered.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Two threads that meet an epoch at once may both put it here, which costs one place.
@@ -127,6 +127,10 @@ impl Epochs {
         remembered.truncate(REMEMBERED - 1);
         remembered.push_front(epoch);
     }
+}
+
+fn known<'a>(remembered: &'a VecDeque<Arc<Epoch>>, header: Header, id: &EpochId) -> Option<&'a Arc<Epoch>> {
+    remembered.iter().find(|epoch| epoch.id == *id && epoch.header == header)
 }
 
 impl fmt::Debug for Epochs {
@@ -220,8 +224,8 @@ mod tests {
             assert!(epochs.open(keys.active(), &id(n), |_| Some(())).is_some());
         }
         assert_eq!(remembered(&epochs), REMEMBERED);
-        assert!(epochs.known(keys.active().header, &id(REMEMBERED)).is_some());
-        assert!(epochs.known(keys.active().header, &id(REMEMBERED - 1)).is_none());
+        assert!(known(&epochs.remembered(), keys.active().header, &id(REMEMBERED)).is_some());
+        assert!(known(&epochs.remembered(), keys.active().header, &id(REMEMBERED - 1)).is_none());
     }
 
     #[test]
@@ -230,7 +234,7 @@ mod tests {
         let mut other = keys.clone();
         other.activate(Format::ChaCha20Poly1305);
         let aes = epochs.to_seal(keys.active(), &random).unwrap();
-        assert!(epochs.known(other.active().header, &aes.id).is_none());
+        assert!(known(&epochs.remembered(), other.active().header, &aes.id).is_none());
         let chacha = epochs.to_seal(other.active(), &random).unwrap();
         assert_ne!(aes.id, chacha.id);
         assert_eq!(chacha.header, other.active().header);

@@ -29,12 +29,16 @@ impl From<Malformed> for Absence {
     }
 }
 
-/// So many members have room from the start, and are compared without further ado.
+/// So many members have room from the start, and are compared one by one.
 const USUAL_MEMBERS: usize = 16;
 
 /// The members of an object, with distinct names.
 #[derive(Debug)]
-pub(super) struct Object<'a>(Vec<(Cow<'a, str>, Member<'a>)>);
+pub(super) struct Object<'a> {
+    members: Vec<(Cow<'a, str>, Member<'a>)>,
+    /// Those of all names. Most names that are looked for and not there have another, and nothing has to be compared.
+    marks: u64,
+}
 
 #[derive(Debug)]
 enum Member<'a> {
@@ -61,7 +65,7 @@ impl<'a> Object<'a> {
 
     /// Reads the object that begins here; its values are nested at most so deep.
     fn scan(scanner: &mut Scanner<'a>, path: &[&str], deepest: u32) -> Result<Self, Malformed> {
-        let mut object = Self(Vec::with_capacity(USUAL_MEMBERS));
+        let mut object = Self { members: Vec::with_capacity(USUAL_MEMBERS), marks: 0 };
         scanner.take(b'{')?;
         scanner.space();
         if scanner.takes(b'}') {
@@ -69,13 +73,17 @@ impl<'a> Object<'a> {
         }
         loop {
             let name = scanner.name()?;
+            if object.len() < USUAL_MEMBERS && object.has(&name) {
+                return Err(Malformed);
+            }
             let value = match path {
                 [first, rest @ ..] if *first == name && scanner.peek() == Some(b'{') => {
                     Member::Object(Self::scan(scanner, rest, deepest - 1)?)
                 }
                 _ => Member::Text(scanner.value(deepest)?),
             };
-            object.0.push((name, value));
+            object.marks |= mark(&name);
+            object.members.push((name, value));
             scanner.space();
             match scanner.next() {
                 Some(b',') => scanner.space(),
@@ -85,34 +93,33 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Compares each with each, unless they are many.
+    /// Whether two of many members have one name. Of few, each was compared as it came.
     fn has_duplicates(&self) -> bool {
-        if self.0.len() <= USUAL_MEMBERS {
-            return self
-                .0
-                .iter()
-                .enumerate()
-                .any(|(at, (name, _))| self.0[..at].iter().any(|(it, _)| is_same(it, name)));
+        if self.len() <= USUAL_MEMBERS {
+            return false;
         }
-        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| &**name).collect();
+        let mut names: Vec<&str> = self.members.iter().map(|(name, _)| &**name).collect();
         names.sort_unstable();
         names.windows(2).any(|pair| pair[0] == pair[1])
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.members.len()
     }
 
     /// Names and the texts of values, in the order of the text.
     pub(super) fn members(&self) -> impl Iterator<Item = (&str, &'a str)> + Clone {
-        self.0.iter().filter_map(|(name, member)| match member {
+        self.members.iter().filter_map(|(name, member)| match member {
             Member::Text(text) => Some((&**name, *text)),
             Member::Object(_) => None,
         })
     }
 
     fn member(&self, name: &str) -> Option<&Member<'a>> {
-        self.0.iter().find(|(known, _)| is_same(known, name)).map(|(_, member)| member)
+        if self.marks & mark(name) == 0 {
+            return None;
+        }
+        self.members.iter().find(|(known, _)| is_same(known, name)).map(|(_, member)| member)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -144,6 +151,14 @@ impl<'a> Object<'a> {
     pub(super) fn required<T: Value<'a>>(&self, name: &str) -> Result<T, Malformed> {
         self.optional(name)?.ok_or(Malformed)
     }
+}
+
+/// One of 64 marks that a name has, from what differs soonest: its ends and its length. The names that the store itself writes
+/// in one object all have different ones.
+fn mark(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let number = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
+    1 << ((4 * number(bytes.first()) + 3 * number(bytes.last()) + bytes.len()) % 64)
 }
 
 /// Whether two names are the same. Most differ in their first byte, and a comparison of texts is a call.
@@ -379,6 +394,20 @@ mod tests {
             assert_eq!(names(bad), None, "{bad}");
         }
         assert!(names(r#"{"a":1,"A":1}"#).is_some());
+    }
+
+    #[test]
+    fn names_of_one_mark_are_told_apart_and_one_that_comes_twice_is_found_among_many() {
+        let members: Vec<_> = (0..3 * USUAL_MEMBERS).map(|n| format!("\"{n}\":{n}")).collect();
+        for count in 1..members.len() {
+            let text = members[..count].join(",");
+            let all = format!("{{{text}}}");
+            let object = Object::parse(&all).unwrap();
+            assert!((0..members.len()).all(|n| object.get(&n.to_string()).is_some() == (n < count)));
+            for member in &members[..count] {
+                assert_eq!(names(&format!("{{{text},{member}}}")), None, "{member} of {count}");
+            }
+        }
     }
 
     #[test]

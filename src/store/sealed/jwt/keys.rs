@@ -8,7 +8,7 @@ use ring::{
     signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey},
 };
 
-use super::{OWN_TYPE, json::Writer, jwk::Jwk, pem};
+use super::{OWN_TYPE, base64url, json::Writer, jwk::Jwk, pem};
 use crate::keyring::InvalidKey;
 
 /// What a key signs with. A token's header may only repeat it.
@@ -261,24 +261,23 @@ impl fmt::Debug for VerifyingKey {
 
 /// The bytes of a signature.
 pub(super) struct Signature {
-    // Room for what the decoder takes the longest signature to be.
-    bytes: [u8; 66],
+    bytes: [u8; 64],
     len: usize,
 }
 
 impl Signature {
     pub(super) fn new(signature: &[u8]) -> Self {
         let len = signature.len().min(64);
-        let mut bytes = [0; 66];
+        let mut bytes = [0; 64];
         bytes[..len].copy_from_slice(&signature[..len]);
         Self { bytes, len }
     }
 
     /// A signature of an algorithm from its text; `None` unless it is canonical and of the right length.
     pub(super) fn decode(text: &[u8], algorithm: Algorithm) -> Option<Self> {
-        let mut bytes = [0; 66];
-        let len = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
-        (len == algorithm.signature_len()).then_some(Self { bytes, len })
+        let (mut bytes, len) = ([0; 64], algorithm.signature_len());
+        base64url::fill(&mut bytes[..len], text)?;
+        Some(Self { bytes, len })
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {

@@ -10,29 +10,34 @@ pub(super) const MAX_DEPTH: u32 = u128::BITS;
 /// A place in a text.
 pub(super) struct Scanner<'a> {
     text: &'a str,
-    at: usize,
+    /// What begins at the place.
+    rest: &'a [u8],
 }
 
 impl<'a> Scanner<'a> {
     pub(super) const fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, rest: text.as_bytes() }
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
+        self.rest.first().copied()
     }
 
     pub(super) fn next(&mut self) -> Option<u8> {
-        let byte = self.peek()?;
-        self.at += 1;
-        Some(byte)
+        let (byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(*byte)
     }
 
     /// Goes over this byte, if it stands here.
     pub(super) fn takes(&mut self, byte: u8) -> bool {
-        let is_here = self.peek() == Some(byte);
-        self.at += usize::from(is_here);
-        is_here
+        match self.rest {
+            [first, rest @ ..] if *first == byte => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn take(&mut self, byte: u8) -> Result<(), Malformed> {
@@ -40,22 +45,22 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
+        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.rest {
+            self.rest = rest;
         }
     }
 
     /// Nothing but space may follow.
     pub(super) fn end(&mut self) -> Result<(), Malformed> {
         self.space();
-        if self.at == self.text.len() { Ok(()) } else { Err(Malformed) }
+        if self.rest.is_empty() { Ok(()) } else { Err(Malformed) }
     }
 
     /// A name, and the colon behind it.
     pub(super) fn name(&mut self) -> Result<Cow<'a, str>, Malformed> {
-        let start = self.at;
+        let start = self.at();
         let name = match self.string()? {
-            Spelled::Plainly => self.text.get(start + 1..self.at - 1).map(Cow::Borrowed),
+            Spelled::Plainly => self.text.get(start + 1..self.at() - 1).map(Cow::Borrowed),
             Spelled::WithEscapes => Cow::read(self.since(start)?),
         };
         self.colon()?;
@@ -71,12 +76,14 @@ impl<'a> Scanner<'a> {
 
     /// The text of a value that is nested at most so deep.
     pub(super) fn value(&mut self, deepest: u32) -> Result<&'a str, Malformed> {
-        let start = self.at;
+        let start = self.at();
         let mut open = Open::default();
         loop {
             match self.peek() {
+                Some(b'"') => self.string().map(drop)?,
+                Some(b'-' | b'0'..=b'9') => self.number()?,
                 Some(bracket @ (b'{' | b'[')) => {
-                    self.at += 1;
+                    self.take(bracket)?;
                     self.space();
                     open.push(bracket == b'{', deepest)?;
                     if !self.takes(open.bracket()) {
@@ -85,11 +92,7 @@ impl<'a> Scanner<'a> {
                     }
                     open.pop();
                 }
-                Some(b'"') => self.string().map(drop)?,
-                Some(b't') => self.word("true")?,
-                Some(b'f') => self.word("false")?,
-                Some(b'n') => self.word("null")?,
-                _ => self.number()?,
+                _ => self.word()?,
             }
             if self.after_value(&mut open)? {
                 return self.since(start);
@@ -121,21 +124,25 @@ impl<'a> Scanner<'a> {
         self.colon()
     }
 
-    fn since(&self, start: usize) -> Result<&'a str, Malformed> {
-        self.text.get(start..self.at).ok_or(Malformed)
+    fn at(&self) -> usize {
+        self.text.len() - self.rest.len()
     }
 
-    fn word(&mut self, word: &str) -> Result<(), Malformed> {
-        let rest = &self.text.as_bytes()[self.at..];
-        self.at += word.len();
-        if rest.starts_with(word.as_bytes()) { Ok(()) } else { Err(Malformed) }
+    fn since(&self, start: usize) -> Result<&'a str, Malformed> {
+        self.text.get(start..self.at()).ok_or(Malformed)
+    }
+
+    fn word(&mut self) -> Result<(), Malformed> {
+        let words: [&[u8]; 3] = [b"true", b"false", b"null"];
+        self.rest = words.into_iter().find_map(|word| self.rest.strip_prefix(word)).ok_or(Malformed)?;
+        Ok(())
     }
 
     fn string(&mut self) -> Result<Spelled, Malformed> {
         self.take(b'"')?;
         let mut spelled = Spelled::Plainly;
         loop {
-            self.at += plain_len(&self.text.as_bytes()[self.at..]);
+            self.rest = behind_plain(self.rest);
             match self.next() {
                 Some(b'"') => return Ok(spelled),
                 Some(b'\\') => self.escape()?,
@@ -172,11 +179,12 @@ impl<'a> Scanner<'a> {
 
     /// One digit or more.
     fn digits(&mut self) -> Result<(), Malformed> {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
+        let [b'0'..=b'9', rest @ ..] = self.rest else { return Err(Malformed) };
+        self.rest = rest;
+        while let [b'0'..=b'9', rest @ ..] = self.rest {
+            self.rest = rest;
         }
-        if self.at > start { Ok(()) } else { Err(Malformed) }
+        Ok(())
     }
 }
 
@@ -186,17 +194,20 @@ enum Spelled {
     WithEscapes,
 }
 
-/// How many bytes stand for themselves before a quote, a backslash, a control character or the end. Eight at a time.
-fn plain_len(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks();
-    for (at, word) in words.iter().enumerate() {
+/// What follows the bytes that stand for themselves: it begins with a quote, a backslash, a control character or not at all.
+fn behind_plain(mut bytes: &[u8]) -> &[u8] {
+    // Eight at a time.
+    while let Some((word, rest)) = bytes.split_first_chunk() {
         let special = special_bytes(u64::from_le_bytes(*word));
         if special != 0 {
-            return 8 * at + (special.trailing_zeros() / 8) as usize;
+            return &bytes[(special.trailing_zeros() / 8) as usize..];
         }
+        bytes = rest;
     }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    8 * words.len() + rest.iter().position(is_special).unwrap_or(rest.len())
+    while let [b' '..=b'!' | b'#'..=b'[' | b']'..=0xff, rest @ ..] = bytes {
+        bytes = rest;
+    }
+    bytes
 }
 
 /// One in each byte of a word.
@@ -260,7 +271,7 @@ mod tests {
             bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'"'), Just(0x20), Just(0xa2)], 0..40)
         ) {
             let one_by_one = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
-            prop_assert_eq!(plain_len(&bytes), one_by_one.unwrap_or(bytes.len()));
+            prop_assert_eq!(behind_plain(&bytes), &bytes[one_by_one.unwrap_or(bytes.len())..]);
         }
     }
 }
