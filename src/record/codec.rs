@@ -111,7 +111,7 @@ impl Record {
             out.extend_from_slice(&len.to_le_bytes());
             out.extend_from_slice(&subject.as_str().as_bytes()[..usize::from(len)]);
         }
-        let extra = inner.extra.as_deref().unwrap_or_default();
+        let extra = inner.extra.as_deref().map_or(&[][..], Vec::as_slice);
         out.extend_from_slice(&u32::try_from(extra.len()).unwrap_or(0).to_le_bytes());
         out.extend_from_slice(extra);
         out.extend_from_slice(inner.data.as_bytes());
@@ -242,10 +242,10 @@ impl<'a> Reader<'a> {
     }
 
     #[expect(clippy::option_option, reason = "the outer one is damage, the inner one absence")]
-    fn extra(&mut self) -> Option<Option<Arc<[u8]>>> {
+    fn extra(&mut self) -> Option<Option<Arc<Vec<u8>>>> {
         let len = u32::from_le_bytes(self.array()?);
         let extra = self.take(usize::try_from(len).ok()?)?;
-        Some((!extra.is_empty()).then(|| extra.into()))
+        Some((!extra.is_empty()).then(|| Arc::new(extra.to_vec())))
     }
 }
 
@@ -309,10 +309,10 @@ mod tests {
     #[test]
     fn what_a_newer_writer_added_survives_a_rewrite() {
         let mut record = rich();
-        Arc::make_mut(&mut record.0).extra = Some(b"from the future"[..].into());
+        Arc::make_mut(&mut record.0).extra = Some(Arc::new(b"from the future".to_vec()));
         let read = Record::decode(&record.encode()).unwrap();
         let rewritten = Record::decode(&read.successor(WriteId::from_u64(9)).finish().encode()).unwrap();
-        assert_eq!(rewritten.0.extra.as_deref(), Some(&b"from the future"[..]));
+        assert_eq!(rewritten.0.extra.as_deref().map(Vec::as_slice), Some(&b"from the future"[..]));
     }
 
     #[test]

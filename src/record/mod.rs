@@ -64,8 +64,9 @@ struct Inner {
     subject: Option<Subject>,
     /// The newest first; a slot that was never used repeats the oldest.
     writes: [WriteId; REMEMBERED_WRITES],
-    /// What a newer version of the format wrote and this one does not understand: kept as it is.
-    extra: Option<Arc<[u8]>>,
+    /// What a newer version of the format wrote and this one does not understand: kept as it is. A thin pointer, because
+    /// hardly any record has it.
+    extra: Option<Arc<Vec<u8>>>,
 }
 
 /// Who a session belongs to: the application's own name for a user. Redacted in `Debug`.

@@ -22,7 +22,7 @@ pub(crate) struct Parts {
     pub(crate) subject: Option<Subject>,
     pub(crate) data: Data,
     /// What a newer version of the format wrote and this one does not understand.
-    pub(crate) extra: Option<Arc<[u8]>>,
+    pub(crate) extra: Option<Arc<Vec<u8>>>,
 }
 
 impl Record {
@@ -48,6 +48,6 @@ impl Record {
 
     /// What a newer version of the format wrote and this one does not understand.
     pub(crate) fn extra(&self) -> Option<&[u8]> {
-        self.0.extra.as_deref()
+        self.0.extra.as_deref().map(Vec::as_slice)
     }
 }

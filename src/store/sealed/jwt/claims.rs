@@ -349,7 +349,7 @@ impl Value<'_> for Duration {
 }
 
 /// Bytes in base64url.
-struct Extra(Arc<[u8]>);
+struct Extra(Arc<Vec<u8>>);
 
 impl Value<'_> for Extra {
     fn read(text: &str) -> Option<Self> {

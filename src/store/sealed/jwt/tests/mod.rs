@@ -75,7 +75,7 @@ fn record_with(values: &[(&str, &str)]) -> Record {
         authenticated_at: Some(later(-300)),
         subject: Some(Subject::new("al\"ice")),
         data: Data::from_entries(values.iter().copied()).unwrap(),
-        extra: Some(b"from the future"[..].into()),
+        extra: Some(b"from the future".to_vec().into()),
     })
 }
 
