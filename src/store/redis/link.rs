@@ -131,7 +131,8 @@ impl Link {
     ) -> Result<T, Fault> {
         let live = self.live().await?;
         let mut waiting = Waiting { link: self, number: live.number, deadline: cx.deadline, answered: false };
-        let reply = live.steps.keep(send(&live.wire, question)).await;
+        let call = pin!(send(&live.wire, question));
+        let reply = live.steps.keep(call).await;
         waiting.answered = true;
         let answer = reply.and_then(|reply| read(reply).map_err(|unread| misread(unread, &live)));
         match &answer {
@@ -253,13 +254,13 @@ fn is_unknown_script(error: &RedisError) -> bool {
 
 impl Steps {
     /// The reply to a call, as long as replies belong to their calls.
-    async fn keep(&self, call: impl Future<Output = RedisResult<Value>>) -> Result<Value, Fault> {
+    async fn keep(&self, call: impl Future<Output = RedisResult<Value>> + Unpin) -> Result<Value, Fault> {
         // From here on it hears of a loss.
         let lost = pin!(self.lost.notified());
         if self.are_lost.load(Ordering::SeqCst) {
             return Err(Fault::out_of_step());
         }
-        match select(pin!(call), lost).await {
+        match select(call, lost).await {
             Either::Left((reply, _)) => reply.map_err(Fault::from),
             Either::Right(_) => Err(Fault::out_of_step()),
         }

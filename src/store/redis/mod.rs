@@ -33,7 +33,7 @@ mod script;
 mod stored;
 mod wire;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use redis::{IntoConnectionInfo, RedisConnectionInfo, Value, aio::ConnectionLike};
@@ -233,7 +233,9 @@ impl RedisStore {
         cx: Cx,
         read: impl Fn(Value) -> Result<T, Unread>,
     ) -> Result<T, StoreError> {
-        within(cx.deadline, self.link.ask(question, if_lost, cx, read)).await
+        // Pinned here: a future that is handed on by value takes its room twice.
+        let call = pin!(self.link.ask(question, if_lost, cx, read));
+        within(cx.deadline, call).await
     }
 
     /// Asks a script that ends up the same when it runs twice.
