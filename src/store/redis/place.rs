@@ -130,7 +130,7 @@ async fn connect_to_server(server: &ConnectionInfo, way: &Way, on_push: Option<O
 }
 
 /// Asks the server to tell of changed keys.
-async fn tracked(wire: Wire, tracks: bool) -> RedisResult<Wire> {
+async fn tracked(mut wire: Wire, tracks: bool) -> RedisResult<Wire> {
     if tracks {
         wire.send(redis::cmd("CLIENT").arg("TRACKING").arg("ON")).await?;
     }
