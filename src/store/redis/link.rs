@@ -129,23 +129,24 @@ impl Link {
         cx: Cx,
         read: impl Fn(Value) -> Result<T, Unread>,
     ) -> Result<T, Fault> {
-        let live = self.live().await?;
-        let mut waiting = Waiting { link: self, number: live.number, deadline: cx.deadline, answered: false };
-        let reply = live.steps.keep(send(&live.wire, question)).await;
+        let Live { number, mut wire, steps } = self.live().await?;
+        let mut waiting = Waiting { link: self, number, deadline: cx.deadline, answered: false };
+        let call = pin!(send(&mut wire, question));
+        let reply = steps.keep(call).await;
         waiting.answered = true;
-        let answer = reply.and_then(|reply| read(reply).map_err(|unread| misread(unread, &live)));
+        let answer = reply.and_then(|reply| read(reply).map_err(|unread| misread(unread, &steps)));
         match &answer {
-            Ok(_) => self.heard(&live, cx),
-            Err(fault) if fault.ends_connection => self.lose(live.number),
+            Ok(_) => self.heard(number, cx),
+            Err(fault) if fault.ends_connection => self.lose(number),
             Err(_) => {}
         }
         answer
     }
 
     /// What was answered in step proves that the server has told of all changes before.
-    fn heard(&self, live: &Live, cx: Cx) {
+    fn heard(&self, number: u64, cx: Cx) {
         if let Some(cache) = &self.cache {
-            cache.heard(live.number, cx.now);
+            cache.heard(number, cx.now);
         }
     }
 
@@ -237,7 +238,7 @@ async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-async fn send(wire: &Wire, question: &Question<'_>) -> RedisResult<Value> {
+async fn send(wire: &mut Wire, question: &Question<'_>) -> RedisResult<Value> {
     match question {
         Question::Command(command) => wire.send(command).await,
         Question::Script(call) => match wire.send(&call.by_hash()).await {
@@ -253,13 +254,13 @@ fn is_unknown_script(error: &RedisError) -> bool {
 
 impl Steps {
     /// The reply to a call, as long as replies belong to their calls.
-    async fn keep(&self, call: impl Future<Output = RedisResult<Value>>) -> Result<Value, Fault> {
+    async fn keep(&self, call: impl Future<Output = RedisResult<Value>> + Unpin) -> Result<Value, Fault> {
         // From here on it hears of a loss.
         let lost = pin!(self.lost.notified());
         if self.are_lost.load(Ordering::SeqCst) {
             return Err(Fault::out_of_step());
         }
-        match select(pin!(call), lost).await {
+        match select(call, lost).await {
             Either::Left((reply, _)) => reply.map_err(Fault::from),
             Either::Right(_) => Err(Fault::out_of_step()),
         }
@@ -271,10 +272,10 @@ impl Steps {
     }
 }
 
-fn misread(unread: Unread, live: &Live) -> Fault {
+fn misread(unread: Unread, steps: &Steps) -> Fault {
     match unread {
         Unread::Foreign => {
-            live.steps.lose();
+            steps.lose();
             Fault::out_of_step()
         }
         Unread::Corrupt(why) => {

@@ -33,10 +33,10 @@ mod script;
 mod stored;
 mod wire;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use redis::{IntoConnectionInfo, RedisConnectionInfo, Value, aio::ConnectionLike};
+use redis::{Cmd, IntoConnectionInfo, RedisConnectionInfo, Value, aio::ConnectionLike};
 
 use self::{
     answer::{Ending, Swap, Touching},
@@ -61,6 +61,9 @@ use crate::{
 
 /// The largest session data that is kept, in bytes.
 const MAX_DATA: usize = 4 << 20;
+
+/// What a read is.
+const GET: &str = "GET";
 
 /// Sessions in Redis (6.2 or newer) or Valkey.
 ///
@@ -233,7 +236,9 @@ impl RedisStore {
         cx: Cx,
         read: impl Fn(Value) -> Result<T, Unread>,
     ) -> Result<T, StoreError> {
-        within(cx.deadline, self.link.ask(question, if_lost, cx, read)).await
+        // Pinned here: a future that is handed on by value takes its room twice.
+        let call = pin!(self.link.ask(question, if_lost, cx, read));
+        within(cx.deadline, call).await
     }
 
     /// Asks a script that ends up the same when it runs twice.
@@ -248,7 +253,10 @@ impl RedisStore {
 
     /// What stands under the key of a session.
     async fn fetch(&self, id: &SessionId, cx: Cx) -> Result<Option<Stored>, StoreError> {
-        let get = Question::Command(redis::Cmd::get(self.keys.session(id)));
+        let key = self.keys.session(id);
+        let mut get = Cmd::with_capacity(2, GET.len() + key.len());
+        get.arg(GET).arg(key);
+        let get = Question::Command(get);
         self.ask(&get, IfLost::AskAgain, cx, |reply| answer::stored(&reply, id)).await
     }
 
@@ -318,7 +326,7 @@ impl SessionStore for RedisStore {
     }
 
     fn recognises(&self, presented: Presented<'_>) -> bool {
-        ReferenceToken::parse(presented.bytes()).is_some()
+        ReferenceToken::recognises(presented.bytes())
     }
 
     async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {

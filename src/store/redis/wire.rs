@@ -33,10 +33,11 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> Given for C {
 
 impl Wire {
     /// Sends a command and gives back its reply; a refusal of the server is an error.
-    pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
         let reply = match self {
-            Self::Server(server) => server.clone().send_packed_command(command).await,
-            Self::Cluster(cluster) => in_cluster(cluster.clone(), command).await,
+            Self::Server(server) => server.send_packed_command(command).await,
+            // Boxed, or the calls of all stores were as large as those of a cluster.
+            Self::Cluster(cluster) => Box::pin(in_cluster(cluster, command)).await,
             Self::Given(given) => given.send(command).await,
         };
         reply?.extract_error()
@@ -44,7 +45,7 @@ impl Wire {
 }
 
 /// The client repeats nothing by itself, see [`place`](super::place); what it leaves to do is to follow an `ASK`.
-async fn in_cluster(mut cluster: ClusterConnection, command: &Cmd) -> RedisResult<Value> {
+async fn in_cluster(cluster: &mut ClusterConnection, command: &Cmd) -> RedisResult<Value> {
     match cluster.req_packed_command(command).await.and_then(Value::extract_error) {
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::Ask) => {
             ask(cluster, command, error).await
@@ -54,7 +55,7 @@ async fn in_cluster(mut cluster: ClusterConnection, command: &Cmd) -> RedisResul
 }
 
 /// Asks the server to which a slot is moving, for this one command.
-async fn ask(mut cluster: ClusterConnection, command: &Cmd, refusal: RedisError) -> RedisResult<Value> {
+async fn ask(cluster: &mut ClusterConnection, command: &Cmd, refusal: RedisError) -> RedisResult<Value> {
     let Some(address) = refusal.redirect_node().and_then(|(address, _)| by_address(address)) else {
         return Err(refusal);
     };
