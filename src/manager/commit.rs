@@ -243,6 +243,11 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// The answer of a call of the store, or a timeout.
+    async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        self.core.in_time(self.cx.deadline, call).await
+    }
+
     /// Ends sessions: each is tried, whatever became of the others.
     async fn end_all(&self, ends: &[Ending]) -> Result<(), SessionError> {
         let mut outcome = Ok(());
@@ -255,7 +260,7 @@ impl<'a> Call<'a> {
     /// Ends a session; repeated until it is confirmed, because ending twice is ending.
     pub(super) async fn end(&self, Ending { id, until }: Ending) -> Result<(), SessionError> {
         for attempt in 1.. {
-            match within(self.cx.deadline, self.core.store.end(&id, until, self.cx)).await {
+            match self.in_time(self.core.store.end(&id, until, self.cx)).await {
                 Ok(Ended::Done | Ended::Already | Ended::AtClientOnly) => break,
                 Err(error) if self.may_retry(&error, attempt) => {}
                 Err(error) => {
@@ -272,7 +277,7 @@ impl<'a> Call<'a> {
         let touched = async {
             let next = self.next(&record, &View::of(&record), false)?;
             let call = self.core.store.touch(&next, record.version(), self.cx);
-            Ok(match within(self.cx.deadline, call).await? {
+            Ok(match self.in_time(call).await? {
                 Touched::Done(token) => (live(next), token),
                 Touched::Gone(absence) => (Base::Absent(Some(absence)), None),
             })
@@ -285,7 +290,7 @@ impl<'a> Call<'a> {
         let reissued = async {
             let next = self.next(&record, &View::of(&record), true)?;
             let call = self.core.store.replace(&next, record.version(), self.cx);
-            Ok(match within(self.cx.deadline, call).await? {
+            Ok(match self.in_time(call).await? {
                 Replaced::Done(token) => (live(next), token),
                 // Somebody else has written meanwhile; the next request sees to it.
                 Replaced::Conflict(stored) => (self.continued(&record, stored), None),
@@ -357,7 +362,7 @@ impl<'a> Call<'a> {
         reply_lost: &mut bool,
     ) -> Result<Replaced, SessionError> {
         for attempt in 1.. {
-            match within(self.cx.deadline, self.core.store.replace(next, expected, self.cx)).await {
+            match self.in_time(self.core.store.replace(next, expected, self.cx)).await {
                 Ok(Replaced::Conflict(stored)) if *reply_lost && is_beyond_memory(&stored, expected) => break,
                 Ok(answer) => return Ok(answer),
                 Err(error) => self.check_retry(error, attempt, reply_lost)?,
@@ -401,7 +406,7 @@ impl<'a> Call<'a> {
         if !view.logged_in {
             return None;
         }
-        let found = within(self.cx.deadline, self.core.store.find(&id, self.cx)).await.ok()??;
+        let found = self.in_time(self.core.store.find(&id, self.cx)).await.ok()??;
         plan::is_same_login(&found, view, &self.core.policy, self.cx.now).then_some(found)
     }
 
@@ -438,7 +443,7 @@ impl<'a> Call<'a> {
     ) -> Result<Created, SessionError> {
         let mut attempt = 1;
         loop {
-            match within(self.cx.deadline, self.core.store.create(record, self.cx)).await {
+            match self.in_time(self.core.store.create(record, self.cx)).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => self.check_retry(error, attempt, reply_lost)?,
             }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     error::{SessionError, StoreError, StoreErrorKind},
     plan::Write,
-    session::{Base, BoxFuture, Changes, Opening, Session},
+    session::{Arrival, Base, BoxFuture, Changes, Opening, Session},
     transport::{Read, RequestHead, ResponseEdits, ResponseHeaders},
 };
 
@@ -50,9 +50,10 @@ impl LazySession {
     /// The store's failure, unless the manager carries on without it.
     pub async fn load(&self, head: &RequestHead<'_>) -> Result<Session, SessionError> {
         if self.session.opened().is_none() {
-            match self.session.backend().load_now(head) {
+            let arrival = self.session.backend().arrival(head);
+            match self.session.backend().load_now(&arrival) {
                 Some(opening) => self.begin(opening, head),
-                None => self.load_in_turn(head).await,
+                None => self.load_in_turn(&arrival, head).await,
             }
         }
         self.session.admitted()
@@ -68,10 +69,10 @@ impl LazySession {
     }
 
     /// Loads a session that takes time, once: whoever comes second waits for the first.
-    async fn load_in_turn(&self, head: &RequestHead<'_>) {
+    async fn load_in_turn(&self, arrival: &Arrival<'_>, head: &RequestHead<'_>) {
         let _turn = self.session.turn().await;
         if self.session.opened().is_none() {
-            self.begin(self.session.backend().load(head).await, head);
+            self.begin(self.session.backend().load(arrival).await, head);
         }
     }
 

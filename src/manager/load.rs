@@ -7,43 +7,44 @@ use crate::{
     error::{SessionError, StoreError, StoreErrorKind},
     policy::OnOutage,
     record::{Record, Verdict},
-    session::{Backend as _, Base, Ending, Opening, RequestFacts},
-    store::{Absence, Cx, Loaded, Presented, ReferenceToken, within},
+    session::{Arrival, Backend as _, Base, Ending, Opening, RequestFacts},
+    store::{Absence, Cx, Loaded, Presented, ReferenceToken},
     time::{Deadline, Timestamp},
     transport::{Candidates, RequestHead, ResponseEdits, Transport, is_cross_site, is_safe},
 };
 
 /// What the session of a request begins with, if the store answers without waiting: no future, no timer, no allocation.
-pub(super) fn load_now(core: &Core, head: &RequestHead<'_>) -> Option<Opening> {
-    let now = core.now();
-    let (candidates, facts) = search(core, head, now);
+pub(super) fn load_now(core: &Core, arrival: &Arrival<'_>) -> Option<Opening> {
+    let Arrival { candidates, request } = arrival;
+    let now = request.loaded_at;
     let mut finding = Finding::default();
     for token in candidates.tokens() {
         match core.store.load_now(token, now)? {
             Ok(loaded) => finding.add(core.checked(loaded, now), token, now),
-            Err(error) => return Some(on_outage(core, error, facts)),
+            Err(error) => return Some(on_outage(core, error, *request)),
         }
     }
-    Some(finding.into_opening(facts, candidates.any))
+    Some(finding.into_opening(*request, candidates.any))
 }
 
 /// What the session of a request begins with.
-pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> Opening {
-    let now = core.now();
-    let (candidates, facts) = search(core, head, now);
+pub(super) async fn load(core: &Core, arrival: &Arrival<'_>) -> Opening {
+    let Arrival { candidates, request } = arrival;
+    let now = request.loaded_at;
     let mut finding = Finding::default();
     for token in candidates.tokens() {
-        match look_up(core, token, now).await {
+        let cx = Cx::new(now, Deadline::after(core.policy.store_timeout));
+        match core.in_time(cx.deadline, core.store.load(token, cx)).await {
             Ok(loaded) => finding.add(core.checked(loaded, now), token, now),
-            Err(error) => return on_outage(core, error, facts),
+            Err(error) => return on_outage(core, error, *request),
         }
     }
-    finding.into_opening(facts, candidates.any)
+    finding.into_opening(*request, candidates.any)
 }
 
 /// What the request presents in the first place where a token stands.
-fn search<'a>(core: &Core, head: &RequestHead<'a>, now: Timestamp) -> (Candidates<'a>, RequestFacts) {
-    let mut facts = RequestFacts::at(now);
+pub(super) fn arrival<'a>(core: &Core, head: &RequestHead<'a>) -> Arrival<'a> {
+    let mut facts = RequestFacts::at(core.now());
     let mut chosen = Candidates::default();
     for (at, transport) in core.transports.iter().enumerate() {
         let candidates = transport.candidates(head, &*core.store);
@@ -63,21 +64,12 @@ fn search<'a>(core: &Core, head: &RequestHead<'a>, now: Timestamp) -> (Candidate
     }
     let by_bearer = !chosen.is_empty() && matches!(core.transports[facts.transport], Transport::Bearer(_));
     facts.cross_site = !by_bearer && is_forgeable(head);
-    (chosen, facts)
+    Arrival { candidates: chosen, request: facts }
 }
 
 /// Whether another site began the request with a method that may change something.
 fn is_forgeable(head: &RequestHead<'_>) -> bool {
     !is_safe(head.method) && is_cross_site(head)
-}
-
-/// Asks the store.
-async fn look_up(core: &Core, token: Presented<'_>, now: Timestamp) -> Result<Loaded, StoreError> {
-    if let Some(answer) = core.store.load_now(token, now) {
-        return answer;
-    }
-    let cx = Cx::new(now, Deadline::after(core.policy.store_timeout));
-    within(cx.deadline, core.store.load(token, cx)).await
 }
 
 /// An outage is a refusal, or by the policy's choice a session that refuses changes.

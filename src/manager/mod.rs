@@ -24,8 +24,8 @@ use crate::{
     plan::{self, Situation, Write},
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, Policy, SaveOn},
     random::{Random, SystemRandom, WriteIds},
-    session::{Backend, Base, BoxFuture, Changes, Opening, RequestFacts, Session},
-    store::{Cx, Guarantees, SessionStore},
+    session::{Arrival, Backend, Base, BoxFuture, Changes, Opening, RequestFacts, Session},
+    store::{Cx, Guarantees, SessionStore, within},
     time::{Clock, Deadline, SystemClock, Timestamp},
     transport::{Cookie, RequestHead, ResponseEdits, Transport},
 };
@@ -273,6 +273,15 @@ impl Core {
         plan::upkeep(base, request, &self.policy, now)
     }
 
+    /// The answer of a call of the store, or a timeout when the deadline has passed.
+    async fn in_time<T>(
+        &self,
+        deadline: Deadline,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        if self.store.keeps_deadlines() { call.await } else { within(deadline, call).await }
+    }
+
     /// Whether another site may begin requests to this path.
     fn allows_cross_site(&self, path: &str) -> bool {
         self.cross_site_paths.iter().any(|allowed| allowed == path)
@@ -308,12 +317,16 @@ impl Backend for Core {
         self.bearer().is_some()
     }
 
-    fn load_now(&self, head: &RequestHead<'_>) -> Option<Opening> {
-        load::load_now(self, head)
+    fn arrival<'a>(&self, head: &RequestHead<'a>) -> Arrival<'a> {
+        load::arrival(self, head)
     }
 
-    fn load<'a>(&'a self, head: &'a RequestHead<'_>) -> BoxFuture<'a, Opening> {
-        Box::pin(load::load(self, head))
+    fn load_now(&self, arrival: &Arrival<'_>) -> Option<Opening> {
+        load::load_now(self, arrival)
+    }
+
+    fn load<'a>(&'a self, arrival: &'a Arrival<'_>) -> BoxFuture<'a, Opening> {
+        Box::pin(load::load(self, arrival))
     }
 
     fn refuse_both(&self, head: &RequestHead<'_>) -> ResponseEdits {

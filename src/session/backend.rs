@@ -2,7 +2,7 @@
 
 use std::{fmt, pin::Pin};
 
-use super::{Opening, Session};
+use super::{Arrival, Opening, Session};
 use crate::{
     error::SessionError,
     policy::Policy,
@@ -28,11 +28,14 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Whether tokens can be handed to clients that are no browsers.
     fn has_bearer(&self) -> bool;
 
-    /// What a request's session begins with, if that can be told without waiting.
-    fn load_now(&self, head: &RequestHead<'_>) -> Option<Opening>;
+    /// What a request presents.
+    fn arrival<'a>(&self, head: &RequestHead<'a>) -> Arrival<'a>;
 
-    /// What a request's session begins with.
-    fn load<'a>(&'a self, head: &'a RequestHead<'_>) -> BoxFuture<'a, Opening>;
+    /// What its session begins with, if that can be told without waiting.
+    fn load_now(&self, arrival: &Arrival<'_>) -> Option<Opening>;
+
+    /// What its session begins with.
+    fn load<'a>(&'a self, arrival: &'a Arrival<'_>) -> BoxFuture<'a, Opening>;
 
     /// What the client of a request with two live sessions has to be told.
     fn refuse_both(&self, head: &RequestHead<'_>) -> ResponseEdits;

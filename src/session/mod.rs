@@ -42,7 +42,7 @@ pub(crate) use self::{
     doubt::Sent,
     engine::{RequestFacts, Turn, max_data},
     log::{Log, View, conflict},
-    opening::Opening,
+    opening::{Arrival, Opening},
     state::{Base, Changes, Ending},
 };
 use self::{

@@ -1,7 +1,14 @@
 //! What a session begins with: the outcome of its load, and the facts of its request.
 
 use super::{Base, RequestFacts};
-use crate::{error::SessionError, time::Timestamp};
+use crate::{error::SessionError, time::Timestamp, transport::Candidates};
+
+/// What a request presents.
+#[derive(Debug)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) candidates: Candidates<'a>,
+    pub(crate) request: RequestFacts,
+}
 
 /// What a session begins with. Reads look here, without a lock, until something changes.
 #[derive(Debug)]

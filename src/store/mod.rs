@@ -97,6 +97,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot tell whether there is one.
     async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError>;
 
+    /// Whether each of these calls ends at its deadline by itself, with an error of the kind
+    /// [`Timeout`](crate::StoreErrorKind::Timeout): then the engine sets no timer of its own around them. Default: no.
+    fn keeps_deadlines(&self) -> bool {
+        false
+    }
+
     /// The answer of [`load`](Self::load), if the store can give it without waiting. `None`: call `load`.
     fn load_now(&self, presented: Presented<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         let _ = (presented, now);
@@ -356,6 +362,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
         (**self).load(presented, cx).await
+    }
+
+    fn keeps_deadlines(&self) -> bool {
+        (**self).keeps_deadlines()
     }
 
     fn load_now(&self, presented: Presented<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {

@@ -347,6 +347,11 @@ impl SessionStore for RedisStore {
         Ok(loaded)
     }
 
+    /// Each call waits for a connection and for its replies until then, and no longer.
+    fn keeps_deadlines(&self) -> bool {
+        true
+    }
+
     /// Answers from the local cache, if there is one.
     fn load_now(&self, presented: Presented<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         let cache = self.cache.as_ref()?;
