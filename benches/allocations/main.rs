@@ -9,6 +9,8 @@ mod actix;
 mod axum;
 #[path = "../shared/house.rs"]
 mod house;
+#[path = "../shared/least.rs"]
+mod least;
 #[path = "../shared/limit.rs"]
 mod limit;
 #[path = "../lookup/memory.rs"]

@@ -13,11 +13,17 @@ use tower::{Layer as _, Service, layer::util::Identity, util::MapRequestLayer};
 
 use crate::{
     Group,
+    least::{Share, Shared},
     payload::{Payload, VISITS},
     visitors::{begin, now},
 };
 
 async fn bare() -> &'static str {
+    "hello"
+}
+
+async fn shared(shared: Shared) -> &'static str {
+    shared.touch();
     "hello"
 }
 
@@ -33,7 +39,8 @@ async fn write(session: Session) -> Result<&'static str, SessionError> {
 }
 
 fn router() -> Router {
-    Router::new().route("/", get(bare)).route("/read", get(read)).route("/write", get(write))
+    let routes = Router::new().route("/", get(bare)).route("/shared", get(shared));
+    routes.route("/read", get(read)).route("/write", get(write))
 }
 
 /// Measures requests to a path. The router has its state already: else it would apply its layers to each of them.
@@ -59,6 +66,7 @@ pub(crate) fn unused(group: &mut Group<'_>) {
     requests(group, "a layer that does nothing", app(router().layer(Identity::new())), "/", cookie);
     let maps = MapRequestLayer::new(|request: Request<Body>| request);
     requests(group, "a layer that maps nothing", app(router().layer(maps)), "/", cookie);
+    requests(group, "a layer that shares something", app(router().layer(Share)), "/", cookie);
     requests(group, "sessions", app(router().layer(sessions())), "/", cookie);
     requests(group, "sessions, around the router", sessions().layer(app(router())), "/", cookie);
 }
@@ -70,6 +78,8 @@ pub(crate) fn used(group: &mut Group<'_>, sessions: &SessionManager, payload: Pa
     let bare = router().with_state(()).into_service::<Body>();
     requests(group, "limit", bare, "/", &cookies);
     requests(group, "unused", app(), "/", &cookies);
+    let least = router().layer(Share).with_state(()).into_service::<Body>();
+    requests(group, "a layer and an extractor that share something", least, "/shared", &cookies);
     requests(group, "one key read", app(), "/read", &cookies);
     requests(group, "one key written", app(), "/write", &cookies);
 }

@@ -5,6 +5,8 @@
 
 mod actix;
 mod axum;
+#[path = "../shared/least.rs"]
+mod least;
 #[path = "../shared/payload.rs"]
 mod payload;
 #[path = "../shared/visitors.rs"]

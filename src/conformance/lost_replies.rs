@@ -80,6 +80,11 @@ impl SessionStore for BadLine {
         self.store.recognises(presented)
     }
 
+    /// The line pauses, whatever the time.
+    fn keeps_deadlines(&self) -> bool {
+        false
+    }
+
     async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
         self.store.load(presented, cx).await
     }

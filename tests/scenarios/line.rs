@@ -92,6 +92,11 @@ impl SessionStore for Line {
         self.0.store.recognises(presented)
     }
 
+    /// A write that is held waits for whoever lets it go.
+    fn keeps_deadlines(&self) -> bool {
+        false
+    }
+
     async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
         self.read()?.load(presented, cx).await
     }

@@ -11,9 +11,10 @@ use axum::{
 use axum_session::{DatabasePool, SessionConfig, SessionNullPool, SessionStore};
 use cloakroom::{Session, SessionError, SessionManager, store::MemoryStore, tower::SessionLayer};
 use tokio::runtime::{Builder, Runtime};
-use tower::{Service, layer::util::Identity};
+use tower::{Layer as _, Service, layer::util::Identity};
 
 use crate::{
+    least::{Share, Shared},
     ours::untouched,
     payload::{Payload, VISITS},
     row::{Row, Work, again},
@@ -45,6 +46,27 @@ fn everybody(row: &mut Row, path: &'static str, payload: Payload) {
     if path == "/" {
         let idle = bare().layer(Identity::new());
         row.add("a layer that does nothing", requests(idle, path, "theme=dark".to_owned()));
+        let sharing = bare().layer(Share);
+        row.add("a layer that shares something", requests(sharing, path, "theme=dark".to_owned()));
+    }
+    if path == "/read" {
+        let sharing = Router::new().route(
+            "/",
+            get(async |shared: Shared| {
+                shared.touch();
+                "hello"
+            }),
+        );
+        let cookies = "theme=dark".to_owned();
+        row.add(
+            "a layer and an extractor that share something",
+            requests(sharing.layer(Share), "/", cookies),
+        );
+    }
+    if path == "/" {
+        let around = SessionLayer::new(untouched(SessionManager::new(MemoryStore::new())));
+        let around = around.layer(bare().with_state(()).into_service::<Body>());
+        row.add("cloakroom, around the router", drive(around, path, "theme=dark".to_owned()));
     }
     let mut add = |name: &str, app: Router| {
         let cookies = if path == "/" { "theme=dark".to_owned() } else { filled(app.clone(), payload) };

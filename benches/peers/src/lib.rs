@@ -13,6 +13,8 @@
 //! `scripts/peers` runs both programs, `src/bin/count.rs` for allocations and `src/bin/peers.rs` for time: an allocator that
 //! counts would cost those more who allocate more. Peers are configured as their own documentation shows.
 
+#[path = "../../shared/least.rs"]
+mod least;
 #[path = "../../shared/limit.rs"]
 mod limit;
 #[path = "../../shared/payload.rs"]

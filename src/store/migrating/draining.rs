@@ -240,6 +240,11 @@ impl SessionStore for DrainingStore {
         self.way().recognises(presented)
     }
 
+    /// Several calls of two stores stand under one deadline.
+    fn keeps_deadlines(&self) -> bool {
+        false
+    }
+
     async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
         self.way().load(presented, cx).await
     }

@@ -241,6 +241,11 @@ impl SessionStore for MigratingStore {
         self.0.recognising(presented).next().is_some()
     }
 
+    /// Several calls of two stores stand under one deadline.
+    fn keeps_deadlines(&self) -> bool {
+        false
+    }
+
     async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
         match self.way() {
             Way::Records(way) => way.load(presented, cx).await,

@@ -120,6 +120,10 @@ impl<F: Flaw> SessionStore for Broken<F> {
         self.1.recognises(&self.0, presented)
     }
 
+    fn keeps_deadlines(&self) -> bool {
+        false
+    }
+
     async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
         self.1.load(&self.0, presented, cx).await
     }
