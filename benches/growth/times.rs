@@ -19,10 +19,13 @@ use crate::{
     read,
     rig::RedisServer,
     update,
-    visitors::{CookieHeader, begin, id, request, serve, start, visitor},
+    visitors::{CookieHeader, begin, id, request, serve, start, token, visitor},
 };
 
 const PAYLOAD: Payload = Payload::Small;
+
+/// What Redis' keys of sessions begin with.
+const PREFIX: &str = "growth:";
 
 /// How long one turn takes, so short that the system seldom takes the processor away within it, and how many there are: the works
 /// of a size take turns.
@@ -82,20 +85,21 @@ fn memory(sessions: usize, measuring: bool) {
 fn redis(sizes: impl Iterator<Item = usize>, measuring: bool) {
     let server = RedisServer::start();
     let runtime = Builder::new_current_thread().enable_all().build().expect("there is a runtime");
-    let manager = managed(RedisStore::from_url(&server.url()).expect("it is a URL"));
-    let mut bare = runtime.block_on(server.client().get_multiplexed_async_connection()).expect("it connects");
-    let text = PAYLOAD.text().0;
-    runtime.block_on(redis::Cmd::set("bare", text).exec_async(&mut bare)).expect("it answers");
+    let store = RedisStore::from_url(&server.url()).expect("it is a URL").prefix(PREFIX);
+    let manager = managed(store);
+    let bare = runtime.block_on(server.client().get_multiplexed_async_connection()).expect("it connects");
     let mut cookies: Vec<CookieHeader> = Vec::new();
     for sessions in sizes {
         runtime.block_on(fill(&manager, &mut cookies, sessions));
         for (n, in_flight) in [1, 64].into_iter().enumerate() {
             let names = [["Redis", "Redis (64 in flight)"], ["bare GET", "bare GET (64 in flight)"]];
             let bare = bare.clone();
-            let get = async |_: &CookieHeader| {
+            // The same keys, and all the bytes that stand under them.
+            let get = async |cookie: &CookieHeader| {
+                let key = [PREFIX.as_bytes(), &token(cookie)[..32]].concat();
                 let found: redis::RedisResult<Option<Vec<u8>>> =
-                    redis::Cmd::get("bare").query_async(&mut bare.clone()).await;
-                found.expect("it answers").map_or(0, |_| 1)
+                    redis::Cmd::get(key).query_async(&mut bare.clone()).await;
+                u32::from(found.expect("it answers").expect("it is there")[0])
             };
             let read = async |cookie: &CookieHeader| serve(&manager, cookie, read).await.0;
             let update = async |cookie: &CookieHeader| serve(&manager, cookie, update).await.0;
