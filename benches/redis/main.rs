@@ -54,7 +54,7 @@ fn main() {
         for in_flight in [1, 64] {
             let name = |work| format!("{work}/redis/{}/{in_flight} in flight", payload.name());
             house.lookup(&mut criterion.benchmark_group(name("lookup")), &runtime, in_flight);
-            house.save(&mut criterion.benchmark_group(name("save")), &runtime, in_flight);
+            house.save(&mut criterion.benchmark_group(name("write")), &runtime, in_flight);
         }
     }
     criterion.final_summary();
