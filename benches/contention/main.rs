@@ -3,6 +3,8 @@
 //! A figure is the time of one request, as each thread sees it. Sessions of their own should not notice each other; writers of
 //! one session take turns, and none of their changes is lost.
 
+#[path = "../shared/run.rs"]
+mod run;
 #[path = "../shared/visitors.rs"]
 mod visitors;
 
@@ -14,10 +16,12 @@ use std::{
 };
 
 use cloakroom::{Session, SessionManager, store::MemoryStore};
-use criterion::Criterion;
 use serde_json::json;
 
-use crate::visitors::{CookieHeader, arrive, leave, now, request, visitor};
+use crate::{
+    run::criterion,
+    visitors::{CookieHeader, arrive, leave, now, request, visitor},
+};
 
 const VISITS: &str = "visits";
 const SESSIONS: usize = 100_000;
@@ -72,11 +76,7 @@ fn crowd(sessions: &SessionManager, cookie: &CookieHeader, rounds: u64) -> Durat
 }
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = criterion();
     let sessions = SessionManager::new(MemoryStore::new());
     let mut cookies: Vec<_> =
         (0..SESSIONS).map(|_| visitor(&sessions, &[(VISITS, json!(1_000_000))])).collect();

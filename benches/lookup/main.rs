@@ -14,6 +14,7 @@
 //! | `payload` | what a session holds |
 //! | `limit` | the least: a bare map of bytes |
 //! | `house` | a memory store full of sessions, and how its visitors come by |
+//! | `run` | how criterion runs |
 //! | `ways` | the stores whose clients carry the session |
 //! | `visitors` | requests without any framework |
 //!
@@ -29,36 +30,25 @@ mod memory;
 #[path = "../shared/payload.rs"]
 mod payload;
 mod resident;
+#[path = "../shared/run.rs"]
+mod run;
 mod tokens;
 #[path = "../shared/visitors.rs"]
 mod visitors;
 #[path = "../shared/ways.rs"]
 mod ways;
 
-use std::time::Duration;
-
-use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
-
-use crate::{payload::Payload, ways::Way};
-
-type Group<'a> = BenchmarkGroup<'a, WallTime>;
-
-/// How many sessions there are. Under `cargo test` a few show that it works.
-fn sizes() -> &'static [usize] {
-    let measuring =
-        std::env::args().any(|arg| arg == "--bench") && std::env::args().all(|arg| arg != "--test");
-    if measuring { &[1_000, 100_000, 1_000_000] } else { &[10] }
-}
+use crate::{
+    payload::Payload,
+    run::{Group, criterion, sizes},
+    ways::Way,
+};
 
 fn main() {
     if std::env::args().any(|arg| arg == "--resident") {
         return resident::print();
     }
-    let mut criterion = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = criterion();
     for &sessions in sizes() {
         for payload in Payload::TWO {
             let name = format!("lookup/memory/{sessions}/{}", payload.name());

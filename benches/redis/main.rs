@@ -9,6 +9,8 @@
 mod payload;
 #[path = "../../tests/rig/mod.rs"]
 mod rig;
+#[path = "../shared/run.rs"]
+mod run;
 #[path = "../shared/visitors.rs"]
 mod visitors;
 
@@ -24,7 +26,6 @@ use cloakroom::{
     store::{Cx, Loaded, LocalCache, Presented, RedisStore},
     time::{Clock as _, Deadline, SystemClock},
 };
-use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use futures_util::future::join_all;
 use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
@@ -32,6 +33,7 @@ use tokio::runtime::Runtime;
 use crate::{
     payload::{Payload, VISITS},
     rig::RedisServer,
+    run::{Group, criterion},
     visitors::{serve, start},
 };
 
@@ -44,11 +46,7 @@ fn main() {
     }
     let runtime = Runtime::new().expect("there is a runtime");
     let server = RedisServer::start();
-    let mut criterion = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = criterion();
     for payload in Payload::ALL {
         let house = runtime.block_on(House::new(&server, payload));
         for in_flight in [1, 64] {
@@ -94,7 +92,7 @@ impl House {
     }
 
     /// Finds a session and reads one key.
-    fn lookup(&self, group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, in_flight: usize) {
+    fn lookup(&self, group: &mut Group<'_>, runtime: &Runtime, in_flight: usize) {
         measure(group, "limit", runtime, in_flight, async |n| get(&mut self.bare.clone(), n).await.len());
         measure(group, "load, one key read", runtime, in_flight, async |n| {
             load(&self.store, &self.tokens[n]).await
@@ -111,7 +109,7 @@ impl House {
     }
 
     /// Finds a session, changes one key and saves it.
-    fn save(&self, group: &mut BenchmarkGroup<'_, WallTime>, runtime: &Runtime, in_flight: usize) {
+    fn save(&self, group: &mut Group<'_>, runtime: &Runtime, in_flight: usize) {
         measure(group, "limit", runtime, in_flight, async |n| {
             let bare = &mut self.bare.clone();
             let found = get(bare, n).await.len();
@@ -138,7 +136,7 @@ fn managed(store: &RedisStore) -> SessionManager {
 /// Does something to all sessions in turn, so many at a time.
 #[expect(clippy::disallowed_methods, reason = "time is what is measured")]
 fn measure<T>(
-    group: &mut BenchmarkGroup<'_, WallTime>,
+    group: &mut Group<'_>,
     name: &str,
     runtime: &Runtime,
     in_flight: usize,

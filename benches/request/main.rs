@@ -9,28 +9,23 @@ mod axum;
 mod least;
 #[path = "../shared/payload.rs"]
 mod payload;
+#[path = "../shared/run.rs"]
+mod run;
 #[path = "../shared/visitors.rs"]
 mod visitors;
 
-use std::time::Duration;
-
+use crate::{
+    payload::Payload,
+    run::{Group, criterion},
+};
 use cloakroom::{
     SessionManager,
     keyring::{KeyRing, SecretKey},
     store::{EncryptedCookieStore, MemoryStore},
 };
-use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
-
-use crate::payload::Payload;
-
-type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .configure_from_args();
+    let mut criterion = criterion();
     axum::unused(&mut criterion.benchmark_group("request/unused"));
     let keys = KeyRing::new(SecretKey::generate().expect("there is randomness"));
     for payload in Payload::TWO {
