@@ -120,7 +120,8 @@ pub(super) async fn commit(core: &Core, changes: &mut Changes, keeps: bool) -> R
     call.told(base, token, changes.bearer, removes_cookie)
 }
 
-/// Writes the changes, if one replacement does it and the store answers that at once. `None`: nothing was written.
+/// Writes the changes, if one replacement does it, which is no login's, and the store answers that at once. `None`: nothing was
+/// written.
 pub(super) fn commit_now(core: &Core, changes: &mut Changes, keeps: bool) -> Option<Result<Written, Failed>> {
     let request = changes.request;
     let call = Call { core, cx: Cx::new(core.now(), Deadline::NONE), request };
@@ -128,6 +129,9 @@ pub(super) fn commit_now(core: &Core, changes: &mut Changes, keeps: bool) -> Opt
     let Ok(Plan { write: Write::Replace, removes_cookie, .. }) = call.plan(changes, keeps) else {
         return None;
     };
+    if changes.view.logged_in {
+        return None;
+    }
     let loaded = changes.base.record()?;
     let next = call.next(loaded, &changes.view, asks_for_reissue(changes)).ok()?;
     let Replaced::Done(token) = core.store.replace_now(&next, loaded.version(), call.cx.now)? else {
@@ -244,7 +248,10 @@ impl<'a> Call<'a> {
     }
 
     /// The answer of a call of the store, or a timeout.
-    async fn in_time<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    pub(super) async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         self.core.in_time(self.cx.deadline, call).await
     }
 

@@ -14,7 +14,7 @@ use crate::{
     policy::OnTooManySessions,
     record::Record,
     session::Ending,
-    store::{SessionInfo, within},
+    store::SessionInfo,
 };
 
 impl Call<'_> {
@@ -69,7 +69,7 @@ impl Call<'_> {
 
     async fn others(&self, subject: &str, own: Option<SessionId>) -> Result<Vec<SessionInfo>, StoreError> {
         let index = self.core.store.index().ok_or_else(no_index)?;
-        let mut sessions = within(self.cx.deadline, index.list(subject, self.cx)).await?;
+        let mut sessions = self.in_time(index.list(subject, self.cx)).await?;
         sessions.retain(|session| Some(session.id()) != own);
         Ok(sessions)
     }

@@ -50,7 +50,7 @@ impl LazySession {
     /// The store's failure, unless the manager carries on without it.
     pub async fn load(&self, head: &RequestHead<'_>) -> Result<Session, SessionError> {
         if self.session.opened().is_none() {
-            let arrival = self.session.backend().arrival(head);
+            let arrival = self.session.backend().arrival(head, self.allows_cross_site);
             match self.session.backend().load_now(&arrival) {
                 Some(opening) => self.begin(opening, head),
                 None => self.load_in_turn(&arrival, head).await,
@@ -76,8 +76,7 @@ impl LazySession {
         }
     }
 
-    fn begin(&self, mut opening: Opening, head: &RequestHead<'_>) {
-        opening.request.cross_site &= !self.allows_cross_site;
+    fn begin(&self, opening: Opening, head: &RequestHead<'_>) {
         let is_ambiguous = matches!(opening.base, Base::Ambiguous(_));
         if self.session.open(opening).is_ok() && is_ambiguous {
             self.session.deposit(self.session.backend().refuse_both(head), None);
@@ -216,6 +215,10 @@ impl Closing {
             return Finish::Ready(self.told(written));
         }
         drop(turn);
+        // A handler that lives on may have logged in just now.
+        if self.session.pending().changes_identity {
+            return carry_through(self);
+        }
         Finish::Pending(Box::pin(self.run()))
     }
 

@@ -31,9 +31,9 @@ pub(super) fn load_now(core: &Core, arrival: &Arrival<'_>) -> Option<Opening> {
 pub(super) async fn load(core: &Core, arrival: &Arrival<'_>) -> Opening {
     let Arrival { candidates, request } = arrival;
     let now = request.loaded_at;
+    let cx = Cx::new(now, Deadline::after(core.policy.store_timeout));
     let mut finding = Finding::default();
     for token in candidates.tokens() {
-        let cx = Cx::new(now, Deadline::after(core.policy.store_timeout));
         match core.in_time(cx.deadline, core.store.load(token, cx)).await {
             Ok(loaded) => finding.add(core.checked(loaded, now), token, now),
             Err(error) => return on_outage(core, error, *request),
@@ -43,7 +43,7 @@ pub(super) async fn load(core: &Core, arrival: &Arrival<'_>) -> Opening {
 }
 
 /// What the request presents in the first place where a token stands.
-pub(super) fn arrival<'a>(core: &Core, head: &RequestHead<'a>) -> Arrival<'a> {
+pub(super) fn arrival<'a>(core: &Core, head: &RequestHead<'a>, allows_cross_site: bool) -> Arrival<'a> {
     let mut facts = RequestFacts::at(core.now());
     let mut chosen = Candidates::default();
     for (at, transport) in core.transports.iter().enumerate() {
@@ -63,7 +63,7 @@ pub(super) fn arrival<'a>(core: &Core, head: &RequestHead<'a>) -> Arrival<'a> {
         }
     }
     let by_bearer = !chosen.is_empty() && matches!(core.transports[facts.transport], Transport::Bearer(_));
-    facts.cross_site = !by_bearer && is_forgeable(head);
+    facts.cross_site = !by_bearer && !allows_cross_site && is_forgeable(head);
     Arrival { candidates: chosen, request: facts }
 }
 

@@ -317,8 +317,8 @@ impl Backend for Core {
         self.bearer().is_some()
     }
 
-    fn arrival<'a>(&self, head: &RequestHead<'a>) -> Arrival<'a> {
-        load::arrival(self, head)
+    fn arrival<'a>(&self, head: &RequestHead<'a>, allows_cross_site: bool) -> Arrival<'a> {
+        load::arrival(self, head, allows_cross_site)
     }
 
     fn load_now(&self, arrival: &Arrival<'_>) -> Option<Opening> {

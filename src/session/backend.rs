@@ -28,8 +28,8 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     /// Whether tokens can be handed to clients that are no browsers.
     fn has_bearer(&self) -> bool;
 
-    /// What a request presents.
-    fn arrival<'a>(&self, head: &RequestHead<'a>) -> Arrival<'a>;
+    /// What a request presents that another site may have begun, or may not.
+    fn arrival<'a>(&self, head: &RequestHead<'a>, allows_cross_site: bool) -> Arrival<'a>;
 
     /// What its session begins with, if that can be told without waiting.
     fn load_now(&self, arrival: &Arrival<'_>) -> Option<Opening>;

@@ -4,7 +4,7 @@
 //! as it was sent, its write ID included: sent once more, the store recognises it and answers as it did the first time.
 //! Only then is applied what was logged since.
 
-use super::{Ending, Log};
+use super::Log;
 use crate::record::{Record, Version};
 
 /// A record on its way to the store.
@@ -20,11 +20,4 @@ pub(crate) struct Sent {
 pub(super) struct Doubt {
     pub(super) sent: Sent,
     pub(super) log: Log,
-}
-
-impl Doubt {
-    /// What a log-out has to end, should the record have arrived.
-    pub(super) fn ending(&self) -> Ending {
-        Ending::of(&self.sent.record)
-    }
 }

@@ -260,7 +260,8 @@ impl State {
     /// Ends the base; what follows belongs to a new session.
     pub(crate) fn log_out(&mut self) {
         self.ends = true;
-        self.abandoned = self.doubt.take().map(|doubt| doubt.ending()).or(self.abandoned);
+        let doubt = self.doubt.take();
+        self.abandon(doubt.as_ref().map(|doubt| &doubt.sent));
         self.log = Log::default();
         self.view = Some(View::default());
         self.token = None;
@@ -312,18 +313,28 @@ impl State {
     pub(crate) fn deposit(&mut self, edits: ResponseEdits, token: Option<Token>) {
         self.edits.merge(edits);
         self.told |= token.is_some();
-        self.token = token.or(self.token.take());
+        if !self.ends {
+            self.token = token.or(self.token.take());
+        }
     }
 
     /// Puts back what could not be written; what may have been written stays in doubt.
     pub(crate) fn restore(&mut self, changes: &mut Changes) {
+        let was_logged_out = self.ends;
         self.ends |= changes.ends;
         self.abandoned = self.abandoned.or(changes.abandoned);
         let log = std::mem::take(&mut changes.log);
         match changes.sent.take() {
+            // Since it was taken. It is forgotten, like anything that is logged before a log-out.
+            sent if was_logged_out => self.abandon(sent.as_ref()),
             Some(sent) => self.doubt = Some(Box::new(Doubt { sent, log })),
             None => self.log_before(log),
         }
+    }
+
+    /// Notes that what may have been written is to end.
+    fn abandon(&mut self, sent: Option<&Sent>) {
+        self.abandoned = sent.map(|sent| Ending::of(&sent.record)).or(self.abandoned);
     }
 
     fn log_before(&mut self, log: Log) {
@@ -356,10 +367,13 @@ impl State {
         self.rebase(self.base.clone(), max_data)
     }
 
-    /// Stands on what was written from now on; what was logged meanwhile stays logged.
+    /// Stands on what was written from now on; what was logged meanwhile stays logged. Whoever logged out meanwhile has nothing
+    /// of it: it is to end.
     pub(crate) fn rebase(&mut self, base: Base, max_data: usize) -> Result<(), SessionError> {
-        let mut view = base.view();
-        self.log.check_guards(&self.taken, &view.data)?;
+        let mut view = if self.ends { View::default() } else { base.view() };
+        if !self.ends {
+            self.log.check_guards(&self.taken, &view.data)?;
+        }
         self.log.apply(&mut view, max_data).map_err(|error| {
             conflict("a change that was made during a save no longer applies").with_source(error)
         })?;

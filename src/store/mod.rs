@@ -97,8 +97,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot tell whether there is one.
     async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError>;
 
-    /// Whether each of these calls ends at its deadline by itself, with an error of the kind
-    /// [`Timeout`](crate::StoreErrorKind::Timeout): then the engine sets no timer of its own around them. Default: no.
+    /// Whether every call of this trait that is given a [`Cx`], and of its [`index`](Self::index), ends at the deadline by
+    /// itself, with an error of the kind [`Timeout`](crate::StoreErrorKind::Timeout). Then the engine sets no timer around
+    /// it, so a store that says so and waits for ever holds up requests for ever. Default: no.
     fn keeps_deadlines(&self) -> bool {
         false
     }

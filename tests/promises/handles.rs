@@ -1,14 +1,14 @@
 //! Several handles of one session, and handles that outlive their request.
 
 use cloakroom::{
-    SessionErrorKind,
+    Session, SessionErrorKind, StoreErrorKind,
     keyring::{KeyRing, SecretKey},
     manager::Finish,
     store::EncryptedCookieStore,
 };
 
 use crate::{
-    browser::{Response, Server, finish},
+    browser::{Browser, Response, Server, Visit, finish},
     probe::Probe,
 };
 
@@ -253,4 +253,89 @@ async fn promise_2_a_write_during_a_save_minds_what_the_save_brings() {
     assert_eq!(browser.receive(visit).await.status(), 409);
     assert_eq!(browser.sees::<i64>("count").await, Some(10));
     assert_eq!(browser.sees::<i64>("other").await, Some(1));
+}
+
+/// Alice, with an address, and two handles of one of her requests.
+async fn alice_twice(browser: &mut Browser) -> (Visit, Session, Session) {
+    browser.logs_in("alice").await;
+    browser.does(|session| session.insert("address", "home")).await;
+    let visit = browser.visit().await;
+    let (one, two) = (visit.session.clone(), visit.session.clone());
+    (visit, one, two)
+}
+
+#[tokio::test]
+async fn promise_7_a_log_out_during_a_save_leaves_nothing_of_the_session() {
+    for lost in [0, 1] {
+        let probe = Probe::default();
+        let mut browser = Server::new(probe.clone()).browser();
+        let (visit, one, two) = alice_twice(&mut browser).await;
+        probe.delay_next(3);
+        probe.lose_replies(lost);
+        let (saved, ()) = tokio::join!(
+            async {
+                one.insert("other", 1).unwrap();
+                one.save().await
+            },
+            async {
+                two.log_out().unwrap();
+                two.insert("flash", "bye").unwrap();
+            }
+        );
+        saved.unwrap();
+        assert_eq!(visit.session.subject(), None);
+        assert_eq!(visit.session.get::<String>("address").unwrap(), None);
+        assert!(visit.session.token().is_none());
+        assert!(browser.receive(visit).await.is_ok());
+        assert_eq!(browser.subject().await, None);
+        assert_eq!(browser.sees::<String>("address").await, None);
+        assert_eq!(browser.sees::<i64>("other").await, None);
+        assert_eq!(browser.sees::<String>("flash").await.as_deref(), Some("bye"));
+        assert_eq!(probe.memory.usage().logged_in_sessions, 0);
+    }
+}
+
+#[tokio::test]
+async fn promise_7_a_log_out_during_a_save_in_doubt_is_carried_through() {
+    let probe = Probe::default();
+    let mut browser = Server::new(probe.clone()).browser();
+    let (visit, one, two) = alice_twice(&mut browser).await;
+    probe.delay_next(3);
+    probe.lose_replies(3);
+    let (saved, ()) = tokio::join!(
+        async {
+            one.insert("other", 1).unwrap();
+            one.save().await
+        },
+        async { two.log_out().unwrap() }
+    );
+    saved.unwrap_err();
+    assert!(browser.receive(visit).await.is_ok());
+    assert_eq!(probe.memory.usage().logged_in_sessions, 0);
+    assert_eq!(browser.subject().await, None);
+}
+
+#[tokio::test]
+async fn what_could_not_be_saved_before_a_log_out_is_not_saved_after_it() {
+    let probe = Probe::default();
+    let mut browser = Server::new(probe.clone()).browser();
+    let (visit, one, two) = alice_twice(&mut browser).await;
+    probe.delay_next(3);
+    probe.fail_with(Some(StoreErrorKind::ReadOnly));
+    let (saved, ()) = tokio::join!(
+        async {
+            one.insert("other", 1).unwrap();
+            one.save().await
+        },
+        async {
+            two.log_out().unwrap();
+            two.insert("flash", "bye").unwrap();
+        }
+    );
+    saved.unwrap_err();
+    probe.fail_with(None);
+    assert!(browser.receive(visit).await.is_ok());
+    assert_eq!(browser.sees::<i64>("other").await, None);
+    assert_eq!(browser.sees::<String>("flash").await.as_deref(), Some("bye"));
+    assert_eq!(probe.memory.usage().logged_in_sessions, 0);
 }

@@ -74,7 +74,8 @@ use crate::{
 /// [`LayerMissing`](SessionErrorKind::LayerMissing) without a [`SessionMiddleware`] around the route; otherwise the
 /// store's failure.
 pub async fn session(request: &HttpRequest) -> Result<Session, SessionError> {
-    lazy(request)?.load(&head(request)).await
+    let seat = seat(request)?;
+    seat.lazy.load(&seat.head(request)).await
 }
 
 /// Like [`session`], but `None` unless a live session came with the request. Nothing is ever created.
@@ -82,20 +83,30 @@ pub async fn session(request: &HttpRequest) -> Result<Session, SessionError> {
 /// # Errors
 /// Those of [`session`]: an outage is no "no session", unless the manager carries on without its store.
 pub async fn existing_session(request: &HttpRequest) -> Result<Option<Session>, SessionError> {
-    lazy(request)?.load_existing(&head(request)).await
+    let seat = seat(request)?;
+    seat.lazy.load_existing(&seat.head(request)).await
 }
 
-fn head(request: &HttpRequest) -> RequestHead<'_> {
-    RequestHead {
-        method: request.method().as_str(),
-        authority: request.uri().authority().map(Authority::as_str),
-        headers: request.headers(),
+/// What the middleware leaves in a request for whoever asks for its session.
+#[derive(Debug, Clone)]
+struct Seat {
+    lazy: LazySession,
+    /// As the middleware saw it: others further in may rewrite the target.
+    authority: Option<Authority>,
+}
+
+impl Seat {
+    fn head<'a>(&'a self, request: &'a HttpRequest) -> RequestHead<'a> {
+        RequestHead {
+            method: request.method().as_str(),
+            authority: self.authority.as_ref().map(Authority::as_str),
+            headers: request.headers(),
+        }
     }
 }
 
-/// What the middleware leaves in a request for whoever asks for its session: a copy, since nothing of a request's
-/// extensions may be borrowed during a wait.
-fn lazy(request: &HttpRequest) -> Result<LazySession, SessionError> {
+/// A copy, since nothing of a request's extensions may be borrowed during a wait.
+fn seat(request: &HttpRequest) -> Result<Seat, SessionError> {
     request.extensions().get().cloned().ok_or_else(|| {
         SessionError::new(
             SessionErrorKind::LayerMissing,

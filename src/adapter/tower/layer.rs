@@ -6,7 +6,7 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{PlainText, Refusal, ResponseFuture};
+use super::{PlainText, Refusal, ResponseFuture, Seat};
 use crate::manager::SessionManager;
 
 /// Gives every request of the services below it a session.
@@ -85,7 +85,8 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         // Here, because a nested router shows its routes only the rest of the path.
         let exchange = self.manager.exchange(request.uri().path());
-        request.extensions_mut().insert(exchange.lazy());
+        let seat = Seat { lazy: exchange.lazy(), authority: request.uri().authority().cloned() };
+        request.extensions_mut().insert(seat);
         ResponseFuture::new(self.inner.call(request), exchange, self.refusal.clone())
     }
 }

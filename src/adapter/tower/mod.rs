@@ -46,7 +46,8 @@ use crate::{
 /// [`LayerMissing`](SessionErrorKind::LayerMissing) without a [`SessionLayer`] around the service; otherwise the store's
 /// failure.
 pub async fn session(parts: &Parts) -> Result<Session, SessionError> {
-    lazy(parts)?.load(&head(parts)).await
+    let seat = seat(parts)?;
+    seat.lazy.load(&seat.head(parts)).await
 }
 
 /// Like [`session`], but `None` unless a live session came with the request. Nothing is ever created.
@@ -54,19 +55,29 @@ pub async fn session(parts: &Parts) -> Result<Session, SessionError> {
 /// # Errors
 /// Those of [`session`]: an outage is no "no session", unless the manager carries on without its store.
 pub async fn existing_session(parts: &Parts) -> Result<Option<Session>, SessionError> {
-    lazy(parts)?.load_existing(&head(parts)).await
-}
-
-fn head(parts: &Parts) -> RequestHead<'_> {
-    RequestHead {
-        method: parts.method.as_str(),
-        authority: parts.uri.authority().map(Authority::as_str),
-        headers: &parts.headers,
-    }
+    let seat = seat(parts)?;
+    seat.lazy.load_existing(&seat.head(parts)).await
 }
 
 /// What the layer leaves in a request for whoever asks for its session.
-fn lazy(parts: &Parts) -> Result<&LazySession, SessionError> {
+#[derive(Debug, Clone)]
+struct Seat {
+    lazy: LazySession,
+    /// As the layer saw it: others further in may rewrite the target.
+    authority: Option<Authority>,
+}
+
+impl Seat {
+    fn head<'a>(&'a self, parts: &'a Parts) -> RequestHead<'a> {
+        RequestHead {
+            method: parts.method.as_str(),
+            authority: self.authority.as_ref().map(Authority::as_str),
+            headers: &parts.headers,
+        }
+    }
+}
+
+fn seat(parts: &Parts) -> Result<&Seat, SessionError> {
     parts.extensions.get().ok_or_else(|| {
         SessionError::new(
             SessionErrorKind::LayerMissing,

@@ -53,7 +53,7 @@ impl Slots {
     /// Puts a slot where its ID belongs; the one that stood there comes back.
     pub(super) fn insert(&self, id: &SessionId, slot: impl FnOnce(Mark) -> Slot) -> Option<Slot> {
         let (shard, mark) = self.place(id);
-        let (mut table, slot) = (shard.write(), slot(mark));
+        let (slot, mut table) = (slot(mark), shard.write());
         match table.find_mut(mark.spread(), |slot| slot.is(mark, id)) {
             Some(stood) => Some(std::mem::replace(stood, slot)),
             None => {

@@ -98,9 +98,11 @@ impl Shelf {
         index: Index,
     ) -> Result<Record, Refusal> {
         let gone = |absence| Refusal::Final(Replaced::Gone(absence));
+        // Made before the lock is taken: a login's is a copy.
+        let kept = next.clone().settled();
         let swapped = self.slots.change(&next.id(), |slot| {
             let stored = slot.standing_mut(now).map_err(gone)?;
-            self.exchange_with(stored, next, expected, index)
+            self.exchange_with(stored, kept, expected, index)
         });
         swapped.unwrap_or_else(|| Err(gone(Absence::Unknown)))
     }
@@ -108,7 +110,7 @@ impl Shelf {
     fn exchange_with(
         &self,
         stored: &mut Record,
-        next: &Record,
+        mut next: Record,
         expected: Version,
         index: Index,
     ) -> Result<Record, Refusal> {
@@ -121,10 +123,9 @@ impl Shelf {
         if index == Index::Untouched && stored.subject() != next.subject() {
             return Err(Refusal::OtherSubject);
         }
-        if !self.budgets.exchange(Charge::of(stored), Charge::of(next)) {
+        if !self.budgets.exchange(Charge::of(stored), Charge::of(&next)) {
             return Err(Refusal::NoRoom);
         }
-        let mut next = next.clone().settled();
         // Somebody may have touched the record since it was loaded.
         next.touch(stored.last_active());
         Ok(mem::replace(stored, next))
