@@ -1,7 +1,7 @@
 //! Several handles of one session, and handles that outlive their request.
 
 use cloakroom::{
-    Session, SessionErrorKind, StoreErrorKind,
+    Session, SessionErrorKind,
     keyring::{KeyRing, SecretKey},
     manager::Finish,
     store::EncryptedCookieStore,
@@ -313,29 +313,4 @@ async fn promise_7_a_log_out_during_a_save_in_doubt_is_carried_through() {
     assert!(browser.receive(visit).await.is_ok());
     assert_eq!(probe.memory.usage().logged_in_sessions, 0);
     assert_eq!(browser.subject().await, None);
-}
-
-#[tokio::test]
-async fn what_could_not_be_saved_before_a_log_out_is_not_saved_after_it() {
-    let probe = Probe::default();
-    let mut browser = Server::new(probe.clone()).browser();
-    let (visit, one, two) = alice_twice(&mut browser).await;
-    probe.delay_next(3);
-    probe.fail_with(Some(StoreErrorKind::ReadOnly));
-    let (saved, ()) = tokio::join!(
-        async {
-            one.insert("other", 1).unwrap();
-            one.save().await
-        },
-        async {
-            two.log_out().unwrap();
-            two.insert("flash", "bye").unwrap();
-        }
-    );
-    saved.unwrap_err();
-    probe.fail_with(None);
-    assert!(browser.receive(visit).await.is_ok());
-    assert_eq!(browser.sees::<i64>("other").await, None);
-    assert_eq!(browser.sees::<String>("flash").await.as_deref(), Some("bye"));
-    assert_eq!(probe.memory.usage().logged_in_sessions, 0);
 }
