@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 
 use tracing::warn;
 
-use super::commit::Call;
+use super::call::Call;
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError},
     id::SessionId,

@@ -2,7 +2,7 @@
 
 use super::{
     Core,
-    commit::{Call, Failed, Written},
+    call::{Call, Failed, Written, live},
 };
 use crate::{
     error::{SessionError, SessionErrorKind, StoreErrorKind},
@@ -27,7 +27,7 @@ pub(super) async fn settle(core: &Core, session: &Session) -> Result<(), Failed>
     match call.resend(&sent).await {
         Ok(Fate::Arrived(token)) => {
             let Written { base, edits, token } =
-                call.told(super::commit::live(sent.record), token, session.wants_bearer(), removes_cookie)?;
+                call.told(live(sent.record), token, session.wants_bearer(), removes_cookie)?;
             session.deposit(edits, token);
             session.settle(base).map_err(|error| Failed::new(core, error, call.request, false))
         }

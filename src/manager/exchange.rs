@@ -7,8 +7,8 @@ use tracing::{debug, warn};
 
 use super::{
     Core,
-    commit::{self, Failed, Written},
-    doubt,
+    call::{Failed, Written},
+    commit, doubt,
 };
 use crate::{
     error::{SessionError, StoreError, StoreErrorKind},

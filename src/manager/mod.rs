@@ -5,11 +5,13 @@
 //! | `mod` | [`SessionManager`]: a store and the rules |
 //! | `load` | from a request's headers to a session |
 //! | `commit` | from a session's log to the store |
+//! | `call` | one commit's calls of the store, and what the client is told |
 //! | `doubt` | sending again what an earlier save left in doubt |
 //! | `exchange` | one request and its response: [`Exchange`], [`LazySession`] |
 //!
 //! Every decision stands in `plan`; what is here carries it out.
 
+mod call;
 mod commit;
 mod crowd;
 mod doubt;
