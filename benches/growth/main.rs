@@ -19,6 +19,8 @@
 mod limit;
 #[path = "../shared/payload.rs"]
 mod payload;
+#[path = "../shared/place.rs"]
+mod place;
 #[path = "../../tests/rig/mod.rs"]
 mod rig;
 mod times;
@@ -26,7 +28,7 @@ mod traffic;
 #[path = "../shared/visitors.rs"]
 mod visitors;
 
-use std::{fs, process::Command, time::Duration};
+use std::time::Duration;
 
 use cloakroom::{
     Session, SessionManager, SessionStore,
@@ -34,7 +36,10 @@ use cloakroom::{
     store::{EncryptedCookieStore, JwtStore, SignedCookieStore},
 };
 
-use crate::payload::{Payload, VISITS};
+use crate::{
+    payload::{Payload, VISITS},
+    place::place,
+};
 
 /// One line of the file.
 fn line(quantity: &str, store: &str, payload: Payload, sessions: usize, value: f64) {
@@ -77,24 +82,4 @@ fn update(session: &Session) -> u32 {
         *visits
     };
     session.update(VISITS, count).expect("it is a number")
-}
-
-/// The day, the machine, the compiler, and how busy the machine is with other work.
-fn place() -> String {
-    let said = |command: &str, args: &[&str]| {
-        let output = Command::new(command).args(args).output().map(|output| output.stdout);
-        String::from_utf8_lossy(&output.unwrap_or_default()).trim().to_owned()
-    };
-    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    format!(
-        "{}; {cores} cores, {}; {}; {}; load {}",
-        said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
-        model.trim_start_matches([' ', '\t', ':']),
-        said("rustc", &["--version"]),
-        said("redis-server", &["--version"]).split(' ').take(3).collect::<Vec<_>>().join(" "),
-        load.split(' ').next().unwrap_or("unknown"),
-    )
 }

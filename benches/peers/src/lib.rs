@@ -30,6 +30,8 @@ mod memory;
 mod ours;
 mod server;
 
+#[path = "../../shared/place.rs"]
+pub mod place;
 pub mod rounds;
 pub mod row;
 pub mod versions;
