@@ -136,8 +136,23 @@ impl<'a> Browser<'a> {
     /// Checks that nothing is where the selector points.
     #[track_caller]
     pub fn sees_no(&self, selector: &str) {
-        let found = self.script(&format!("return document.querySelectorAll({}).length", json!(selector)));
-        assert_eq!(found, 0, "there should be no {selector}");
+        assert_eq!(self.count(selector), 0, "there should be no {selector}");
+    }
+
+    /// Waits until nothing is where the selector points.
+    #[track_caller]
+    pub fn loses(&self, selector: &str) {
+        for _ in 0..200 {
+            if self.count(selector) == 0 {
+                return;
+            }
+            nap();
+        }
+        panic!("{selector} should go");
+    }
+
+    fn count(&self, selector: &str) -> Value {
+        self.script(&format!("return document.querySelectorAll({}).length", json!(selector)))
     }
 
     /// What a script on the page returns.
