@@ -22,7 +22,7 @@ pub enum OnOutage {
     /// The handler runs with an empty session that refuses every change, or with `None` where it asks for an optional one.
     /// Nothing is written and no cookie is cleared,
     /// so whoever was logged in is logged in again when the store is back.
-    CarryOnAnonymous,
+    ServeAnonymous,
 }
 
 /// Which responses keep the changes of their handler. A log-out is always kept.
@@ -31,7 +31,7 @@ pub enum OnOutage {
 pub enum SaveOn {
     /// Any response but a server error (5xx). The default.
     #[default]
-    AnythingButServerErrors,
+    ExceptServerErrors,
     /// Success and redirects only (below 400).
     Success,
     /// Every response.
@@ -41,7 +41,7 @@ pub enum SaveOn {
 impl SaveOn {
     pub(crate) fn keeps(self, status: u16) -> bool {
         match self {
-            Self::AnythingButServerErrors => status < 500,
+            Self::ExceptServerErrors => status < 500,
             Self::Success => status < 400,
             Self::Everything => true,
         }

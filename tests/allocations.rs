@@ -15,7 +15,7 @@ use cloakroom::{
     RequestHead, RequestHeaders, Secret, Session, SessionId, SessionManager, WriteId,
     manager::Finish,
     record::{Lifetime, Record},
-    store::{Created, Cx, Loaded, MemoryStore, Presented, SessionStore as _, Token},
+    store::{Created, Loaded, MemoryStore, PresentedToken, SessionStore as _, StoreContext, Token},
     time::{Deadline, ManualClock, Timestamp},
 };
 
@@ -33,7 +33,7 @@ fn create(store: &MemoryStore, number: u32) -> Token {
         Lifetime { idle: hour, absolute: hour },
         NOW,
     );
-    match at_once(store.create(&record, Cx::new(NOW, Deadline::NONE))) {
+    match at_once(store.create(&record, StoreContext::new(NOW, Deadline::NONE))) {
         Ok(Created::Done(token)) => token,
         other => panic!("{other:?}"),
     }
@@ -54,7 +54,7 @@ fn a_load_allocates_nothing() {
     let forged = token.expose().replace("07", "08");
     let unknown = "0".repeat(64);
     let counted = allocation_counter::measure(|| {
-        let load = |token: &str| store.load_now(Presented::new(token.as_bytes()), NOW).unwrap().unwrap();
+        let load = |token: &str| store.load_now(PresentedToken::new(token.as_bytes()), NOW).unwrap().unwrap();
         assert!(matches!(load(token.expose()), Loaded::Live { .. }));
         for absent in [&forged, &unknown, "junk"] {
             assert!(matches!(load(absent), Loaded::Absent(_)));

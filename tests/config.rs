@@ -134,7 +134,7 @@ fn a_whole_manager_comes_from_a_file() {
         "sessions_per_subject": 5, "on_too_many_sessions": "refuse",
         "on_outage": "carry-on-anonymous", "save_on": "success", "on_stale_write": "overwrite",
         "cookie": { "name": "id", "path": "/app", "domain": "example.org", "same_site": "strict",
-                    "forgotten_with_the_browser": true },
+                    "expires_with_browser": true },
         "transports": ["bearer", "cookie", "x-session"],
         "allow_cross_site": ["/callback"]
     }"#;

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use cloakroom::{
-    store::{Loaded, Presented},
+    store::{Loaded, PresentedToken},
     time::{Clock as _, SystemClock},
 };
 use ring::{
@@ -35,7 +35,7 @@ pub(crate) fn lookup(group: &mut Group<'_>, way: Way, payload: Payload) {
 }
 
 fn load_now(carried: &Carried) -> u32 {
-    let loaded = carried.store.load_now(Presented::new(black_box(&carried.token)), SystemClock.now());
+    let loaded = carried.store.load_now(PresentedToken::new(black_box(&carried.token)), SystemClock.now());
     let Some(Ok(Loaded::Live { record, .. })) = loaded else { panic!("the session is live") };
     serde_json::from_slice(record.data().get(VISITS).expect("it is there")).expect("it is a number")
 }
@@ -49,7 +49,7 @@ fn forged(token: &[u8]) -> Vec<u8> {
 }
 
 fn misses(carried: &Carried, forged: &[u8]) {
-    let loaded = carried.store.load_now(Presented::new(black_box(forged)), SystemClock.now());
+    let loaded = carried.store.load_now(PresentedToken::new(black_box(forged)), SystemClock.now());
     assert!(matches!(loaded, Some(Ok(Loaded::Absent(_)))), "it is forged");
 }
 

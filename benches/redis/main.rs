@@ -23,7 +23,7 @@ use std::{
 
 use cloakroom::{
     Session, SessionManager, SessionStore as _,
-    store::{Cx, Loaded, LocalCache, Presented, RedisStore},
+    store::{Loaded, LocalCache, PresentedToken, RedisStore, StoreContext},
     time::{Clock as _, Deadline, SystemClock},
 };
 use futures_util::future::join_all;
@@ -167,10 +167,10 @@ async fn set(bare: &mut MultiplexedConnection, n: usize, text: &[u8]) {
 }
 
 async fn load(store: &RedisStore, token: &[u8]) -> u32 {
-    let (token, now) = (Presented::new(token), SystemClock.now());
+    let (token, now) = (PresentedToken::new(token), SystemClock.now());
     let loaded = match store.load_now(token, now) {
         Some(loaded) => loaded,
-        None => store.load(token, Cx::new(now, Deadline::NONE)).await,
+        None => store.load(token, StoreContext::new(now, Deadline::NONE)).await,
     };
     let Ok(Loaded::Live { record, .. }) = loaded else { panic!("{loaded:?}") };
     serde_json::from_slice(record.data().get(VISITS).expect("it is there")).expect("it is a number")

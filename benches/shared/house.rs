@@ -6,7 +6,7 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 
 use cloakroom::{
     Session, SessionManager, SessionStore,
-    store::{Budget, Cx, Loaded, MemoryStore, Presented},
+    store::{Budget, Loaded, MemoryStore, PresentedToken, StoreContext},
     time::{Clock as _, Deadline, SystemClock, Timestamp},
 };
 
@@ -97,7 +97,7 @@ impl House {
     }
 
     pub(crate) fn load_now(&self, cookie: &CookieHeader) -> Loaded {
-        let answer = self.store.load_now(Presented::new(token(cookie)), self.now);
+        let answer = self.store.load_now(PresentedToken::new(token(cookie)), self.now);
         answer.expect("it always answers").expect("it never fails")
     }
 
@@ -106,8 +106,8 @@ impl House {
     }
 
     pub(crate) async fn load(&self, cookie: &CookieHeader) -> Loaded {
-        let cx = Cx::new(self.now, Deadline::NONE);
-        self.store.load(Presented::new(token(cookie)), cx).await.expect("it never fails")
+        let cx = StoreContext::new(self.now, Deadline::NONE);
+        self.store.load(PresentedToken::new(token(cookie)), cx).await.expect("it never fails")
     }
 }
 

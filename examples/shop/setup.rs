@@ -83,7 +83,7 @@ pub(crate) fn is_leaving() -> bool {
 #[expect(clippy::disallowed_methods, reason = "load balancers follow no clock of ours")]
 pub(crate) async fn leave(sessions: SessionManager) {
     told_to_end().await;
-    if let Err(error) = sessions.hand_over(HAND_OVER_WITHIN).await {
+    if let Err(error) = sessions.drain(HAND_OVER_WITHIN).await {
         complain(&format!("some sessions end here: {error}"));
     }
     LEAVING.store(true, Ordering::Relaxed);

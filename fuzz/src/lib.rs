@@ -14,7 +14,7 @@ use cloakroom::{
     SessionStore,
     keyring::{KeyRing, SecretKey},
     record::{MAX_SUBJECT_LEN, Record},
-    store::{Created, Cx, Loaded, Presented},
+    store::{Created, StoreContext, Loaded, PresentedToken},
     time::{Deadline, Timestamp},
 };
 
@@ -84,16 +84,16 @@ fn sealed(store: &dyn SessionStore, record: &Record) -> Option<String> {
 fn opens(store: &dyn SessionStore, token: &[u8]) -> bool {
     let loaded = load(store, token);
     let live = matches!(loaded, Loaded::Live { .. });
-    assert!(!live || store.recognises(Presented::new(token)));
+    assert!(!live || store.recognises(PresentedToken::new(token)));
     live
 }
 
 fn load(store: &dyn SessionStore, token: &[u8]) -> Loaded {
-    answer(store.load(Presented::new(token), cx())).expect("nothing can fail")
+    answer(store.load(PresentedToken::new(token), cx())).expect("nothing can fail")
 }
 
-fn cx() -> Cx {
-    Cx::new(NOW, Deadline::NONE)
+fn cx() -> StoreContext {
+    StoreContext::new(NOW, Deadline::NONE)
 }
 
 /// The answer of a call that waits for nothing.

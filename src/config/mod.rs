@@ -65,7 +65,7 @@ use crate::{
 /// | `on_outage` | `refuse`, `carry-on-anonymous` |
 /// | `save_on` | `anything-but-server-errors`, `success`, `everything` |
 /// | `on_stale_write` | `conflict`, `overwrite` |
-/// | `cookie` | a table: `name`, `path`, `domain` (shared with its subdomains), `same_site` (`strict`, `lax`, `none`), `forgotten_with_the_browser` and `insecure_for_local_development` (`true`, `false`) |
+/// | `cookie` | a table: `name`, `path`, `domain` (shared with its subdomains), `same_site` (`strict`, `lax`, `none`), `expires_with_browser` and `insecure_for_local_development` (`true`, `false`) |
 /// | `transports` | a list of `cookie`, `bearer`, and names of headers; `["cookie"]` by default |
 /// | `allow_cross_site` | a list of paths |
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -182,7 +182,7 @@ struct RawCookie {
     path: Option<String>,
     domain: Option<String>,
     same_site: Option<Scalar>,
-    forgotten_with_the_browser: bool,
+    expires_with_browser: bool,
     insecure_for_local_development: bool,
 }
 
@@ -215,13 +215,13 @@ impl TryFrom<Raw> for Config {
             on_outage: chosen(
                 raw.on_outage.as_ref(),
                 "on_outage",
-                &[("refuse", OnOutage::Refuse), ("carry-on-anonymous", OnOutage::CarryOnAnonymous)],
+                &[("refuse", OnOutage::Refuse), ("carry-on-anonymous", OnOutage::ServeAnonymous)],
             )?,
             save_on: chosen(
                 raw.save_on.as_ref(),
                 "save_on",
                 &[
-                    ("anything-but-server-errors", SaveOn::AnythingButServerErrors),
+                    ("anything-but-server-errors", SaveOn::ExceptServerErrors),
                     ("success", SaveOn::Success),
                     ("everything", SaveOn::Everything),
                 ],
@@ -277,7 +277,7 @@ impl RawCookie {
             domain: self.domain.clone(),
             same_site: chosen(self.same_site.as_ref(), "cookie.same_site", &same_sites)?.unwrap_or_default(),
             insecure: self.insecure_for_local_development,
-            ends_with_browser: self.forgotten_with_the_browser,
+            ends_with_browser: self.expires_with_browser,
         };
         attributes.cookie().map_err(|flaw| ConfigError::of("cookie", flaw))
     }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::StoreErrorKind,
-    store::{Loaded, Presented, Replaced},
+    store::{Loaded, PresentedToken, Replaced},
 };
 
 /// The guarantees are the same whatever happens, and at every handle.
@@ -54,7 +54,7 @@ async fn agree(trial: &Trial, tokens: &[Vec<u8>]) -> Verdict {
     for token in tokens {
         // What a load has found may be what the store answers from at once.
         let then = trial.present(token).await?;
-        let Some(now) = trial.store.load_now(Presented::new(token), trial.now) else { continue };
+        let Some(now) = trial.store.load_now(PresentedToken::new(token), trial.now) else { continue };
         let now = now.map_err(|error| failed("load_now", &error))?;
         match (&now, &then) {
             (Loaded::Live { record: one, reissue }, Loaded::Live { record: other, reissue: asked })

@@ -177,7 +177,7 @@ pub async fn an_end_is_honest_where_clients_hold_the_session(harness: &dyn Harne
     let held = trial.begin_session().await?;
     for _ in 0..2 {
         let ended = trial.end(held.id(), held.record.deadline()).await?;
-        ensure(ended == Ended::AtClientOnly, || format!("an end without power was answered {ended:?}"))?;
+        ensure(ended == Ended::ClientOnly, || format!("an end without power was answered {ended:?}"))?;
     }
     Ok(())
 }

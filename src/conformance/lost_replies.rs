@@ -22,7 +22,8 @@ use crate::{
     record::{REMEMBERED_WRITES, Record, Version},
     session::Session,
     store::{
-        Created, Cx, Ended, Guarantees, Loaded, Presented, Replaced, SessionIndex, SessionStore, Touched,
+        Created, Ended, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, SessionStore,
+        StoreContext, Touched,
     },
     time::Timestamp,
 };
@@ -76,7 +77,7 @@ impl SessionStore for BadLine {
         self.store.guarantees()
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.store.recognises(presented)
     }
 
@@ -85,20 +86,25 @@ impl SessionStore for BadLine {
         false
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.store.load(presented, cx).await
     }
 
-    fn load_now(&self, presented: Presented<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
+    fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         self.store.load_now(presented, now)
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         let reply = self.store.create(record, cx).await;
         self.pass(Asked::Write(record.version().write), reply).await
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         let reply = self.store.replace(record, expected, cx).await;
         self.pass(Asked::Write(record.version().write), reply).await
     }
@@ -108,17 +114,22 @@ impl SessionStore for BadLine {
         None
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         let reply = self.store.end(id, until, cx).await;
         self.pass(Asked::End(*id), reply).await
     }
 
-    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         let reply = self.store.touch(record, expected, cx).await;
         self.pass(Asked::Write(record.version().write), reply).await
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         self.store.find(id, cx).await
     }
 
@@ -126,8 +137,8 @@ impl SessionStore for BadLine {
         self.store.index()
     }
 
-    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
-        self.store.hand_over(cx).await
+    async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {
+        self.store.drain(cx).await
     }
 }
 

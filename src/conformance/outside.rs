@@ -13,7 +13,7 @@ use crate::{
     error::StoreError,
     id::SessionId,
     secret::Secret,
-    store::{Presented, within},
+    store::{PresentedToken, within},
 };
 
 /// A dump of the store is no set of logins: no secret of any token stands in it, in bytes or in hex.
@@ -78,7 +78,7 @@ pub async fn an_outage_is_an_error(harness: &dyn Harness) -> Verdict {
 async fn calls_without_a_store(trial: &Trial, held: &Held, new: &crate::record::Record) -> Verdict {
     let trial = trial.impatient(WAIT);
     let (store, record) = (&trial.store, &held.record);
-    let token = Presented::new(held.token.expose().as_bytes());
+    let token = PresentedToken::new(held.token.expose().as_bytes());
     if let Some(answer) = store.load_now(token, trial.now) {
         is_error("load_now", answer)?;
     }

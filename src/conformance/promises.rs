@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::store::{Guarantees, Index, LateResponse, Reach, Revocation, TokenForm, Updates};
+use crate::store::{Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates};
 
 /// A promise that a store may make.
 pub(super) type Promise = fn(&Guarantees) -> bool;
@@ -53,7 +53,7 @@ pub(super) fn loses_no_update(guarantees: &Guarantees) -> bool {
 
 /// Ordinary responses carry no token that could arrive late.
 pub(super) fn late_responses_are_harmless(guarantees: &Guarantees) -> bool {
-    guarantees.late_response == LateResponse::Harmless
+    guarantees.response_reordering == ResponseReordering::Harmless
 }
 
 /// The sessions of a subject can be listed.
@@ -63,7 +63,7 @@ pub(super) fn has_index(guarantees: &Guarantees) -> bool {
 
 /// They can be listed wherever they are.
 pub(super) fn index_is_shared(guarantees: &Guarantees) -> bool {
-    guarantees.index == Index::AllServers
+    guarantees.index == Index::AllNodes
 }
 
 /// There is a largest size of session data.
@@ -78,7 +78,7 @@ pub(super) fn is_unlimited(guarantees: &Guarantees) -> bool {
 
 /// Every server answers for every session.
 pub(super) fn is_shared(guarantees: &Guarantees) -> bool {
-    guarantees.reach == Reach::AllServers
+    guarantees.scope == Scope::AllNodes
 }
 
 /// Sessions outlive a restart.

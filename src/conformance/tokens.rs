@@ -8,7 +8,7 @@ use super::{
 use crate::{
     id::SessionId,
     secret::Secret,
-    store::{Loaded, Presented, Token, TokenForm},
+    store::{Loaded, PresentedToken, Token, TokenForm},
 };
 
 /// The hex digits of a reference token's session and secret.
@@ -38,7 +38,9 @@ pub async fn issued_tokens_are_recognised(harness: &dyn Harness) -> Verdict {
     let mut held = trial.begin_session().await?;
     for n in 0..10 {
         let bytes = held.token.expose().as_bytes();
-        ensure(trial.store.recognises(Presented::new(bytes)), || "an issued token is not recognised".into())?;
+        ensure(trial.store.recognises(PresentedToken::new(bytes)), || {
+            "an issued token is not recognised".into()
+        })?;
         let next = if n % 2 == 0 {
             trial.rotated(&held.record, SECOND)?
         } else {

@@ -13,8 +13,8 @@ use crate::{
     record::{Data, Draft, Lifetime, Record, Subject, Version},
     secret::Secret,
     store::{
-        Absence, Created, Cx, Ended, Guarantees, Loaded, Presented, Replaced, SessionStore, Token, Touched,
-        within,
+        Absence, Created, Ended, Guarantees, Loaded, PresentedToken, Replaced, SessionStore, StoreContext,
+        Token, Touched, within,
     },
     time::{Deadline, Timestamp},
 };
@@ -109,8 +109,8 @@ impl Trial {
         Self { patience, ..self.clone() }
     }
 
-    pub(super) fn cx(&self) -> Cx {
-        Cx::new(self.now, Deadline::after(self.patience))
+    pub(super) fn cx(&self) -> StoreContext {
+        StoreContext::new(self.now, Deadline::after(self.patience))
     }
 }
 
@@ -176,7 +176,7 @@ pub(super) fn holding(key: &str, json: &str) -> Data {
 impl Trial {
     pub(super) async fn present(&self, token: &[u8]) -> Result<Loaded, Failure> {
         let cx = self.cx();
-        within(cx.deadline, self.store.load(Presented::new(token), cx))
+        within(cx.deadline, self.store.load(PresentedToken::new(token), cx))
             .await
             .map_err(|error| failed("load", &error))
     }
@@ -280,7 +280,7 @@ impl Trial {
 
     /// Why these bytes open nothing, by every way of loading them.
     pub(super) async fn opens_nothing(&self, token: &[u8], whose: &str) -> Result<Absence, Failure> {
-        match self.store.load_now(Presented::new(token), self.now) {
+        match self.store.load_now(PresentedToken::new(token), self.now) {
             Some(Ok(Loaded::Live { .. })) => {
                 return Err(broken(format!("load_now: {whose} opens a session")));
             }

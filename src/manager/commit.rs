@@ -3,9 +3,8 @@
 use tracing::{debug, warn};
 
 use super::{
-    Core,
-    call::{Call, Failed, MOST_ATTEMPTS, Written, live},
-    doubt,
+    Core, doubt,
+    store_calls::{Call, Failed, MOST_ATTEMPTS, Written, live},
 };
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError, StoreErrorKind},
@@ -14,7 +13,7 @@ use crate::{
     random,
     record::{Record, Version},
     session::{Backend as _, Base, Changes, Ending, Sent, Session, Turn, View, conflict, max_data},
-    store::{Absence, Created, Cx, Replaced, Token, Touched, within},
+    store::{Absence, Created, Replaced, StoreContext, Token, Touched, within},
     time::Deadline,
 };
 
@@ -88,7 +87,7 @@ pub(super) async fn commit(core: &Core, changes: &mut Changes, keeps: bool) -> R
 /// written.
 pub(super) fn commit_now(core: &Core, changes: &mut Changes, keeps: bool) -> Option<Result<Written, Failed>> {
     let request = changes.request;
-    let call = Call { core, cx: Cx::new(core.now(), Deadline::NONE), request };
+    let call = Call { core, cx: StoreContext::new(core.now(), Deadline::NONE), request };
     changes.view.was_renewed = plan::was_renewed(request, changes.bearer);
     let Ok(Plan { write: Write::Replace, removes_cookie, .. }) = call.plan(changes, keeps) else {
         return None;

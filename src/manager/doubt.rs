@@ -2,7 +2,7 @@
 
 use super::{
     Core,
-    call::{Call, Failed, Written, live},
+    store_calls::{Call, Failed, Written, live},
 };
 use crate::{
     error::{SessionError, SessionErrorKind, StoreErrorKind},

@@ -6,9 +6,8 @@ use tokio::task::JoinError;
 use tracing::{debug, warn};
 
 use super::{
-    Core,
-    call::{Failed, Written},
-    commit, doubt,
+    Core, commit, doubt,
+    store_calls::{Failed, Written},
 };
 use crate::{
     error::{SessionError, StoreError, StoreErrorKind},

@@ -8,7 +8,7 @@ use crate::{
     policy::OnOutage,
     record::{Record, Verdict},
     session::{Arrival, Backend as _, Base, Ending, Opening, RequestFacts},
-    store::{Absence, Cx, Loaded, Presented, ReferenceToken},
+    store::{Absence, Loaded, PresentedToken, ReferenceToken, StoreContext},
     time::{Deadline, Timestamp},
     transport::{Candidates, RequestHead, ResponseEdits, Transport, is_cross_site, is_safe},
 };
@@ -31,7 +31,7 @@ pub(super) fn load_now(core: &Core, arrival: &Arrival<'_>) -> Option<Opening> {
 pub(super) async fn load(core: &Core, arrival: &Arrival<'_>) -> Opening {
     let Arrival { candidates, request } = arrival;
     let now = request.loaded_at;
-    let cx = Cx::new(now, Deadline::after(core.policy.store_timeout));
+    let cx = StoreContext::new(now, Deadline::after(core.policy.store_timeout));
     let mut finding = Finding::default();
     for token in candidates.tokens() {
         match core.in_time(cx.deadline, core.store.load(token, cx)).await {
@@ -77,7 +77,7 @@ fn on_outage(core: &Core, error: StoreError, request: RequestFacts) -> Opening {
     warn!(%error, kind = ?error.kind(), "a session could not be loaded");
     // A record that cannot be read is no outage: carrying on would end in overwriting it.
     let is_outage = error.kind() != StoreErrorKind::Corrupt;
-    let carries_on = is_outage && core.policy.on_outage == OnOutage::CarryOnAnonymous;
+    let carries_on = is_outage && core.policy.on_outage == OnOutage::ServeAnonymous;
     let error = SessionError::from(error);
     Opening { refusal: (!carries_on).then(|| error.clone()), base: Base::Outage(error), request }
 }
@@ -104,7 +104,7 @@ impl Core {
                 Loaded::Absent(Absence::Expired)
             }
             Loaded::Live { record, .. } if self.policy.is_from_the_future(&record, now) => {
-                Loaded::Absent(Absence::NotYet)
+                Loaded::Absent(Absence::NotYetValid)
             }
             loaded => loaded,
         }
@@ -129,7 +129,7 @@ struct Found {
 }
 
 impl Finding {
-    fn add(&mut self, loaded: Loaded, token: Presented<'_>, now: Timestamp) {
+    fn add(&mut self, loaded: Loaded, token: PresentedToken<'_>, now: Timestamp) {
         match loaded {
             Loaded::Absent(absence) => self.add_absence(absence),
             Loaded::Live { record, reissue } => self.add_live(Found {
@@ -186,7 +186,7 @@ impl Found {
 }
 
 /// Whether a token has the secret before the present one.
-fn is_outdated(record: &Record, token: Presented<'_>, now: Timestamp) -> bool {
+fn is_outdated(record: &Record, token: PresentedToken<'_>, now: Timestamp) -> bool {
     // Seldom: the secret is judged a second time only within the grace after a renewal.
     record.in_grace(now)
         && ReferenceToken::parse(token.bytes())

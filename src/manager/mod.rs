@@ -11,12 +11,12 @@
 //!
 //! Every decision stands in `plan`; what is here carries it out.
 
-mod call;
 mod commit;
-mod crowd;
 mod doubt;
 mod exchange;
 mod load;
+mod session_limit;
+mod store_calls;
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ use crate::{
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, Policy, SaveOn},
     random::{Random, SystemRandom, WriteIds},
     session::{Arrival, Backend, Base, BoxFuture, Changes, Opening, RequestFacts, Session},
-    store::{Cx, Guarantees, SessionStore, within},
+    store::{Guarantees, SessionStore, StoreContext, within},
     time::{Clock, Deadline, SystemClock, Timestamp},
     transport::{Cookie, RequestHead, ResponseEdits, Transport},
 };
@@ -239,8 +239,8 @@ impl SessionManager {
     ///
     /// # Errors
     /// When not everything could be handed over in time. It may be called again.
-    pub async fn hand_over(&self, within: Duration) -> Result<(), StoreError> {
-        self.0.store.hand_over(Cx::new(self.0.clock.now(), Deadline::after(within))).await
+    pub async fn drain(&self, within: Duration) -> Result<(), StoreError> {
+        self.0.store.drain(StoreContext::new(self.0.clock.now(), Deadline::after(within))).await
     }
 
     /// The exchange of one request to this path and its response: what an adapter begins for each request.
@@ -299,8 +299,8 @@ impl Backend for Core {
         self.clock.now()
     }
 
-    fn cx(&self) -> Cx {
-        Cx::new(self.clock.now(), Deadline::after(self.policy.store_timeout))
+    fn cx(&self) -> StoreContext {
+        StoreContext::new(self.clock.now(), Deadline::after(self.policy.store_timeout))
     }
 
     fn policy(&self) -> &Policy {

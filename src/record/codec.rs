@@ -20,7 +20,7 @@
 use std::sync::Arc;
 
 use super::{
-    Credentials, Data, Inner, REMEMBERED_WRITES, Record, Subject, Whereabouts,
+    Credentials, Data, Inner, MigrationState, REMEMBERED_WRITES, Record, Subject,
     credentials::{Kept, Previous},
 };
 use crate::{
@@ -63,7 +63,7 @@ impl Record {
         let mut out = Vec::with_capacity(256 + self.variable_len());
         let credentials = &self.0.credentials;
         let previous = if credentials.previous.is_some() { PREVIOUS } else { 0 };
-        self.push_head(&mut out, previous | whereabouts_flag(self.0.whereabouts));
+        self.push_head(&mut out, previous | whereabouts_flag(self.0.migration_state));
         self.0.writes.iter().for_each(|write| out.extend_from_slice(&write.as_u64().to_le_bytes()));
         self.push_times(&mut out);
         push_credentials(&mut out, credentials);
@@ -130,11 +130,11 @@ impl Record {
     }
 }
 
-const fn whereabouts_flag(whereabouts: Whereabouts) -> u8 {
-    match whereabouts {
-        Whereabouts::Here => 0,
-        Whereabouts::Arriving => ARRIVING,
-        Whereabouts::Left => LEFT,
+const fn whereabouts_flag(migration_state: MigrationState) -> u8 {
+    match migration_state {
+        MigrationState::Here => 0,
+        MigrationState::Arriving => ARRIVING,
+        MigrationState::Left => LEFT,
     }
 }
 
@@ -165,10 +165,10 @@ fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
     if flags & !KNOWN_FLAGS != 0 || (has(SEALED) && has(PREVIOUS | ARRIVING | LEFT)) {
         return None;
     }
-    let whereabouts = match flags & (ARRIVING | LEFT) {
-        0 => Whereabouts::Here,
-        ARRIVING => Whereabouts::Arriving,
-        LEFT => Whereabouts::Left,
+    let migration_state = match flags & (ARRIVING | LEFT) {
+        0 => MigrationState::Here,
+        ARRIVING => MigrationState::Arriving,
+        LEFT => MigrationState::Left,
         _ => return None,
     };
     let inner = Inner {
@@ -177,7 +177,7 @@ fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
         epoch: u32::from_le_bytes(reader.array()?),
         writes: if has(SEALED) { [WriteId::from_u64(0); REMEMBERED_WRITES] } else { reader.writes()? },
         remembered: has(REMEMBERED),
-        whereabouts,
+        migration_state,
         created_at: reader.time()?,
         last_active: reader.time()?,
         idle: Millis::new(i64::from_le_bytes(reader.array()?))?,

@@ -13,9 +13,9 @@
 
 mod codec;
 mod credentials;
+mod migration;
 #[cfg(feature = "jwt")]
 mod parts;
-mod passage;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,9 +24,9 @@ pub use self::codec::InvalidRecord;
 pub(crate) use self::codec::SEALED_OVERHEAD;
 use self::credentials::Credentials;
 pub(crate) use self::credentials::Verdict;
+pub(crate) use self::migration::MigrationState;
 #[cfg(feature = "jwt")]
 pub(crate) use self::parts::Parts;
-pub(crate) use self::passage::Whereabouts;
 pub use crate::data::{Data, InvalidData};
 use crate::{
     id::{SessionId, WriteId},
@@ -59,7 +59,7 @@ struct Inner {
     authenticated_at: Option<Timestamp>,
     epoch: u32,
     remembered: bool,
-    whereabouts: Whereabouts,
+    migration_state: MigrationState,
     version: u64,
     subject: Option<Subject>,
     /// The newest first; a slot that was never used repeats the oldest.
@@ -124,7 +124,7 @@ impl Record {
             writes: [write; REMEMBERED_WRITES],
             epoch: 0,
             remembered: false,
-            whereabouts: Whereabouts::Here,
+            migration_state: MigrationState::Here,
             created_at: now,
             last_active: now,
             idle: lifetime.idle.into(),

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Credentials, Data, Inner, REMEMBERED_WRITES, Record, Subject, Whereabouts};
+use super::{Credentials, Data, Inner, MigrationState, REMEMBERED_WRITES, Record, Subject};
 use crate::{
     id::{SessionId, WriteId},
     time::Timestamp,
@@ -33,7 +33,7 @@ impl Record {
             writes: [WriteId::from_u64(0); REMEMBERED_WRITES],
             epoch: parts.epoch,
             remembered: parts.remembered,
-            whereabouts: Whereabouts::Here,
+            migration_state: MigrationState::Here,
             created_at: parts.created_at,
             last_active: parts.last_active,
             idle: parts.idle.into(),

@@ -6,7 +6,7 @@ use super::{Arrival, Opening, Session};
 use crate::{
     error::SessionError,
     policy::Policy,
-    store::{Cx, Guarantees, SessionStore},
+    store::{Guarantees, SessionStore, StoreContext},
     time::Timestamp,
     transport::{RequestHead, ResponseEdits},
 };
@@ -17,7 +17,7 @@ pub(crate) trait Backend: fmt::Debug + Send + Sync {
     fn now(&self) -> Timestamp;
 
     /// The circumstances of a store call that begins now.
-    fn cx(&self) -> Cx;
+    fn cx(&self) -> StoreContext;
 
     fn policy(&self) -> &Policy;
 

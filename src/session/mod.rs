@@ -24,7 +24,7 @@ mod engine;
 mod identity;
 mod log;
 mod opening;
-mod reads;
+mod read_set;
 mod stage;
 mod state;
 
@@ -47,7 +47,7 @@ pub(crate) use self::{
 };
 use self::{
     log::{Change, Guard, Op, panicked},
-    reads::{Reads, Sight},
+    read_set::{Reads, Sight},
     stage::Stage,
     state::State,
 };

@@ -4,7 +4,7 @@ use super::{
     RequestFacts,
     doubt::{Doubt, Sent},
     log::{Change, Log, Op, View, conflict},
-    reads::Seen,
+    read_set::Seen,
 };
 use crate::{
     error::{SessionError, SessionErrorKind},

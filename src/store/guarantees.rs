@@ -8,11 +8,11 @@ use std::{fmt, time::Duration};
 /// clear error. Each field's `Display` is a phrase for people.
 ///
 /// ```
-/// use cloakroom::store::{MemoryStore, Reach, SessionStore as _};
+/// use cloakroom::store::{MemoryStore, Scope, SessionStore as _};
 ///
 /// let guarantees = MemoryStore::new().guarantees();
 /// assert_eq!(guarantees.name, "memory");
-/// assert_eq!(guarantees.reach, Reach::ThisNode);
+/// assert_eq!(guarantees.scope, Scope::Process);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Guarantees {
@@ -25,11 +25,11 @@ pub struct Guarantees {
     /// Whether sessions survive a restart of the process or the server that keeps them.
     pub survives_restart: bool,
     /// Which servers answer for a session.
-    pub reach: Reach,
+    pub scope: Scope,
     /// Whether two writers can lose each other's changes.
     pub updates: Updates,
     /// What a response that overtakes another one can do.
-    pub late_response: LateResponse,
+    pub response_reordering: ResponseReordering,
     /// Whether the sessions of a subject can be listed and ended.
     pub index: Index,
     /// The largest session data that it keeps, in bytes; `None` where only its memory is the limit.
@@ -93,18 +93,18 @@ impl fmt::Display for Revocation {
 /// Which servers answer for a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Reach {
+pub enum Scope {
     /// Only the process that keeps it: several servers need sticky routing.
-    ThisNode,
+    Process,
     /// Every server that shares the store or its keys.
-    AllServers,
+    AllNodes,
 }
 
-impl fmt::Display for Reach {
+impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::ThisNode => "this server only",
-            Self::AllServers => "all servers",
+            Self::Process => "this server only",
+            Self::AllNodes => "all servers",
         })
     }
 }
@@ -131,14 +131,14 @@ impl fmt::Display for Updates {
 /// What a response that overtakes another one can do to the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum LateResponse {
+pub enum ResponseReordering {
     /// Nothing: ordinary responses carry no token.
     Harmless,
     /// Bring back an older state, a log-out included.
     MayRevert,
 }
 
-impl fmt::Display for LateResponse {
+impl fmt::Display for ResponseReordering {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Harmless => "harmless",
@@ -154,17 +154,17 @@ pub enum Index {
     /// No.
     None,
     /// Those that this process keeps.
-    ThisNode,
+    Process,
     /// All of them.
-    AllServers,
+    AllNodes,
 }
 
 impl fmt::Display for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::None => "none",
-            Self::ThisNode => "the sessions on this server",
-            Self::AllServers => "all sessions",
+            Self::Process => "the sessions on this server",
+            Self::AllNodes => "all sessions",
         })
     }
 }

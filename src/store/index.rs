@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::Cx;
+use super::StoreContext;
 use crate::{error::StoreError, id::SessionId, record::Record, time::Timestamp};
 
 /// How many sessions a store has to list at once. Where there are more, whoever ends them all asks again.
@@ -21,7 +21,7 @@ pub trait SessionIndex: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// When the store cannot tell.
-    async fn list(&self, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError>;
+    async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError>;
 }
 
 /// One session of a subject, as its owner may see it.

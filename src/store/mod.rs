@@ -3,7 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `mod` | [`SessionStore`], the questions and the answers |
-//! | `census` | [`Census`]: stores that can name what they keep |
+//! | `census` | [`EnumerateSessions`]: stores that can name what they keep |
 //! | `deadline` | one deadline over a whole store call |
 //! | `guarantees` | [`Guarantees`]: what a store promises, as data |
 //! | `index` | [`SessionIndex`]: the sessions of one subject |
@@ -21,17 +21,15 @@
 //! store that keeps records parses presented tokens with [`ReferenceToken::parse`], lets [`judge`] decide what a
 //! presented secret opens, and issues tokens with [`ReferenceToken::issue`]. All it has to bring is a compare-and-swap.
 
-mod census;
 mod deadline;
+mod enumerate;
 mod guarantees;
 mod index;
-#[cfg(feature = "memory")]
-mod memory;
-mod migrating;
-#[cfg(feature = "redis")]
-mod redis;
+mod layers;
+#[cfg(any(feature = "memory", feature = "redis"))]
+mod record;
 #[cfg(feature = "sealed")]
-mod sealed;
+mod token;
 
 use std::{fmt, sync::Arc};
 
@@ -39,20 +37,20 @@ use async_trait::async_trait;
 
 pub(crate) use self::deadline::within;
 pub(crate) use self::index::MOST_LISTED;
+pub use self::layers::{Drained, DrainingStore, MigratingStore, Phase, Progress};
 #[cfg(feature = "memory")]
-pub use self::memory::{Budget, MemoryStore, Usage};
-pub use self::migrating::{Drained, DrainingStore, MigratingStore, Phase, Progress};
+pub use self::record::{Budget, MemoryStore, Usage};
 #[cfg(feature = "redis")]
-pub use self::redis::{InvalidRedisUrl, LocalCache, RedisStore};
+pub use self::record::{InvalidRedisUrl, LocalCache, RedisStore};
 #[cfg(feature = "cookie-store")]
-pub use self::sealed::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
+pub use self::token::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
 #[cfg(feature = "jwt")]
-pub use self::sealed::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
+pub use self::token::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 #[cfg(feature = "sealed")]
-pub use self::sealed::{Seal, TokenStore, Unopened};
+pub use self::token::{Seal, TokenStore, Unopened};
 pub use self::{
-    census::Census,
-    guarantees::{Guarantees, Index, LateResponse, Reach, Revocation, TokenForm, Updates},
+    enumerate::EnumerateSessions,
+    guarantees::{Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates},
     index::{SessionIndex, SessionInfo},
 };
 pub use crate::token::{InvalidNodeName, NodeName, ReferenceToken, Token};
@@ -73,7 +71,7 @@ use crate::{
 /// each take effect at one moment, entirely or not at all. Nothing is asked across sessions.
 ///
 /// # What is hostile
-/// Everything in a [`Presented`] token. A store authenticates a token before it decodes a byte of it, and bounds its
+/// Everything in a [`PresentedToken`] token. A store authenticates a token before it decodes a byte of it, and bounds its
 /// work by the token's length.
 ///
 /// # When a future is dropped
@@ -89,15 +87,15 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Whether `presented` has the form of a token of this store. Cheap, without I/O.
     ///
     /// A reader of cookies asks this first, so that junk in a request costs no call of [`load`](Self::load).
-    fn recognises(&self, presented: Presented<'_>) -> bool;
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool;
 
     /// The record that a token opens.
     ///
     /// # Errors
     /// When the store cannot tell whether there is one.
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError>;
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError>;
 
-    /// Whether every call of this trait that is given a [`Cx`], and of its [`index`](Self::index), ends at the deadline by
+    /// Whether every call of this trait that is given a [`StoreContext`], and of its [`index`](Self::index), ends at the deadline by
     /// itself, with an error of the kind [`Timeout`](crate::StoreErrorKind::Timeout). Then the engine sets no timer around
     /// it, so a store that says so and waits for ever holds up requests for ever. Default: no.
     fn keeps_deadlines(&self) -> bool {
@@ -105,7 +103,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     }
 
     /// The answer of [`load`](Self::load), if the store can give it without waiting. `None`: call `load`.
-    fn load_now(&self, presented: Presented<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
+    fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         let _ = (presented, now);
         None
     }
@@ -117,7 +115,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// When the store cannot tell whether it was kept.
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError>;
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError>;
 
     /// Puts `record` in place of the state `expected` of the same session; never creates. A session that has ended by time
     /// is [`Gone`](Replaced::Gone), whether it was swept or not.
@@ -127,7 +125,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// When the store cannot tell whether it was replaced.
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError>;
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError>;
 
     /// The answer of [`replace`](Self::replace), if the store can give it without waiting. `None`: nothing was done; call
     /// `replace`.
@@ -143,7 +146,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// When the store cannot tell whether the session has ended.
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError>;
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError>;
 
     /// Writes down that the session was used at `record.last_active()`, nothing else. `record` is otherwise as loaded.
     ///
@@ -151,7 +154,12 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// When the store cannot tell whether it was written down.
-    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         Ok(match self.replace(record, expected, cx).await? {
             Replaced::Done(token) => Touched::Done(token),
             // Whoever wrote in between has used the session too.
@@ -164,7 +172,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Unsupported`](crate::StoreErrorKind::Unsupported) unless the store keeps records.
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         let _ = (id, cx);
         Err(StoreError::unsupported("look a session up by its ID"))
     }
@@ -181,7 +189,7 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// When it is not certain that everything was handed over. It may be called again.
-    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
+    async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {
         let _ = cx;
         Ok(())
     }
@@ -190,14 +198,14 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 /// The circumstances of a store call.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
-pub struct Cx {
+pub struct StoreContext {
     /// The time now. A store never reads a clock of its own.
     pub now: Timestamp,
     /// By when the answer is needed.
     pub deadline: Deadline,
 }
 
-impl Cx {
+impl StoreContext {
     /// A call at `now` that has to be done by `deadline`.
     #[must_use]
     pub const fn new(now: Timestamp, deadline: Deadline) -> Self {
@@ -207,9 +215,9 @@ impl Cx {
 
 /// The bytes that a client presented as a token. Hostile until a store has authenticated them; redacted in `Debug`.
 #[derive(Clone, Copy)]
-pub struct Presented<'a>(&'a [u8]);
+pub struct PresentedToken<'a>(&'a [u8]);
 
-impl<'a> Presented<'a> {
+impl<'a> PresentedToken<'a> {
     /// A presented token.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
@@ -223,9 +231,9 @@ impl<'a> Presented<'a> {
     }
 }
 
-impl fmt::Debug for Presented<'_> {
+impl fmt::Debug for PresentedToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Presented({} bytes)", self.0.len())
+        write!(f, "PresentedToken({} bytes)", self.0.len())
     }
 }
 
@@ -252,7 +260,7 @@ pub enum Absence {
     /// It ended by time.
     Expired,
     /// It claims to begin later than now.
-    NotYet,
+    NotYetValid,
     /// The token did open this session, until its secret was replaced at that time.
     Rotated {
         /// The session.
@@ -266,7 +274,7 @@ pub enum Absence {
         at: Timestamp,
     },
     /// The session is on its way to or from another store; a [`MigratingStore`] of both knows where it is.
-    Elsewhere,
+    Migrated,
     /// It was issued under a key that this server does not have.
     UnknownKey,
     /// The token was not issued by this store.
@@ -314,7 +322,7 @@ pub enum Ended {
     /// It had ended before.
     Already,
     /// The store has no power over what clients hold: only removing the client's token ends the session.
-    AtClientOnly,
+    ClientOnly,
 }
 
 /// What a presented reference token opens, if this is the record of its ID: the one judgement all such stores share.
@@ -330,7 +338,7 @@ pub fn judge(record: &Record, presented: &ReferenceToken, now: Timestamp) -> Loa
         return Loaded::Absent(Absence::Forged);
     }
     if !record.is_here() {
-        return Loaded::Absent(Absence::Elsewhere);
+        return Loaded::Absent(Absence::Migrated);
     }
     match record.judge(presented.secret(), now) {
         Verdict::Wrong => Loaded::Absent(Absence::Forged),
@@ -357,11 +365,11 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).guarantees()
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         (**self).recognises(presented)
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         (**self).load(presented, cx).await
     }
 
@@ -369,15 +377,20 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).keeps_deadlines()
     }
 
-    fn load_now(&self, presented: Presented<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
+    fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         (**self).load_now(presented, now)
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         (**self).create(record, cx).await
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         (**self).replace(record, expected, cx).await
     }
 
@@ -385,15 +398,20 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).replace_now(record, expected, now)
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         (**self).end(id, until, cx).await
     }
 
-    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         (**self).touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         (**self).find(id, cx).await
     }
 
@@ -401,7 +419,7 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).index()
     }
 
-    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
-        (**self).hand_over(cx).await
+    async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {
+        (**self).drain(cx).await
     }
 }

@@ -140,14 +140,14 @@ impl Cookie {
     /// If the domain is empty or has other characters than letters, digits, dots and hyphens, or the name begins with
     /// `__Host-`.
     #[must_use]
-    pub fn shared_with_subdomains_of(self, domain: impl Into<String>) -> Self {
+    pub fn domain(self, domain: impl Into<String>) -> Self {
         Self { domain: Some(plain_domain(&domain.into())), ..self }.checked()
     }
 
     /// Lets the browser forget the cookie when it is closed, by sending no `Max-Age`. The session's own timeouts hold
     /// either way.
     #[must_use]
-    pub fn forgotten_with_the_browser(self) -> Self {
+    pub fn expires_with_browser(self) -> Self {
         Self { ends_with_browser: true, ..self }
     }
 
@@ -369,8 +369,8 @@ mod tests {
         let cookie = Cookie::named("id")
             .path("/app")
             .same_site(SameSite::Strict)
-            .shared_with_subdomains_of("example.com")
-            .forgotten_with_the_browser();
+            .domain("example.com")
+            .expires_with_browser();
         assert_eq!(
             line(&cookie, Duration::MAX),
             "id=abc; Path=/app; Domain=example.com; Secure; HttpOnly; SameSite=Strict"
@@ -414,7 +414,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "Path=/ and no Domain")]
     fn a_host_cookie_cannot_have_a_domain() {
-        let _ = Cookie::default().shared_with_subdomains_of("example.com");
+        let _ = Cookie::default().domain("example.com");
     }
 
     #[test]
@@ -436,7 +436,7 @@ mod tests {
     #[test]
     fn our_own_domain_is_no_planted_one_however_it_is_spelled() {
         for own in ["example.com", ".example.com", "Example.COM"] {
-            let cookie = Cookie::named("id").shared_with_subdomains_of(own);
+            let cookie = Cookie::named("id").domain(own);
             assert!(line(&cookie, Duration::MAX).contains("; Domain=example.com; "), "{own}");
             for host in [&b"app.example.com"[..], b"App.Example.Com:8443"] {
                 let lines = planted_for(&cookie, host);
@@ -449,7 +449,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "a cookie domain is a host name")]
     fn a_dot_is_no_domain() {
-        let _ = Cookie::named("id").shared_with_subdomains_of(".");
+        let _ = Cookie::named("id").domain(".");
     }
 
     #[test]

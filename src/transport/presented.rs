@@ -13,7 +13,7 @@
 use std::borrow::Cow;
 
 use super::RequestHead;
-use crate::store::{Presented, SessionStore};
+use crate::store::{PresentedToken, SessionStore};
 
 /// How many different tokens of one request are looked up at the most.
 const MOST_CANDIDATES: usize = 4;
@@ -42,8 +42,8 @@ pub(crate) struct Candidates<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    pub(crate) fn tokens(&self) -> impl Iterator<Item = Presented<'_>> {
-        self.first.iter().chain(&self.others).map(|token| Presented::new(token))
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = PresentedToken<'_>> {
+        self.first.iter().chain(&self.others).map(|token| PresentedToken::new(token))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -52,7 +52,9 @@ impl<'a> Candidates<'a> {
 
     pub(super) fn add(&mut self, value: Cow<'a, [u8]>, store: &dyn SessionStore) {
         self.any = true;
-        if self.tokens().any(|known| known.bytes() == &*value) || !store.recognises(Presented::new(&value)) {
+        if self.tokens().any(|known| known.bytes() == &*value)
+            || !store.recognises(PresentedToken::new(&value))
+        {
             return;
         }
         if self.first.is_none() {

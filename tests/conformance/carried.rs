@@ -5,8 +5,8 @@ use cloakroom::{
     SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
     store::{
-        Absence, Created, Cx, Ended, Guarantees, Index, LateResponse, Loaded, Presented, Reach, Replaced,
-        Revocation, Token, TokenForm, Updates,
+        Absence, Created, Ended, Guarantees, Index, Loaded, PresentedToken, Replaced, ResponseReordering,
+        Revocation, Scope, StoreContext, Token, TokenForm, Updates,
     },
     time::Timestamp,
 };
@@ -66,7 +66,7 @@ impl Carried {
         Record::new(record.id(), secret, record.version().write, lifetime, record.created_at())
     }
 
-    fn open(&self, presented: Presented<'_>) -> Option<Record> {
+    fn open(&self, presented: PresentedToken<'_>) -> Option<Record> {
         let bytes = from_hex(presented.bytes())?;
         let (record, signature) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
         let compared = if self.0 == Flaw::HalfSignature { 16 } else { 32 };
@@ -95,20 +95,20 @@ impl SessionStore for Carried {
             token: if self.0 == Flaw::ClaimsToHide { TokenForm::Encrypted } else { TokenForm::Readable },
             revocation: Revocation::AtExpiry,
             survives_restart: true,
-            reach: Reach::AllServers,
+            scope: Scope::AllNodes,
             updates: Updates::LastWriterWins,
-            late_response: LateResponse::MayRevert,
+            response_reordering: ResponseReordering::MayRevert,
             index: Index::None,
             max_data: Some(MAX_DATA),
             writable: true,
         }
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         presented.bytes().len() > 64
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         Ok(match self.open(presented) {
             None => Loaded::Absent(Absence::Forged),
             Some(record) if record.is_expired(cx.now) && self.0 != Flaw::IgnoresExpiry => {
@@ -118,20 +118,20 @@ impl SessionStore for Carried {
         })
     }
 
-    async fn create(&self, record: &Record, _: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, _: StoreContext) -> Result<Created, StoreError> {
         self.issue(record).map(Created::Done)
     }
 
-    async fn replace(&self, record: &Record, _: Version, _: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(&self, record: &Record, _: Version, _: StoreContext) -> Result<Replaced, StoreError> {
         let token = self.issue(record)?;
         Ok(Replaced::Done((self.0 != Flaw::TellsNoToken).then_some(token)))
     }
 
-    async fn end(&self, _: &SessionId, _: Timestamp, _: Cx) -> Result<Ended, StoreError> {
-        Ok(if self.0 == Flaw::ClaimsToEnd { Ended::Done } else { Ended::AtClientOnly })
+    async fn end(&self, _: &SessionId, _: Timestamp, _: StoreContext) -> Result<Ended, StoreError> {
+        Ok(if self.0 == Flaw::ClaimsToEnd { Ended::Done } else { Ended::ClientOnly })
     }
 
-    async fn find(&self, _: &SessionId, _: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, _: &SessionId, _: StoreContext) -> Result<Option<Record>, StoreError> {
         match self.0 {
             Flaw::FindsNothing => Ok(None),
             _ => Err(StoreError::unsupported("look a session up by its ID")),

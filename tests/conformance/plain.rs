@@ -16,8 +16,9 @@ use cloakroom::{
     conformance::{Harness, Outage},
     record::{Record, Version},
     store::{
-        Absence, Created, Cx, Ended, Guarantees, Index, LateResponse, Loaded, Presented, Reach,
-        ReferenceToken, Replaced, Revocation, SessionIndex, SessionInfo, TokenForm, Updates, judge,
+        Absence, Created, Ended, Guarantees, Index, Loaded, PresentedToken, ReferenceToken, Replaced,
+        ResponseReordering, Revocation, Scope, SessionIndex, SessionInfo, StoreContext, TokenForm, Updates,
+        judge,
     },
     time::Timestamp,
 };
@@ -36,14 +37,14 @@ pub(crate) enum Slot {
 
 /// What a server outside of the process would hold.
 #[derive(Default)]
-pub(crate) struct Shelf {
+pub(crate) struct SharedState {
     slots: Mutex<HashMap<SessionId, Slot>>,
     cut: AtomicBool,
 }
 
 /// A handle of the store.
 #[derive(Clone, Default)]
-pub(crate) struct Plain(pub(crate) Arc<Shelf>);
+pub(crate) struct Plain(pub(crate) Arc<SharedState>);
 
 impl std::fmt::Debug for Plain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -86,7 +87,7 @@ impl Plain {
     /// What a new process finds.
     fn restarted(&self) -> Self {
         let slots = self.0.slots.lock().unwrap().clone();
-        Self(Arc::new(Shelf { slots: Mutex::new(slots), cut: AtomicBool::new(false) }))
+        Self(Arc::new(SharedState { slots: Mutex::new(slots), cut: AtomicBool::new(false) }))
     }
 }
 
@@ -118,20 +119,20 @@ impl SessionStore for Plain {
             token: TokenForm::Reference,
             revocation: Revocation::AtOnce,
             survives_restart: true,
-            reach: Reach::AllServers,
+            scope: Scope::AllNodes,
             updates: Updates::NeverLost,
-            late_response: LateResponse::Harmless,
-            index: Index::AllServers,
+            response_reordering: ResponseReordering::Harmless,
+            index: Index::AllNodes,
             max_data: Some(MAX_DATA),
             writable: true,
         }
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         ReferenceToken::parse(presented.bytes()).is_some()
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         let slots = self.slots()?;
         let Some(token) = ReferenceToken::parse(presented.bytes()) else {
             return Ok(Loaded::Absent(Absence::Malformed));
@@ -142,7 +143,7 @@ impl SessionStore for Plain {
         })
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         check_size(record)?;
         let mut slots = self.slots()?;
         let token = ReferenceToken::issue(record, None).expect("a new record has a new secret");
@@ -157,7 +158,12 @@ impl SessionStore for Plain {
         })
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         check_size(record)?;
         let mut slots = self.slots()?;
         let token = ReferenceToken::issue(record, None);
@@ -172,7 +178,7 @@ impl SessionStore for Plain {
         })
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         let mut slots = self.slots()?;
         if let Some(Slot::Ended { until: stands, .. }) = slots.get_mut(id)
             && cx.now < *stands
@@ -184,7 +190,7 @@ impl SessionStore for Plain {
         Ok(Ended::Done)
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         Ok(self.standing(id, cx.now)?.ok())
     }
 
@@ -195,7 +201,7 @@ impl SessionStore for Plain {
 
 #[async_trait]
 impl SessionIndex for Plain {
-    async fn list(&self, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+    async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
         let slots = self.slots()?;
         let live = slots.values().filter_map(|slot| standing(Some(slot), cx.now).ok());
         let mut records: Vec<_> = live.filter(|record| record.subject() == Some(subject)).collect();

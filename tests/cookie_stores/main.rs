@@ -30,7 +30,10 @@ use cloakroom::{
     Secret, SessionId, SessionStore, StoreError, WriteId,
     keyring::{KeyRing, SecretKey},
     record::{Data, Lifetime, Record},
-    store::{Absence, Cipher, Created, Cx, EncryptedCookieStore, Loaded, Presented, SignedCookieStore},
+    store::{
+        Absence, Cipher, Created, EncryptedCookieStore, Loaded, PresentedToken, SignedCookieStore,
+        StoreContext,
+    },
     time::{Deadline, Timestamp},
 };
 
@@ -98,8 +101,8 @@ fn with_data(record: &Record, data: &Data) -> Record {
     Record::decode(&bytes).unwrap()
 }
 
-fn cx(now: Timestamp) -> Cx {
-    Cx::new(now, Deadline::NONE)
+fn cx(now: Timestamp) -> StoreContext {
+    StoreContext::new(now, Deadline::NONE)
 }
 
 async fn try_seal(store: &dyn SessionStore, record: &Record) -> Result<String, StoreError> {
@@ -114,7 +117,7 @@ async fn seal(store: &dyn SessionStore, record: &Record) -> String {
 }
 
 fn load_at(store: &dyn SessionStore, token: &[u8], now: Timestamp) -> Loaded {
-    let token = Presented::new(token);
+    let token = PresentedToken::new(token);
     let loaded = store.load_now(token, now).expect("it waits for nothing").expect("it cannot fail");
     assert!(store.recognises(token) || matches!(loaded, Loaded::Absent(Absence::Malformed)));
     loaded

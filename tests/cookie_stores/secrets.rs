@@ -6,7 +6,7 @@ use cloakroom::{
     SessionStore,
     keyring::{KeyRing, SecretKey},
     record::Data,
-    store::{Cipher, EncryptedCookieStore, Presented, SignedCookieStore},
+    store::{Cipher, EncryptedCookieStore, PresentedToken, SignedCookieStore},
 };
 
 use crate::{decode, load_at, record, seal, try_seal, with_data};
@@ -34,7 +34,7 @@ async fn nothing_secret_stands_in_debug_or_errors() {
     for store in [&encrypted as &dyn SessionStore, &chacha, &signed] {
         let token = seal(store, &secret).await;
         let loaded = load_at(store, token.as_bytes(), crate::NOW);
-        seen += &format!("{store:?} {store:#?} {loaded:?} {:?}", Presented::new(token.as_bytes()));
+        seen += &format!("{store:?} {store:#?} {loaded:?} {:?}", PresentedToken::new(token.as_bytes()));
         seen += &format!("{:?} {:?}", store.guarantees(), store.create(&secret, crate::cx(crate::NOW)).await);
         hidden.push(decode(&token));
         hidden.push(token.into());

@@ -281,8 +281,8 @@ mod scanner {
     #[test]
     fn a_complaint_names_file_line_and_both_floors() {
         assert_eq!(
-            climbs("record/mod.rs", "use std::fmt;\n\nuse crate::{\n    store::{Cx, self},\n};")[0],
-            "src/record/mod.rs:4: record (floor 1) imports crate::store::Cx of store/mod (floor 2); \
+            climbs("record/mod.rs", "use std::fmt;\n\nuse crate::{\n    store::{StoreContext, self},\n};")[0],
+            "src/record/mod.rs:4: record (floor 1) imports crate::store::StoreContext of store/mod (floor 2); \
              imports only go down"
         );
     }
@@ -293,14 +293,14 @@ mod scanner {
             "use crate::store::SessionStore;",
             "pub(crate) use crate::{store::{self as shop}};",
             "use crate::{\n    store::*,\n};",
-            "use super::super::store::Cx;",
+            "use super::super::store::StoreContext;",
             "use crate::SessionStore;",
             "fn f() { crate::store::judge() }",
-            "impl<'a> From<crate::store::Cx> for X<'a> {}",
-            "mod inner {\n    use super::super::super::store::Cx;\n}",
-            "#[cfg(test)]\nuse crate::store::Cx;",
-            "const QUOTE: char = '\"'; use crate::store::Cx; const END: char = '\"';",
-            "const TEXT: &str = r#\"\"#; use crate::store::Cx;",
+            "impl<'a> From<crate::store::StoreContext> for X<'a> {}",
+            "mod inner {\n    use super::super::super::store::StoreContext;\n}",
+            "#[cfg(test)]\nuse crate::store::StoreContext;",
+            "const QUOTE: char = '\"'; use crate::store::StoreContext; const END: char = '\"';",
+            "const TEXT: &str = r#\"\"#; use crate::store::StoreContext;",
         ] {
             assert_eq!(climbs("record/codec.rs", source).len(), 1, "{source}");
         }
@@ -309,12 +309,12 @@ mod scanner {
     #[test]
     fn what_only_looks_like_an_import_is_not_caught() {
         for source in [
-            "// use crate::store::Cx;\n/* use crate::store::Cx; */",
-            "/// See [`crate::store::Cx`].\nstruct X;",
-            "const TEXT: &str = \"\\\" crate::store::Cx\";\nconst RAW: &str = r#\"\"crate::store::Cx\"#;",
-            "const BYTES: &[u8] = b\"crate::store::Cx\"; const RAW: &[u8] = br\"crate::store::Cx\";",
-            "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    use crate::store::Cx;\n}",
-            "use std::store::Cx;\nfn f() { other::store::judge() }",
+            "// use crate::store::StoreContext;\n/* use crate::store::StoreContext; */",
+            "/// See [`crate::store::StoreContext`].\nstruct X;",
+            "const TEXT: &str = \"\\\" crate::store::StoreContext\";\nconst RAW: &str = r#\"\"crate::store::StoreContext\"#;",
+            "const BYTES: &[u8] = b\"crate::store::StoreContext\"; const RAW: &[u8] = br\"crate::store::StoreContext\";",
+            "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    use crate::store::StoreContext;\n}",
+            "use std::store::StoreContext;\nfn f() { other::store::judge() }",
         ] {
             assert_eq!(climbs("record/mod.rs", source), [""; 0], "{source}");
         }
@@ -323,7 +323,10 @@ mod scanner {
     #[test]
     fn imports_that_go_down_or_stay_in_the_room_are_fine() {
         assert_eq!(climbs("manager.rs", "use crate::{store::MemoryStore, SessionStore};"), [""; 0]);
-        assert_eq!(climbs("store/memory/sweep.rs", "use super::Shard;\nuse crate::store::Cx;"), [""; 0]);
+        assert_eq!(
+            climbs("store/memory/sweep.rs", "use super::Shard;\nuse crate::store::StoreContext;"),
+            [""; 0]
+        );
     }
 
     #[test]

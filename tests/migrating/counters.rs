@@ -3,9 +3,9 @@
 use cloakroom::{
     Session, SessionStore as _,
     store::{
-        Cx, Index, LateResponse, MemoryStore, MigratingStore,
+        Index, MemoryStore, MigratingStore,
         Phase::{self, Finish, Move, Prepare},
-        Presented, Progress, Reach, Revocation, TokenForm, Updates,
+        PresentedToken, Progress, ResponseReordering, Revocation, Scope, StoreContext, TokenForm, Updates,
     },
     time::Deadline,
 };
@@ -157,7 +157,7 @@ fn a_session_is_listed_while_it_moves() {
             let log = Log::default();
             let listed = std::cell::RefCell::new(Vec::new());
             let listing = async {
-                let cx = Cx::new(START, Deadline::NONE);
+                let cx = StoreContext::new(START, Deadline::NONE);
                 *listed.borrow_mut() = store.index().unwrap().list("alice", cx).await.unwrap();
             };
             let tasks: Vec<Task<'_>> = vec![log.task(&mover, &cookie, count), Box::pin(listing)];
@@ -189,14 +189,14 @@ fn what_is_declared_is_what_the_weaker_side_promises() {
     let same = guarantees("memory", "plain", Prepare);
     assert_eq!((same.name, same.token), ("migrating", TokenForm::Reference));
     assert_eq!((same.revocation, same.updates), (Revocation::AtOnce, Updates::NeverLost));
-    assert_eq!((same.reach, same.survives_restart), (Reach::ThisNode, false));
-    assert_eq!((same.index, same.max_data), (Index::ThisNode, Some(crate::plain::MAX_DATA)));
+    assert_eq!((same.scope, same.survives_restart), (Scope::Process, false));
+    assert_eq!((same.index, same.max_data), (Index::Process, Some(crate::plain::MAX_DATA)));
     assert_eq!(same, guarantees("memory", "plain", Move));
 
     for phase in [Prepare, Move] {
         let mixed = guarantees("plain", "jwt", phase);
         assert_eq!((mixed.revocation, mixed.updates), (Revocation::AtExpiry, Updates::LastWriterWins));
-        assert_eq!((mixed.late_response, mixed.index), (LateResponse::MayRevert, Index::None));
+        assert_eq!((mixed.response_reordering, mixed.index), (ResponseReordering::MayRevert, Index::None));
         assert_eq!(mixed.token.is_self_contained(), phase == Move, "what new sessions' clients hold");
     }
     for (old, new) in [("jwt", "memory"), ("memory", "jwt"), ("memory", "plain")] {
@@ -214,7 +214,7 @@ fn answers_are_given_at_once_where_both_stores_can() {
             At::There(phase) => MigratingStore::new(world.old.0.clone(), world.new.0.clone(), phase),
             _ => panic!("no migrating store"),
         };
-        store.load_now(Presented::new(cookie.as_bytes()), START).is_some()
+        store.load_now(PresentedToken::new(cookie.as_bytes()), START).is_some()
     };
     for (old, new) in [("memory", "memory"), ("jwt", "memory"), ("memory", "jwt"), ("jwt", "signed")] {
         let world = World::new(old, new);
@@ -229,7 +229,7 @@ fn answers_are_given_at_once_where_both_stores_can() {
 /// A session that only an application asks for by its ID.
 #[test]
 fn a_session_is_found_wherever_it_is_kept() {
-    let cx = Cx::new(START, Deadline::NONE);
+    let cx = StoreContext::new(START, Deadline::NONE);
     let world = World::new("memory", "plain");
     for at in [At::Old, At::New] {
         let cookie = alone(begun(&world.server(at)));

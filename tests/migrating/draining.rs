@@ -14,8 +14,8 @@ use cloakroom::{
     conformance::{self, Harness},
     record::{Record, Version},
     store::{
-        Budget, Census, Created, Cx, Drained, DrainingStore, Ended, Guarantees, JwtStore, Loaded,
-        MemoryStore, Presented, Replaced, SessionIndex, Touched,
+        Budget, Created, Drained, DrainingStore, Ended, EnumerateSessions, Guarantees, JwtStore, Loaded,
+        MemoryStore, PresentedToken, Replaced, SessionIndex, StoreContext, Touched,
     },
     time::{ManualClock, Timestamp},
 };
@@ -46,31 +46,41 @@ impl SessionStore for Local {
         self.1.guarantees()
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.1.recognises(presented)
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.1.load(presented, cx).await
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.1.create(record, cx).await
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         self.1.replace(record, expected, cx).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.1.end(id, until, cx).await
     }
 
-    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         self.1.touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         self.1.find(id, cx).await
     }
 
@@ -79,7 +89,7 @@ impl SessionStore for Local {
     }
 }
 
-impl Census for Local {
+impl EnumerateSessions for Local {
     fn ids(&self) -> Vec<SessionId> {
         self.0.ids()
     }
@@ -213,7 +223,7 @@ async fn a_rolling_deploy_logs_nobody_out() {
             counted(&server, cookie).await;
         }
         let drained = store.drain(LONG).await;
-        assert_eq!((drained.handed_over, drained.failed), (1, 0), "the others are there already");
+        assert_eq!((drained.moved, drained.failed), (1, 0), "the others are there already");
         expected += 2;
         assert_eq!(
             counted(&world.serving(target.clone()), &clients[0]).await.1,
@@ -240,7 +250,7 @@ async fn a_server_that_serves_needs_the_target_for_nothing_but_strangers_and_log
         assert!(request(&server, &cookie, count).await.confirmed);
         assert_eq!(counted(&server, &cookie).await.1, n);
     }
-    assert!(store.load_now(Presented::new(cookie.as_bytes()), START).is_some());
+    assert!(store.load_now(PresentedToken::new(cookie.as_bytes()), START).is_some());
     assert!(!request(&server, &cookie, log_out).await.confirmed, "nobody knows what the target has");
     let browser = Browser { server: server.clone(), cookie: Some("0".repeat(64)) };
     let unknown = browser.try_visit(&browser.request()).await;
@@ -277,27 +287,32 @@ impl SessionStore for Switch {
         self.store.guarantees()
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.store.recognises(presented)
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.store()?.load(presented, cx).await
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.store()?.create(record, cx).await
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         self.store()?.replace(record, expected, cx).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.store()?.end(id, until, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         self.store()?.find(id, cx).await
     }
 }
@@ -311,11 +326,11 @@ async fn what_could_not_be_handed_over_is_told_and_tried_again() {
     let cookies = all_begun(&server, 100).await;
     target.down.store(true, SeqCst);
     let drained = store.drain(LONG).await;
-    assert_eq!((drained.handed_over, drained.failed), (0, 100));
+    assert_eq!((drained.moved, drained.failed), (0, 100));
     target.down.store(false, SeqCst);
     assert_eq!(counted(&server, &cookies[0]).await.1, 1, "it is still here");
     let drained = store.drain(LONG).await;
-    assert_eq!((drained.handed_over, drained.failed), (100, 0));
+    assert_eq!((drained.moved, drained.failed), (100, 0));
     let next = world.serving(target);
     for cookie in &cookies {
         counted(&next, cookie).await;
@@ -330,7 +345,7 @@ async fn what_the_target_has_no_room_for_stays_and_is_told() {
     let server = world.serving(store.clone());
     let cookies = all_begun(&server, 5).await;
     let drained = store.drain(LONG).await;
-    assert_eq!((drained.handed_over, drained.failed), (3, 2));
+    assert_eq!((drained.moved, drained.failed), (3, 2));
     for cookie in &cookies {
         counted(&server, cookie).await;
     }
@@ -346,27 +361,27 @@ impl SessionStore for Silent {
         self.0.guarantees()
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.0.recognises(presented)
     }
 
-    async fn load(&self, _: Presented<'_>, _: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, _: PresentedToken<'_>, _: StoreContext) -> Result<Loaded, StoreError> {
         std::future::pending().await
     }
 
-    async fn create(&self, _: &Record, _: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, _: &Record, _: StoreContext) -> Result<Created, StoreError> {
         std::future::pending().await
     }
 
-    async fn replace(&self, _: &Record, _: Version, _: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(&self, _: &Record, _: Version, _: StoreContext) -> Result<Replaced, StoreError> {
         std::future::pending().await
     }
 
-    async fn end(&self, _: &SessionId, _: Timestamp, _: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, _: &SessionId, _: Timestamp, _: StoreContext) -> Result<Ended, StoreError> {
         std::future::pending().await
     }
 
-    async fn find(&self, _: &SessionId, _: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, _: &SessionId, _: StoreContext) -> Result<Option<Record>, StoreError> {
         std::future::pending().await
     }
 }
@@ -377,7 +392,7 @@ async fn a_drain_ends_when_its_time_is_up() {
     let server = Server::new(store.clone());
     begun(&server).await;
     let drained = store.drain(Duration::from_secs(5)).await;
-    assert_eq!((drained.handed_over, drained.failed), (0, 1));
+    assert_eq!((drained.moved, drained.failed), (0, 1));
 }
 
 /// With real threads: 16 clients count as fast as they can while the store is drained.
@@ -410,7 +425,7 @@ async fn threads_that_write_during_a_drain_lose_nothing() {
             tokio::task::yield_now().await;
         }
         let drained = store.drain(LONG).await;
-        assert_eq!((drained.handed_over, drained.failed), (16, 0));
+        assert_eq!((drained.moved, drained.failed), (16, 0));
         stop.store(true, SeqCst);
         let next = Server::new(target);
         while let Some(task) = tasks.join_next().await {
@@ -421,8 +436,8 @@ async fn threads_that_write_during_a_drain_lose_nothing() {
     }
 }
 
-fn cx() -> Cx {
-    Cx::new(START, cloakroom::time::Deadline::NONE)
+fn cx() -> StoreContext {
+    StoreContext::new(START, cloakroom::time::Deadline::NONE)
 }
 
 /// A fresh store, drained before anything begins in it or not at all.

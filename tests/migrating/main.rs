@@ -10,7 +10,7 @@
 //! | `log_outs` | log-outs and their tombstones |
 //! | `outages` | one of the two stores is out of reach |
 //! | `draining` | a server that hands its sessions over before it ends |
-//! | `hand_over` | what an application says before it ends |
+//! | `drain` | what an application says before it ends |
 //! | `counters` | progress, sizes, indexes, and what is declared |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
@@ -19,8 +19,8 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod browser;
 mod counters;
+mod drain;
 mod draining;
-mod hand_over;
 mod log_outs;
 mod mixed;
 mod outages;

@@ -10,8 +10,8 @@ use cloakroom::{
     SessionErrorKind, SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
     store::{
-        Created, Cx, Ended, Guarantees, Loaded, Phase, Phase::Move, Phase::Prepare, Presented, Replaced,
-        SessionIndex, SessionInfo, Touched,
+        Created, Ended, Guarantees, Loaded, Phase, Phase::Move, Phase::Prepare, PresentedToken, Replaced,
+        SessionIndex, SessionInfo, StoreContext, Touched,
     },
     time::{Deadline, Timestamp},
 };
@@ -49,38 +49,48 @@ impl SessionStore for Line {
         self.0.guarantees()
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.0.recognises(presented)
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.pass()?.load(presented, cx).await
     }
 
-    fn load_now(&self, presented: Presented<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
+    fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         match self.pass() {
             Ok(store) => store.load_now(presented, now),
             Err(error) => Some(Err(error)),
         }
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.pass()?.create(record, cx).await
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         self.pass()?.replace(record, expected, cx).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.pass()?.end(id, until, cx).await
     }
 
-    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         self.pass()?.touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         self.pass()?.find(id, cx).await
     }
 
@@ -91,7 +101,7 @@ impl SessionStore for Line {
 
 #[async_trait]
 impl SessionIndex for Line {
-    async fn list(&self, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+    async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
         self.pass()?.index().expect("it was there").list(subject, cx).await
     }
 }
@@ -131,7 +141,7 @@ fn an_outage_of_either_store_is_never_no_session() {
                     line.cut(false);
                 }
                 let home = if begins_in == At::Old { &old } else { &new };
-                if home.0.load_now(Presented::new(cookie.as_bytes()), START).is_none()
+                if home.0.load_now(PresentedToken::new(cookie.as_bytes()), START).is_none()
                     || !home.guarantees().token.is_self_contained()
                 {
                     home.cut(true);
@@ -174,7 +184,7 @@ fn a_log_out_needs_both() {
                 let store = world.migrating(At::There(phase));
                 let id = alone(counted(&server, &cookie)).0;
                 line.cut(true);
-                let cx = Cx::new(START, Deadline::NONE);
+                let cx = StoreContext::new(START, Deadline::NONE);
                 let carries = line.guarantees().token.is_self_contained();
                 assert!(alone(store.end(&id, Timestamp::MAX, cx)).is_err(), "{carries}");
                 line.cut(false);

@@ -8,8 +8,8 @@ use cloakroom::{
     conformance::{self, Harness, Outage},
     record::{Record, Version},
     store::{
-        Created, Cx, Ended, Guarantees, Loaded, MigratingStore, Phase, Presented, Replaced, SessionIndex,
-        Touched,
+        Created, Ended, Guarantees, Loaded, MigratingStore, Phase, PresentedToken, Replaced, SessionIndex,
+        StoreContext, Touched,
     },
     time::Timestamp,
 };
@@ -145,35 +145,45 @@ impl SessionStore for Moves {
         self.moving.guarantees()
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.moving.recognises(presented)
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.moving.load(presented, cx).await
     }
 
-    fn load_now(&self, presented: Presented<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
+    fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         self.moving.load_now(presented, now)
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.preparing.create(record, cx).await
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         self.moving.replace(record, expected, cx).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.moving.end(id, until, cx).await
     }
 
-    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         self.preparing.touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         self.preparing.find(id, cx).await
     }
 

@@ -84,7 +84,7 @@ async fn promise_8_a_silent_store_is_given_up_at_the_deadline() {
 #[tokio::test]
 async fn promise_8_carrying_on_anonymous_writes_and_clears_nothing() {
     let probe = Probe::default();
-    let server = Server::new(probe.clone()).with(|sessions| sessions.on_outage(OnOutage::CarryOnAnonymous));
+    let server = Server::new(probe.clone()).with(|sessions| sessions.on_outage(OnOutage::ServeAnonymous));
     let mut browser = logged_in(&server).await;
     probe.set_down(true);
     let visit = browser.visit().await;
@@ -102,7 +102,7 @@ async fn promise_8_carrying_on_anonymous_writes_and_clears_nothing() {
 #[tokio::test]
 async fn promise_8_a_log_out_during_an_outage_removes_the_cookie_and_is_no_success() {
     let probe = Probe::default();
-    let server = Server::new(probe.clone()).with(|sessions| sessions.on_outage(OnOutage::CarryOnAnonymous));
+    let server = Server::new(probe.clone()).with(|sessions| sessions.on_outage(OnOutage::ServeAnonymous));
     let mut browser = logged_in(&server).await;
     probe.set_down(true);
     let visit = browser.visit().await;
@@ -113,7 +113,7 @@ async fn promise_8_a_log_out_during_an_outage_removes_the_cookie_and_is_no_succe
 
 #[tokio::test]
 async fn promise_8_a_record_that_cannot_be_read_is_an_error_and_never_overwritten() {
-    for on_outage in [OnOutage::Refuse, OnOutage::CarryOnAnonymous] {
+    for on_outage in [OnOutage::Refuse, OnOutage::ServeAnonymous] {
         let probe = Probe::default();
         let server = Server::new(probe.clone()).with(|sessions| sessions.on_outage(on_outage));
         let browser = logged_in(&server).await;

@@ -10,7 +10,8 @@ use cloakroom::{
     SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
     store::{
-        Created, Cx, Ended, Guarantees, Loaded, MemoryStore, Presented, Replaced, SessionIndex, Touched,
+        Created, Ended, Guarantees, Loaded, MemoryStore, PresentedToken, Replaced, SessionIndex,
+        StoreContext, Touched,
     },
     time::Timestamp,
 };
@@ -110,40 +111,50 @@ impl SessionStore for Probe {
         self.memory.guarantees()
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.memory.recognises(presented)
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.call().await?;
         self.memory.load(presented, cx).await
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.call().await?;
         let answer = self.memory.create(record, cx).await?;
         self.reply(answer)
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         self.call().await?;
         let answer = self.memory.replace(record, expected, cx).await?;
         self.reply(answer)
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.call().await?;
         let answer = self.memory.end(id, until, cx).await?;
         self.reply(answer)
     }
 
-    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         self.call().await?;
         let answer = self.memory.touch(record, expected, cx).await?;
         self.reply(answer)
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         self.call().await?;
         self.memory.find(id, cx).await
     }

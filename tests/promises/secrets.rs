@@ -68,7 +68,7 @@ async fn promise_10_no_secret_stands_in_debug_errors_or_logs() {
     write!(seen, "{:?} {:?} {}", visit.session, visit.exchange, with_sources(&wrong_type)).unwrap();
     write!(seen, "{:?} {:?}", browser.server.sessions, visit.session.sessions().await).unwrap();
     let id = visit.session.id().unwrap();
-    let cx = cloakroom::store::Cx::new(crate::browser::START, cloakroom::time::Deadline::NONE);
+    let cx = cloakroom::store::StoreContext::new(crate::browser::START, cloakroom::time::Deadline::NONE);
     let record: Record = probe.memory.find(&id, cx).await.unwrap().unwrap();
     write!(seen, "{record:?} {:?} {:?}", record.data(), probe.memory).unwrap();
 
@@ -100,7 +100,7 @@ async fn promise_10_the_bytes_of_a_record_are_no_login() {
     let mut browser = Server::new(probe.clone()).browser();
     browser.logs_in("alice").await;
     let visit = browser.visit().await;
-    let cx = cloakroom::store::Cx::new(crate::browser::START, cloakroom::time::Deadline::NONE);
+    let cx = cloakroom::store::StoreContext::new(crate::browser::START, cloakroom::time::Deadline::NONE);
     let record = probe.memory.find(&visit.session.id().unwrap(), cx).await.unwrap().unwrap();
     let secret: Vec<u8> = browser.cookie.unwrap().as_bytes()[32..]
         .chunks(2)

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cloakroom::{
     Session, SessionError, SessionErrorKind, SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
-    store::{Created, Cx, Ended, Guarantees, Index, Loaded, MemoryStore, Presented, Replaced},
+    store::{Created, Ended, Guarantees, Index, Loaded, MemoryStore, PresentedToken, Replaced, StoreContext},
     time::Timestamp,
 };
 
@@ -22,23 +22,28 @@ impl SessionStore for Bare {
         Guarantees { name: "bare", index: Index::None, ..self.0.guarantees() }
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.0.recognises(presented)
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.0.load(presented, cx).await
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.0.create(record, cx).await
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         self.0.replace(record, expected, cx).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.0.end(id, until, cx).await
     }
 }

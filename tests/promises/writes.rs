@@ -205,7 +205,7 @@ async fn a_server_error_keeps_no_change_but_a_log_out() {
 #[tokio::test]
 async fn which_statuses_keep_changes_is_a_setting() {
     for (save_on, status, kept) in [
-        (SaveOn::AnythingButServerErrors, 404, true),
+        (SaveOn::ExceptServerErrors, 404, true),
         (SaveOn::Success, 404, false),
         (SaveOn::Success, 303, true),
         (SaveOn::Everything, 500, true),

@@ -17,8 +17,8 @@ use cloakroom::{
     Session, SessionError, SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
     store::{
-        Created, Cx, Ended, Guarantees, Loaded, Presented, RedisStore, Replaced, SessionIndex, SessionInfo,
-        Touched,
+        Created, Ended, Guarantees, Loaded, PresentedToken, RedisStore, Replaced, SessionIndex, SessionInfo,
+        StoreContext, Touched,
     },
     time::{Deadline, Timestamp},
 };
@@ -80,31 +80,41 @@ impl SessionStore for Impatient {
         self.store.guarantees()
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.store.recognises(presented)
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.call(self.store.load(presented, cx)).await
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.call(self.store.create(record, cx)).await
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         self.call(self.store.replace(record, expected, cx)).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.call(self.store.end(id, until, cx)).await
     }
 
-    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         self.call(self.store.touch(record, expected, cx)).await
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         self.call(self.store.find(id, cx)).await
     }
 
@@ -115,7 +125,7 @@ impl SessionStore for Impatient {
 
 #[async_trait]
 impl SessionIndex for Impatient {
-    async fn list(&self, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+    async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
         self.call(self.store.index().unwrap().list(subject, cx)).await
     }
 }

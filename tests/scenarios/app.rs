@@ -202,7 +202,7 @@ impl App {
         let label = session.get(LABEL)?.unwrap_or_default();
         self.follow(&order).await?;
         session.insert(LABEL, label + 1)?;
-        hand_over(session, &order)?;
+        drain(session, &order)?;
         Ok(order.answer(&json!({})))
     }
 }
@@ -224,7 +224,7 @@ fn add(session: &Session, order: &Order) -> Result<Value, SessionError> {
         cart.push(item.clone());
         cart.len()
     })?;
-    hand_over(session, order)?;
+    drain(session, order)?;
     Ok(json!({ "count": count }))
 }
 
@@ -234,12 +234,12 @@ fn log_in(session: &Session, order: &Order) -> Result<Value, SessionError> {
     if let Some(seconds) = order.remember {
         session.remember(Duration::from_secs(seconds))?;
     }
-    hand_over(session, order)?;
+    drain(session, order)?;
     Ok(json!({}))
 }
 
 /// Who is no browser gets a bearer token where there was no token before.
-fn hand_over(session: &Session, order: &Order) -> Result<(), SessionError> {
+fn drain(session: &Session, order: &Order) -> Result<(), SessionError> {
     if order.app && session.is_new() { session.issue_bearer() } else { Ok(()) }
 }
 
@@ -261,7 +261,7 @@ fn renew(session: &Session) -> Result<Value, SessionError> {
 
 fn fill(session: &Session, order: &Order) -> Result<Value, SessionError> {
     session.insert(BLOB, "x".repeat(order.len))?;
-    hand_over(session, order)?;
+    drain(session, order)?;
     Ok(json!({}))
 }
 

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
-    store::{Created, Cx, Ended, Guarantees, Loaded, Presented, Replaced, SessionIndex, Touched},
+    store::{
+        Created, Ended, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, StoreContext, Touched,
+    },
     time::Timestamp,
 };
 
@@ -88,7 +90,7 @@ impl SessionStore for Line {
         self.0.store.guarantees()
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.0.store.recognises(presented)
     }
 
@@ -97,21 +99,26 @@ impl SessionStore for Line {
         false
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.read()?.load(presented, cx).await
     }
 
-    fn load_now(&self, presented: Presented<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
+    fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         // Over a cut line nothing can be had at once; `load` then says so.
         let answer = if self.is_cut() { None } else { self.0.store.load_now(presented, now) };
         answer.inspect(|_| self.count())
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.write().await?.create(record, cx).await
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         self.write().await?.replace(record, expected, cx).await
     }
 
@@ -120,15 +127,20 @@ impl SessionStore for Line {
         None
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.write().await?.end(id, until, cx).await
     }
 
-    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         self.write().await?.touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         self.read()?.find(id, cx).await
     }
 
@@ -136,7 +148,7 @@ impl SessionStore for Line {
         self.0.store.index()
     }
 
-    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
-        self.0.store.hand_over(cx).await
+    async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {
+        self.0.store.drain(cx).await
     }
 }

@@ -16,7 +16,8 @@ use cloakroom::{
     SessionId, SessionStore, StoreError,
     record::{Record, Version},
     store::{
-        Created, Cx, Ended, Guarantees, Loaded, Presented, Replaced, SessionIndex, SessionInfo, Touched,
+        Created, Ended, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, SessionInfo,
+        StoreContext, Touched,
     },
     time::Timestamp,
 };
@@ -78,40 +79,50 @@ impl SessionStore for Stepped {
         self.0.guarantees()
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.0.recognises(presented)
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         step().await;
         self.0.load(presented, cx).await
     }
 
-    fn load_now(&self, _: Presented<'_>, _: Timestamp) -> Option<Result<Loaded, StoreError>> {
+    fn load_now(&self, _: PresentedToken<'_>, _: Timestamp) -> Option<Result<Loaded, StoreError>> {
         None
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         step().await;
         self.0.create(record, cx).await
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         step().await;
         self.0.replace(record, expected, cx).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         step().await;
         self.0.end(id, until, cx).await
     }
 
-    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         step().await;
         self.0.touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         step().await;
         self.0.find(id, cx).await
     }
@@ -123,7 +134,7 @@ impl SessionStore for Stepped {
 
 #[async_trait]
 impl SessionIndex for Stepped {
-    async fn list(&self, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+    async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
         step().await;
         self.0.index().expect("it was there").list(subject, cx).await
     }

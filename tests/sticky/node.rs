@@ -64,7 +64,7 @@ impl Node {
     /// Does what a server does that is told to end, up to the moment at which it stops.
     pub(crate) fn leave(&self) {
         let Life { runtime, sessions, leaving } = self.life.as_ref().unwrap();
-        runtime.block_on(sessions.hand_over(Duration::from_secs(20))).unwrap();
+        runtime.block_on(sessions.drain(Duration::from_secs(20))).unwrap();
         leaving.store(true, SeqCst);
     }
 

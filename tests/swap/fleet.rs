@@ -10,7 +10,10 @@ use async_trait::async_trait;
 use cloakroom::{
     Cookie, SessionId, SessionManager, SessionStore, StoreError,
     record::{Record, Version},
-    store::{Created, Cx, Ended, Guarantees, Loaded, MigratingStore, Phase, Presented, Replaced, Touched},
+    store::{
+        Created, Ended, Guarantees, Loaded, MigratingStore, Phase, PresentedToken, Replaced, StoreContext,
+        Touched,
+    },
     time::{ManualClock, Timestamp},
 };
 
@@ -115,31 +118,41 @@ impl SessionStore for Jittered {
         self.0.guarantees()
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.0.recognises(presented)
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.reached().await.load(presented, cx).await
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.reached().await.create(record, cx).await
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         self.reached().await.replace(record, expected, cx).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.reached().await.end(id, until, cx).await
     }
 
-    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         self.reached().await.touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         self.reached().await.find(id, cx).await
     }
 }

@@ -11,7 +11,7 @@ use axum_session::SessionConfig;
 use axum_session_redispool::SessionRedisPool;
 use cloakroom::{
     SessionManager, SessionStore as _,
-    store::{Cx, Presented, RedisStore},
+    store::{StoreContext, PresentedToken, RedisStore},
     time::{Clock as _, Deadline, SystemClock},
 };
 use futures_util::future::join_all;
@@ -88,8 +88,8 @@ fn lookup(row: &mut Row, in_flight: usize) {
     row.add(
         "cloakroom: the store",
         works.work(async move |n| {
-            let cx = Cx::new(SystemClock.now(), Deadline::NONE);
-            number(store.load(Presented::new(&tokens[n]), cx).await.expect("it answers"))
+            let cx = StoreContext::new(SystemClock.now(), Deadline::NONE);
+            number(store.load(PresentedToken::new(&tokens[n]), cx).await.expect("it answers"))
         }),
     );
     row.add(

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use cloakroom::{
     Session, SessionManager, SessionStore,
-    store::{Budget, Loaded, MemoryStore, Presented},
+    store::{Budget, Loaded, MemoryStore, PresentedToken},
     time::{Clock as _, SystemClock},
 };
 
@@ -40,7 +40,7 @@ pub(crate) fn untouched(manager: SessionManager) -> SessionManager {
 
 /// What a store's `load` takes, one key read included; nothing of a request.
 pub(crate) fn load(store: &dyn SessionStore, cookie: &CookieHeader) -> u32 {
-    let loaded = store.load_now(Presented::new(token(cookie)), SystemClock.now());
+    let loaded = store.load_now(PresentedToken::new(token(cookie)), SystemClock.now());
     number(loaded.expect("it always answers").expect("it never fails"))
 }
 

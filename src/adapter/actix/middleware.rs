@@ -11,7 +11,7 @@ use actix_web::{
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
 };
 
-use super::{ResponseFuture, Seat, refusal::Refusal};
+use super::{ResponseFuture, SessionHandle, refusal::Refusal};
 use crate::{error::SessionError, manager::SessionManager};
 
 /// Gives every request of the app, scope or resource that it wraps a session.
@@ -100,7 +100,7 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         // Here, because others further in may rewrite the path.
         let exchange = self.manager.exchange(request.path());
-        let seat = Seat { lazy: exchange.lazy(), authority: request.uri().authority().cloned() };
+        let seat = SessionHandle { lazy: exchange.lazy(), authority: request.uri().authority().cloned() };
         request.extensions_mut().insert(seat);
         ResponseFuture::new(self.inner.call(request), exchange, self.refusal.clone())
     }

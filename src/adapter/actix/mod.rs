@@ -89,13 +89,13 @@ pub async fn existing_session(request: &HttpRequest) -> Result<Option<Session>, 
 
 /// What the middleware leaves in a request for whoever asks for its session.
 #[derive(Debug, Clone)]
-struct Seat {
+struct SessionHandle {
     lazy: LazySession,
     /// As the middleware saw it: others further in may rewrite the target.
     authority: Option<Authority>,
 }
 
-impl Seat {
+impl SessionHandle {
     fn head<'a>(&'a self, request: &'a HttpRequest) -> RequestHead<'a> {
         RequestHead {
             method: request.method().as_str(),
@@ -106,7 +106,7 @@ impl Seat {
 }
 
 /// A copy, since nothing of a request's extensions may be borrowed during a wait.
-fn seat(request: &HttpRequest) -> Result<Seat, SessionError> {
+fn seat(request: &HttpRequest) -> Result<SessionHandle, SessionError> {
     request.extensions().get().cloned().ok_or_else(|| {
         SessionError::new(
             SessionErrorKind::LayerMissing,

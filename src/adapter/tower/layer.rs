@@ -6,7 +6,7 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{PlainText, Refusal, ResponseFuture, Seat};
+use super::{PlainText, Refusal, ResponseFuture, SessionHandle};
 use crate::manager::SessionManager;
 
 /// Gives every request of the services below it a session.
@@ -85,7 +85,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         // Here, because a nested router shows its routes only the rest of the path.
         let exchange = self.manager.exchange(request.uri().path());
-        let seat = Seat { lazy: exchange.lazy(), authority: request.uri().authority().cloned() };
+        let seat = SessionHandle { lazy: exchange.lazy(), authority: request.uri().authority().cloned() };
         request.extensions_mut().insert(seat);
         ResponseFuture::new(self.inner.call(request), exchange, self.refusal.clone())
     }

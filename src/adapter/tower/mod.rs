@@ -61,13 +61,13 @@ pub async fn existing_session(parts: &Parts) -> Result<Option<Session>, SessionE
 
 /// What the layer leaves in a request for whoever asks for its session.
 #[derive(Debug, Clone)]
-struct Seat {
+struct SessionHandle {
     lazy: LazySession,
     /// As the layer saw it: others further in may rewrite the target.
     authority: Option<Authority>,
 }
 
-impl Seat {
+impl SessionHandle {
     fn head<'a>(&'a self, parts: &'a Parts) -> RequestHead<'a> {
         RequestHead {
             method: parts.method.as_str(),
@@ -77,7 +77,7 @@ impl Seat {
     }
 }
 
-fn seat(parts: &Parts) -> Result<&Seat, SessionError> {
+fn seat(parts: &Parts) -> Result<&SessionHandle, SessionError> {
     parts.extensions.get().ok_or_else(|| {
         SessionError::new(
             SessionErrorKind::LayerMissing,

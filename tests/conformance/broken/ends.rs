@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore as _, StoreError, StoreErrorKind,
     record::{Record, Version},
-    store::{Absence, Created, Cx, Ended, Replaced},
+    store::{Absence, Created, Ended, Replaced, StoreContext},
     time::Timestamp,
 };
 
@@ -19,7 +19,13 @@ pub(crate) struct LeavesNoTombstone;
 
 #[async_trait]
 impl Flaw for LeavesNoTombstone {
-    async fn end(&self, good: &Plain, id: &SessionId, _: Timestamp, _: Cx) -> Result<Ended, StoreError> {
+    async fn end(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        _: Timestamp,
+        _: StoreContext,
+    ) -> Result<Ended, StoreError> {
         let removed = good.slots()?.remove(id);
         Ok(if removed.is_some() { Ended::Done } else { Ended::Already })
     }
@@ -31,7 +37,13 @@ pub(crate) struct EndsOnlyWhatIsThere;
 
 #[async_trait]
 impl Flaw for EndsOnlyWhatIsThere {
-    async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        until: Timestamp,
+        cx: StoreContext,
+    ) -> Result<Ended, StoreError> {
         let nothing = !good.slots()?.contains_key(id);
         if nothing { Ok(Ended::Done) } else { good.end(id, until, cx).await }
     }
@@ -43,7 +55,13 @@ pub(crate) struct EndsTwice;
 
 #[async_trait]
 impl Flaw for EndsTwice {
-    async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        until: Timestamp,
+        cx: StoreContext,
+    ) -> Result<Ended, StoreError> {
         good.end(id, until, cx).await.map(|_| Ended::Done)
     }
 }
@@ -54,7 +72,13 @@ pub(crate) struct ForgetsTombstones;
 
 #[async_trait]
 impl Flaw for ForgetsTombstones {
-    async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        until: Timestamp,
+        cx: StoreContext,
+    ) -> Result<Ended, StoreError> {
         let day = std::time::Duration::from_secs(86_400);
         good.end(id, until.min(cx.now + day), cx).await
     }
@@ -66,7 +90,13 @@ pub(crate) struct OverflowsForEver;
 
 #[async_trait]
 impl Flaw for OverflowsForEver {
-    async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        until: Timestamp,
+        cx: StoreContext,
+    ) -> Result<Ended, StoreError> {
         let until = Timestamp::from_millis(until.as_millis().wrapping_add(1));
         good.end(id, until, cx).await
     }
@@ -78,7 +108,7 @@ pub(crate) struct CreatesOverTombstones;
 
 #[async_trait]
 impl Flaw for CreatesOverTombstones {
-    async fn create(&self, good: &Plain, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         if matches!(good.standing(&record.id(), cx.now)?, Err(Absence::Ended { .. })) {
             good.slots()?.remove(&record.id());
         }
@@ -97,7 +127,7 @@ impl Flaw for SavesOverTombstones {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         match good.replace(record, expected, cx).await? {
             Replaced::Gone(Absence::Ended { .. }) => {
@@ -115,7 +145,13 @@ pub(crate) struct EndsNothing(Mutex<HashSet<SessionId>>);
 
 #[async_trait]
 impl Flaw for EndsNothing {
-    async fn end(&self, good: &Plain, id: &SessionId, _: Timestamp, _: Cx) -> Result<Ended, StoreError> {
+    async fn end(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        _: Timestamp,
+        _: StoreContext,
+    ) -> Result<Ended, StoreError> {
         drop(good.slots()?);
         Ok(if self.0.lock().unwrap().insert(*id) { Ended::Done } else { Ended::Already })
     }
@@ -127,7 +163,13 @@ pub(crate) struct EndsEverything;
 
 #[async_trait]
 impl Flaw for EndsEverything {
-    async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        until: Timestamp,
+        cx: StoreContext,
+    ) -> Result<Ended, StoreError> {
         let ended = good.end(id, until, cx).await?;
         good.slots()?.retain(|_, slot| matches!(slot, Slot::Ended { .. }));
         Ok(ended)
@@ -140,7 +182,13 @@ pub(crate) struct FailsToEndTwice;
 
 #[async_trait]
 impl Flaw for FailsToEndTwice {
-    async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        until: Timestamp,
+        cx: StoreContext,
+    ) -> Result<Ended, StoreError> {
         match good.end(id, until, cx).await? {
             Ended::Already => Err(StoreError::new(StoreErrorKind::Corrupt, "there is nothing to end")),
             ended => Ok(ended),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore as _, StoreError,
     record::{Record, Version},
-    store::{Cx, Ended, Replaced, SessionIndex as _, SessionInfo},
+    store::{Ended, Replaced, SessionIndex as _, SessionInfo, StoreContext},
     time::Timestamp,
 };
 
@@ -19,14 +19,25 @@ pub(crate) struct ListsEnded(Mutex<HashMap<SessionId, Record>>);
 
 #[async_trait]
 impl Flaw for ListsEnded {
-    async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        until: Timestamp,
+        cx: StoreContext,
+    ) -> Result<Ended, StoreError> {
         if let Ok(record) = good.standing(id, cx.now)? {
             self.0.lock().unwrap().insert(*id, record);
         }
         good.end(id, until, cx).await
     }
 
-    async fn list(&self, good: &Plain, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+    async fn list(
+        &self,
+        good: &Plain,
+        subject: &str,
+        cx: StoreContext,
+    ) -> Result<Vec<SessionInfo>, StoreError> {
         let mut sessions = good.list(subject, cx).await?;
         let ended = self.0.lock().unwrap();
         sessions
@@ -46,14 +57,19 @@ impl Flaw for ListsFormerSubjects {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         let subject = record.subject().map(|subject| (subject.to_owned(), record.id()));
         self.0.lock().unwrap().extend(subject);
         good.replace(record, expected, cx).await
     }
 
-    async fn list(&self, good: &Plain, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+    async fn list(
+        &self,
+        good: &Plain,
+        subject: &str,
+        cx: StoreContext,
+    ) -> Result<Vec<SessionInfo>, StoreError> {
         let mut sessions = good.list(subject, cx).await?;
         let entries = self.0.lock().unwrap().clone();
         for (_, id) in entries.iter().filter(|(entry, _)| entry == subject) {
@@ -73,7 +89,12 @@ pub(crate) struct ListsTheOldestFirst;
 
 #[async_trait]
 impl Flaw for ListsTheOldestFirst {
-    async fn list(&self, good: &Plain, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+    async fn list(
+        &self,
+        good: &Plain,
+        subject: &str,
+        cx: StoreContext,
+    ) -> Result<Vec<SessionInfo>, StoreError> {
         good.list(subject, cx).await.map(|sessions| sessions.into_iter().rev().collect())
     }
 }
@@ -84,7 +105,12 @@ pub(crate) struct ListsByPrefix;
 
 #[async_trait]
 impl Flaw for ListsByPrefix {
-    async fn list(&self, good: &Plain, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+    async fn list(
+        &self,
+        good: &Plain,
+        subject: &str,
+        cx: StoreContext,
+    ) -> Result<Vec<SessionInfo>, StoreError> {
         let ids: Vec<_> = good.slots()?.keys().copied().collect();
         let found = ids.iter().filter_map(|id| good.standing(id, cx.now).ok()?.ok());
         let of = |record: &Record| record.subject().is_some_and(|name| name.starts_with(subject));
@@ -110,8 +136,13 @@ pub(crate) struct ListsExpired;
 
 #[async_trait]
 impl Flaw for ListsExpired {
-    async fn list(&self, good: &Plain, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+    async fn list(
+        &self,
+        good: &Plain,
+        subject: &str,
+        cx: StoreContext,
+    ) -> Result<Vec<SessionInfo>, StoreError> {
         let earlier = Timestamp::from_millis(cx.now.as_millis() - 60_000);
-        good.list(subject, Cx::new(earlier, cx.deadline)).await
+        good.list(subject, StoreContext::new(earlier, cx.deadline)).await
     }
 }

@@ -23,8 +23,8 @@ use cloakroom::{
     SessionId, SessionStore, StoreError,
     record::{Record, Version},
     store::{
-        Created, Cx, Ended, Guarantees, Loaded, Presented, ReferenceToken, Replaced, SessionIndex,
-        SessionInfo, Touched,
+        Created, Ended, Guarantees, Loaded, PresentedToken, ReferenceToken, Replaced, SessionIndex,
+        SessionInfo, StoreContext, Touched,
     },
     time::Timestamp,
 };
@@ -38,24 +38,29 @@ pub(crate) trait Flaw: fmt::Debug + Send + Sync + 'static {
         good.guarantees()
     }
 
-    fn recognises(&self, good: &Plain, presented: Presented<'_>) -> bool {
+    fn recognises(&self, good: &Plain, presented: PresentedToken<'_>) -> bool {
         good.recognises(presented)
     }
 
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         good.load(presented, cx).await
     }
 
     fn load_now(
         &self,
         good: &Plain,
-        presented: Presented<'_>,
+        presented: PresentedToken<'_>,
         now: Timestamp,
     ) -> Option<Result<Loaded, StoreError>> {
         good.load_now(presented, now)
     }
 
-    async fn create(&self, good: &Plain, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         good.create(record, cx).await
     }
 
@@ -64,7 +69,7 @@ pub(crate) trait Flaw: fmt::Debug + Send + Sync + 'static {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         good.replace(record, expected, cx).await
     }
@@ -74,7 +79,13 @@ pub(crate) trait Flaw: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        until: Timestamp,
+        cx: StoreContext,
+    ) -> Result<Ended, StoreError> {
         good.end(id, until, cx).await
     }
 
@@ -83,7 +94,7 @@ pub(crate) trait Flaw: fmt::Debug + Send + Sync + 'static {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Touched, StoreError> {
         Ok(match self.replace(good, record, expected, cx).await? {
             Replaced::Done(token) => Touched::Done(token),
@@ -92,11 +103,21 @@ pub(crate) trait Flaw: fmt::Debug + Send + Sync + 'static {
         })
     }
 
-    async fn find(&self, good: &Plain, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        cx: StoreContext,
+    ) -> Result<Option<Record>, StoreError> {
         good.find(id, cx).await
     }
 
-    async fn list(&self, good: &Plain, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+    async fn list(
+        &self,
+        good: &Plain,
+        subject: &str,
+        cx: StoreContext,
+    ) -> Result<Vec<SessionInfo>, StoreError> {
         good.list(subject, cx).await
     }
 
@@ -116,7 +137,7 @@ impl<F: Flaw> SessionStore for Broken<F> {
         self.1.guarantees(&self.0)
     }
 
-    fn recognises(&self, presented: Presented<'_>) -> bool {
+    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.1.recognises(&self.0, presented)
     }
 
@@ -124,19 +145,24 @@ impl<F: Flaw> SessionStore for Broken<F> {
         false
     }
 
-    async fn load(&self, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.1.load(&self.0, presented, cx).await
     }
 
-    fn load_now(&self, presented: Presented<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
+    fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         self.1.load_now(&self.0, presented, now)
     }
 
-    async fn create(&self, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.1.create(&self.0, record, cx).await
     }
 
-    async fn replace(&self, record: &Record, expected: Version, cx: Cx) -> Result<Replaced, StoreError> {
+    async fn replace(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
         self.1.replace(&self.0, record, expected, cx).await
     }
 
@@ -144,15 +170,20 @@ impl<F: Flaw> SessionStore for Broken<F> {
         self.1.replace_now(&self.0, record, expected, now)
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.1.end(&self.0, id, until, cx).await
     }
 
-    async fn touch(&self, record: &Record, expected: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         self.1.touch(&self.0, record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
         self.1.find(&self.0, id, cx).await
     }
 
@@ -160,20 +191,20 @@ impl<F: Flaw> SessionStore for Broken<F> {
         self.1.has_index().then_some(self)
     }
 
-    async fn hand_over(&self, cx: Cx) -> Result<(), StoreError> {
-        self.0.hand_over(cx).await
+    async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {
+        self.0.drain(cx).await
     }
 }
 
 #[async_trait]
 impl<F: Flaw> SessionIndex for Broken<F> {
-    async fn list(&self, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+    async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
         self.1.list(&self.0, subject, cx).await
     }
 }
 
 /// What a token names, without a look at its secret.
-fn named(presented: Presented<'_>) -> Option<ReferenceToken> {
+fn named(presented: PresentedToken<'_>) -> Option<ReferenceToken> {
     ReferenceToken::parse(presented.bytes())
 }
 

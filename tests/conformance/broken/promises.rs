@@ -13,8 +13,8 @@ use cloakroom::{
     SessionId, SessionStore as _, StoreError,
     record::{Record, Version},
     store::{
-        Absence, Created, Cx, Ended, Guarantees, Index, Loaded, Presented, ReferenceToken, Replaced,
-        SessionIndex as _, SessionInfo, judge,
+        Absence, Created, Ended, Guarantees, Index, Loaded, PresentedToken, ReferenceToken, Replaced,
+        SessionIndex as _, SessionInfo, StoreContext, judge,
     },
     time::Timestamp,
 };
@@ -28,7 +28,12 @@ pub(crate) struct TakesOutagesForAbsence;
 
 #[async_trait]
 impl Flaw for TakesOutagesForAbsence {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         Ok(good.load(presented, cx).await.unwrap_or(Loaded::Absent(Absence::Unknown)))
     }
 }
@@ -39,7 +44,13 @@ pub(crate) struct ClaimsToEndInOutages;
 
 #[async_trait]
 impl Flaw for ClaimsToEndInOutages {
-    async fn end(&self, good: &Plain, id: &SessionId, until: Timestamp, cx: Cx) -> Result<Ended, StoreError> {
+    async fn end(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        until: Timestamp,
+        cx: StoreContext,
+    ) -> Result<Ended, StoreError> {
         Ok(good.end(id, until, cx).await.unwrap_or(Ended::Done))
     }
 }
@@ -50,7 +61,12 @@ pub(crate) struct ComesBackEmpty(AtomicU64);
 
 #[async_trait]
 impl Flaw for ComesBackEmpty {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         if good.slots().is_err() {
             self.0.store(1, Ordering::SeqCst);
         } else if self.0.swap(0, Ordering::SeqCst) == 1 {
@@ -66,7 +82,12 @@ pub(crate) struct AnswersFromMemory(Arc<Mutex<HashMap<Vec<u8>, Record>>>);
 
 #[async_trait]
 impl Flaw for AnswersFromMemory {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         let loaded = good.load(presented, cx).await?;
         if let Loaded::Live { record, .. } = &loaded {
             self.0.lock().unwrap().entry(presented.bytes().into()).or_insert_with(|| record.clone());
@@ -77,7 +98,7 @@ impl Flaw for AnswersFromMemory {
     fn load_now(
         &self,
         _: &Plain,
-        presented: Presented<'_>,
+        presented: PresentedToken<'_>,
         _: Timestamp,
     ) -> Option<Result<Loaded, StoreError>> {
         Some(Ok(live(self.0.lock().unwrap().get(presented.bytes())?.clone())))
@@ -130,8 +151,7 @@ pub(crate) struct ChangesItsMind(AtomicU64);
 
 impl Flaw for ChangesItsMind {
     fn guarantees(&self, good: &Plain) -> Guarantees {
-        let index =
-            if self.0.fetch_add(1, Ordering::SeqCst) == 0 { Index::AllServers } else { Index::ThisNode };
+        let index = if self.0.fetch_add(1, Ordering::SeqCst) == 0 { Index::AllNodes } else { Index::Process };
         Guarantees { index, ..good.guarantees() }
     }
 }
@@ -142,12 +162,23 @@ pub(crate) struct EndsForItself(Mutex<HashSet<SessionId>>);
 
 #[async_trait]
 impl Flaw for EndsForItself {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         let ended = named(presented).is_some_and(|token| self.0.lock().unwrap().contains(&token.id()));
         if ended { Ok(Loaded::Absent(Absence::Unknown)) } else { good.load(presented, cx).await }
     }
 
-    async fn end(&self, good: &Plain, id: &SessionId, _: Timestamp, _: Cx) -> Result<Ended, StoreError> {
+    async fn end(
+        &self,
+        good: &Plain,
+        id: &SessionId,
+        _: Timestamp,
+        _: StoreContext,
+    ) -> Result<Ended, StoreError> {
         drop(good.slots()?);
         Ok(if self.0.lock().unwrap().insert(*id) { Ended::Done } else { Ended::Already })
     }
@@ -164,7 +195,7 @@ impl Flaw for WritesForItself {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         let own = self.0.lock().unwrap().get(&record.id()).map(Record::version);
         if own.is_some_and(|own| own != expected) {
@@ -175,7 +206,12 @@ impl Flaw for WritesForItself {
         Ok(Replaced::Done(ReferenceToken::issue(record, None)))
     }
 
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         let own = named(presented).and_then(|token| self.0.lock().unwrap().get(&token.id()).cloned());
         match (own, named(presented)) {
             (Some(record), Some(token)) => Ok(judge(&record, &token, cx.now)),
@@ -196,19 +232,29 @@ impl KnowsOnlyItsOwn {
 
 #[async_trait]
 impl Flaw for KnowsOnlyItsOwn {
-    async fn create(&self, good: &Plain, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.0.lock().unwrap().insert(record.id());
         good.create(record, cx).await
     }
 
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         match named(presented) {
             Some(token) if !self.knows(token.id()) => Ok(Loaded::Absent(Absence::Unknown)),
             _ => good.load(presented, cx).await,
         }
     }
 
-    async fn list(&self, good: &Plain, subject: &str, cx: Cx) -> Result<Vec<SessionInfo>, StoreError> {
+    async fn list(
+        &self,
+        good: &Plain,
+        subject: &str,
+        cx: StoreContext,
+    ) -> Result<Vec<SessionInfo>, StoreError> {
         let mut sessions = good.list(subject, cx).await?;
         sessions.retain(|session| self.knows(session.id()));
         Ok(sessions)
@@ -221,7 +267,7 @@ pub(crate) struct FindsNothing;
 
 #[async_trait]
 impl Flaw for FindsNothing {
-    async fn find(&self, good: &Plain, _: &SessionId, _: Cx) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, good: &Plain, _: &SessionId, _: StoreContext) -> Result<Option<Record>, StoreError> {
         drop(good.slots()?);
         Ok(None)
     }

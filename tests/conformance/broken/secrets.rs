@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore as _, StoreError, StoreErrorKind,
     record::{Record, Version},
-    store::{Absence, Created, Cx, Loaded, Presented, ReferenceToken, Replaced, Token},
+    store::{Absence, Created, Loaded, PresentedToken, ReferenceToken, Replaced, StoreContext, Token},
 };
 
 use super::{Flaw, live, named};
@@ -24,7 +24,7 @@ impl AcceptsOldSecrets {
 
 #[async_trait]
 impl Flaw for AcceptsOldSecrets {
-    async fn create(&self, good: &Plain, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.issued(ReferenceToken::issue(record, None).as_ref());
         good.create(record, cx).await
     }
@@ -34,13 +34,18 @@ impl Flaw for AcceptsOldSecrets {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         self.issued(ReferenceToken::issue(record, None).as_ref());
         good.replace(record, expected, cx).await
     }
 
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         let known = self.0.lock().unwrap().contains(&*String::from_utf8_lossy(presented.bytes()));
         if let (true, Some(token)) = (known, named(presented))
             && let Ok(record) = good.standing(&token.id(), cx.now)?
@@ -57,7 +62,12 @@ pub(crate) struct NeverReissues;
 
 #[async_trait]
 impl Flaw for NeverReissues {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         match good.load(presented, cx).await? {
             Loaded::Live { record, .. } => Ok(live(record)),
             answer => Ok(answer),
@@ -71,8 +81,13 @@ pub(crate) struct HasNoGrace;
 
 #[async_trait]
 impl Flaw for HasNoGrace {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
-        let later = Cx::new(cx.now + std::time::Duration::from_secs(30), cx.deadline);
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
+        let later = StoreContext::new(cx.now + std::time::Duration::from_secs(30), cx.deadline);
         match good.load(presented, later).await? {
             rotated @ Loaded::Absent(Absence::Rotated { .. }) => Ok(rotated),
             _ => good.load(presented, cx).await,
@@ -91,7 +106,7 @@ impl Flaw for EndsGraceEarly {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         if ReferenceToken::issue(record, None).is_none() {
             self.0.lock().unwrap().insert(record.id());
@@ -99,7 +114,12 @@ impl Flaw for EndsGraceEarly {
         good.replace(record, expected, cx).await
     }
 
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         let saved = named(presented).is_some_and(|token| self.0.lock().unwrap().contains(&token.id()));
         if saved { HasNoGrace.load(good, presented, cx).await } else { good.load(presented, cx).await }
     }
@@ -111,7 +131,12 @@ pub(crate) struct IgnoresSecrets;
 
 #[async_trait]
 impl Flaw for IgnoresSecrets {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         if let Some(token) = named(presented)
             && let Ok(record) = good.standing(&token.id(), cx.now)?
         {
@@ -127,8 +152,13 @@ pub(crate) struct IgnoresCase;
 
 #[async_trait]
 impl Flaw for IgnoresCase {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
-        good.load(Presented::new(&presented.bytes().to_ascii_lowercase()), cx).await
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
+        good.load(PresentedToken::new(&presented.bytes().to_ascii_lowercase()), cx).await
     }
 }
 
@@ -138,8 +168,13 @@ pub(crate) struct ReadsOnlyTheBeginning;
 
 #[async_trait]
 impl Flaw for ReadsOnlyTheBeginning {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
-        good.load(Presented::new(presented.bytes().get(..64).unwrap_or_default()), cx).await
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
+        good.load(PresentedToken::new(presented.bytes().get(..64).unwrap_or_default()), cx).await
     }
 }
 
@@ -149,7 +184,12 @@ pub(crate) struct FailsOnJunk;
 
 #[async_trait]
 impl Flaw for FailsOnJunk {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         match good.load(presented, cx).await? {
             Loaded::Absent(Absence::Malformed) => {
                 Err(StoreError::new(StoreErrorKind::Corrupt, "what is that?"))
@@ -165,9 +205,14 @@ pub(crate) struct PanicsOnJunk;
 
 #[async_trait]
 impl Flaw for PanicsOnJunk {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         let text = std::str::from_utf8(presented.bytes()).expect("everybody sends text");
-        good.load(Presented::new(text.as_bytes()), cx).await
+        good.load(PresentedToken::new(text.as_bytes()), cx).await
     }
 }
 
@@ -176,7 +221,7 @@ impl Flaw for PanicsOnJunk {
 pub(crate) struct RecognisesNothing;
 
 impl Flaw for RecognisesNothing {
-    fn recognises(&self, _: &Plain, _: Presented<'_>) -> bool {
+    fn recognises(&self, _: &Plain, _: PresentedToken<'_>) -> bool {
         false
     }
 }
@@ -193,7 +238,12 @@ impl fmt::Debug for ShowsTokens {
 
 #[async_trait]
 impl Flaw for ShowsTokens {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         self.0.lock().unwrap().push(String::from_utf8_lossy(presented.bytes()).into_owned());
         good.load(presented, cx).await
     }
@@ -205,7 +255,7 @@ pub(crate) struct WritesSecretsDown;
 
 #[async_trait]
 impl Flaw for WritesSecretsDown {
-    async fn create(&self, good: &Plain, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         let created = good.create(record, cx).await?;
         if let Created::Done(token) = &created {
             let mut other = *record.id().as_bytes();

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore as _, StoreError,
     record::{Record, Version},
-    store::{Absence, Created, Cx, Loaded, Presented, Replaced, Touched, judge},
+    store::{Absence, Created, Loaded, PresentedToken, Replaced, StoreContext, Touched, judge},
     time::Timestamp,
 };
 
@@ -19,7 +19,12 @@ pub(crate) struct IgnoresExpiry;
 
 #[async_trait]
 impl Flaw for IgnoresExpiry {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         let expired = named(presented).filter(|_| good.slots().is_ok()).and_then(|token| {
             let record = match good.slots().unwrap().get(&token.id()) {
                 Some(Slot::Live(bytes)) => Record::decode(bytes).unwrap(),
@@ -40,7 +45,12 @@ pub(crate) struct IgnoresIdleTimeout;
 
 #[async_trait]
 impl Flaw for IgnoresIdleTimeout {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         match IgnoresExpiry.load(good, presented, cx).await? {
             Loaded::Live { record, .. } if cx.now >= record.deadline() => {
                 Ok(Loaded::Absent(Absence::Expired))
@@ -61,7 +71,7 @@ impl Flaw for RevivesExpired {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         match good.replace(record, expected, cx).await? {
             Replaced::Gone(Absence::Expired) => {
@@ -79,7 +89,7 @@ pub(crate) struct SweepsEverything;
 
 #[async_trait]
 impl Flaw for SweepsEverything {
-    async fn create(&self, good: &Plain, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         let expired = |slot: &Slot| match slot {
             Slot::Live(bytes) => Record::decode(bytes).unwrap().is_expired(cx.now),
             Slot::Ended { .. } => false,
@@ -95,7 +105,7 @@ pub(crate) struct SweepsTheFuture;
 
 #[async_trait]
 impl Flaw for SweepsTheFuture {
-    async fn create(&self, good: &Plain, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         let from_the_future = |slot: &Slot| match slot {
             Slot::Live(bytes) => Record::decode(bytes).unwrap().created_at() > cx.now,
             Slot::Ended { .. } => false,
@@ -108,8 +118,8 @@ impl Flaw for SweepsTheFuture {
 /// What the good store loads, if `lives` says so of its record: the clock has no say.
 async fn load_if(
     good: &Plain,
-    presented: Presented<'_>,
-    cx: Cx,
+    presented: PresentedToken<'_>,
+    cx: StoreContext,
     lives: impl Fn(&Record) -> bool + Send,
 ) -> Result<Loaded, StoreError> {
     match IgnoresExpiry.load(good, presented, cx).await? {
@@ -125,7 +135,12 @@ pub(crate) struct CountsIdleFromTheBeginning;
 
 #[async_trait]
 impl Flaw for CountsIdleFromTheBeginning {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         let lives =
             |record: &Record| cx.now < record.deadline().min(record.created_at() + record.idle_timeout());
         load_if(good, presented, cx, lives).await
@@ -138,7 +153,12 @@ pub(crate) struct TrustsTheFuture;
 
 #[async_trait]
 impl Flaw for TrustsTheFuture {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         let lives = |record: &Record| record.last_active() > cx.now || !record.is_expired(cx.now);
         load_if(good, presented, cx, lives).await
     }
@@ -150,7 +170,12 @@ pub(crate) struct OverflowsTimes;
 
 #[async_trait]
 impl Flaw for OverflowsTimes {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         let lives = |record: &Record| {
             let idle = i64::try_from(record.idle_timeout().as_millis()).unwrap_or(i64::MAX);
             let end = record.last_active().as_millis().wrapping_add(idle);
@@ -171,13 +196,18 @@ impl Flaw for TouchesTheDeadline {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Touched, StoreError> {
         self.0.lock().unwrap().insert(record.id());
         good.touch(record, expected, cx).await
     }
 
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         let touched = named(presented).is_some_and(|token| self.0.lock().unwrap().contains(&token.id()));
         let lives = |record: &Record| {
             let idle_end = record.last_active() + record.idle_timeout();
@@ -193,7 +223,13 @@ pub(crate) struct TouchesBackwards;
 
 #[async_trait]
 impl Flaw for TouchesBackwards {
-    async fn touch(&self, good: &Plain, record: &Record, _: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        good: &Plain,
+        record: &Record,
+        _: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         match good.standing(&record.id(), cx.now)? {
             Ok(_) => {
                 good.put(record)?;
@@ -215,7 +251,7 @@ impl Flaw for TouchesWhatIsGone {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Touched, StoreError> {
         match good.touch(record, expected, cx).await? {
             Touched::Gone(_) => {
@@ -233,7 +269,13 @@ pub(crate) struct IgnoresTouches;
 
 #[async_trait]
 impl Flaw for IgnoresTouches {
-    async fn touch(&self, good: &Plain, record: &Record, _: Version, cx: Cx) -> Result<Touched, StoreError> {
+    async fn touch(
+        &self,
+        good: &Plain,
+        record: &Record,
+        _: Version,
+        cx: StoreContext,
+    ) -> Result<Touched, StoreError> {
         Ok(good.standing(&record.id(), cx.now)?.map_or_else(Touched::Gone, |_| Touched::Done(None)))
     }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore as _, StoreError, WriteId,
     record::{Record, Version},
-    store::{Absence, Created, Cx, Loaded, Presented, ReferenceToken, Replaced, Token},
+    store::{Absence, Created, Loaded, PresentedToken, ReferenceToken, Replaced, StoreContext, Token},
 };
 
 use super::Flaw;
@@ -26,7 +26,7 @@ impl Flaw for UpsertsOnReplace {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         match good.replace(record, expected, cx).await? {
             Replaced::Gone(Absence::Unknown) => {
@@ -49,7 +49,7 @@ impl Flaw for LosesUpdates {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         match good.replace(record, expected, cx).await? {
             Replaced::Conflict(stored) => good.replace(record, stored.version(), cx).await,
@@ -69,7 +69,7 @@ impl Flaw for ComparesCountsOnly {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         match good.replace(record, expected, cx).await? {
             Replaced::Conflict(stored) if stored.version().counter == expected.counter => {
@@ -91,7 +91,7 @@ impl Flaw for WritesInTwoSteps {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         if let Ok(stored) = good.standing(&record.id(), cx.now)?
             && stored.version() == expected
@@ -117,7 +117,7 @@ impl Flaw for ForgetsItsReplaces {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         match good.standing(&record.id(), cx.now)? {
             Ok(stored) if stored.version() != expected => Ok(Replaced::Conflict(stored)),
@@ -137,7 +137,7 @@ impl Flaw for RemembersOneWrite {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         match good.standing(&record.id(), cx.now)? {
             Ok(stored) if stored.version() != expected && stored.version() != record.version() => {
@@ -154,7 +154,7 @@ pub(crate) struct ForgetsItsCreates;
 
 #[async_trait]
 impl Flaw for ForgetsItsCreates {
-    async fn create(&self, good: &Plain, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         match good.standing(&record.id(), cx.now)? {
             Ok(stored) => Ok(Created::Taken(stored)),
             Err(_) => good.create(record, cx).await,
@@ -173,7 +173,7 @@ impl Flaw for TellsATokenOnce {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         let first = self.0.lock().unwrap().insert(record.version().write);
         match good.replace(record, expected, cx).await? {
@@ -189,7 +189,7 @@ pub(crate) struct CreatesOverOthers;
 
 #[async_trait]
 impl Flaw for CreatesOverOthers {
-    async fn create(&self, good: &Plain, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         if good.standing(&record.id(), cx.now)?.is_ok() {
             good.put(record)?;
         }
@@ -208,7 +208,7 @@ impl Flaw for DropsSaves {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         match good.standing(&record.id(), cx.now)? {
             Ok(stored) if stored.version() == expected => {
@@ -230,7 +230,7 @@ impl Flaw for DropsLogins {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         match good.standing(&record.id(), cx.now)? {
             Ok(stored) if stored.subject() != record.subject() => {
@@ -252,7 +252,7 @@ impl Flaw for TakesConflictsForEnds {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         match good.replace(record, expected, cx).await? {
             Replaced::Conflict(_) => Ok(Replaced::Gone(Absence::Unknown)),
@@ -267,7 +267,7 @@ pub(crate) struct AlwaysTellsAToken(Mutex<HashMap<SessionId, Token>>);
 
 #[async_trait]
 impl Flaw for AlwaysTellsAToken {
-    async fn create(&self, good: &Plain, record: &Record, cx: Cx) -> Result<Created, StoreError> {
+    async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         let created = good.create(record, cx).await?;
         if let Created::Done(token) = &created {
             self.0.lock().unwrap().insert(record.id(), token.clone());
@@ -280,7 +280,7 @@ impl Flaw for AlwaysTellsAToken {
         good: &Plain,
         record: &Record,
         expected: Version,
-        cx: Cx,
+        cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         match good.replace(record, expected, cx).await? {
             Replaced::Done(None) => Ok(Replaced::Done(self.0.lock().unwrap().get(&record.id()).cloned())),
@@ -295,7 +295,12 @@ pub(crate) struct LosesEmptySessions;
 
 #[async_trait]
 impl Flaw for LosesEmptySessions {
-    async fn load(&self, good: &Plain, presented: Presented<'_>, cx: Cx) -> Result<Loaded, StoreError> {
+    async fn load(
+        &self,
+        good: &Plain,
+        presented: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
         match good.load(presented, cx).await? {
             Loaded::Live { record, .. } if record.data().is_empty() => Ok(Loaded::Absent(Absence::Unknown)),
             answer => Ok(answer),

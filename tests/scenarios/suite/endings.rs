@@ -2,7 +2,7 @@
 
 use cloakroom::{
     OnTooManySessions, SessionManager,
-    store::{Index, LateResponse},
+    store::{Index, ResponseReordering},
 };
 use serde_json::json;
 
@@ -41,7 +41,7 @@ fn a_late_save_does_not_bring_a_session_back_where_late_responses_are_harmless()
         stage.gate().open();
         let late = late.await.unwrap();
         device.keeps(&late);
-        if stage.guarantees.late_response == LateResponse::Harmless {
+        if stage.guarantees.response_reordering == ResponseReordering::Harmless {
             assert_eq!((late.status, handed(&late).len()), (409, 0));
             assert_eq!(device.subject().await, None);
         } else {

@@ -80,7 +80,7 @@ fn a_log_out_that_nobody_confirms_says_so_and_takes_the_cookie_all_the_same() {
 #[test]
 fn carrying_on_anonymous_serves_readers_refuses_writers_and_touches_no_token() {
     everywhere_with(
-        |sessions| sessions.on_outage(OnOutage::CarryOnAnonymous),
+        |sessions| sessions.on_outage(OnOutage::ServeAnonymous),
         async |stage| {
             let mut device = stage.logged_in("alice").await;
             stage.line.cut();

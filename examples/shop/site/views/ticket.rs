@@ -46,9 +46,9 @@ fn promises(ticket: &Ticket) -> [Row; 8] {
         ("The token is", store.token.to_string()),
         ("Ending takes effect", store.revocation.to_string()),
         ("Survives a restart", restart.to_owned()),
-        ("Known to", store.reach.to_string()),
+        ("Known to", store.scope.to_string()),
         ("Concurrent changes", store.updates.to_string()),
-        ("Late responses", store.late_response.to_string()),
+        ("Late responses", store.response_reordering.to_string()),
         ("Devices it lists", store.index.to_string()),
         ("Largest session", largest.unwrap_or_else(|| "no limit of its own".to_owned())),
     ]

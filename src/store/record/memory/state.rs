@@ -1,0 +1,184 @@
+//! The shared state of a memory store: beginning, reading and ending a session.
+
+use std::{
+    cmp::Reverse,
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    budget::{Budgets, Charge, Class, Usage},
+    slot::Slot,
+    slots::Slots,
+    subjects::Subjects,
+    sweep_queue::{Queue, Tickets},
+};
+use crate::{
+    error::StoreError,
+    id::SessionId,
+    record::Record,
+    store::{Absence, Created, Ended, Loaded, PresentedToken, ReferenceToken, Token},
+    time::Timestamp,
+};
+
+/// Everything that the handles of one store share.
+#[derive(Debug, Default)]
+pub(super) struct SharedState {
+    pub(super) slots: Slots,
+    pub(super) subjects: Subjects,
+    pub(super) budgets: Budgets,
+    tickets: Mutex<Tickets>,
+}
+
+impl SharedState {
+    /// What a presented token opens. Allocates nothing.
+    pub(super) fn load(&self, presented: PresentedToken<'_>, now: Timestamp) -> Loaded {
+        let Some(token) = ReferenceToken::parse(presented.bytes()) else {
+            return Loaded::Absent(Absence::Malformed);
+        };
+        let loaded = self.slots.read(&token.id(), |slot| slot.open(&token, now));
+        loaded.unwrap_or(Loaded::Absent(Absence::Unknown))
+    }
+
+    pub(super) fn find(&self, id: &SessionId, now: Timestamp) -> Option<Record> {
+        self.slots.read(id, |slot| slot.standing(now).cloned())?
+    }
+
+    /// The IDs under which records stand, as far as the shards are looked at one after the other.
+    pub(super) fn ids(&self) -> Vec<SessionId> {
+        self.slots.collect(|slot| (!slot.is_tombstone()).then(|| slot.id()))
+    }
+
+    /// The live records of a subject, the newest first.
+    pub(super) fn sessions_of(&self, subject: &str, now: Timestamp) -> Vec<Record> {
+        let ids = self.subjects.read(subject);
+        let mut records: Vec<_> = ids.iter().filter_map(|id| self.find(id, now)).collect();
+        records.retain(|record| record.subject() == Some(subject));
+        records.sort_by_key(|record| Reverse(record.created_at()));
+        records
+    }
+
+    pub(super) fn create(
+        &self,
+        record: &Record,
+        token: Token,
+        now: Timestamp,
+    ) -> Result<Created, StoreError> {
+        let charge = Charge::of(record);
+        self.budgets.check_size(charge)?;
+        let mut tickets = self.tickets();
+        self.sweep(&mut tickets, now);
+        if let Some(answer) = self.standing_answer(record, &token, now) {
+            return Ok(answer);
+        }
+        while !self.budgets.reserve(charge) {
+            if !self.make_room(&mut tickets, record, now) {
+                return Err(Class::of(record).full());
+            }
+        }
+        self.put(&mut tickets, record.clone().settled());
+        Ok(Created::Done(token))
+    }
+
+    /// The answer to a creation under an ID where something stands already.
+    fn standing_answer(&self, record: &Record, token: &Token, now: Timestamp) -> Option<Created> {
+        self.slots.read(&record.id(), |slot| match slot {
+            // The caller's own, whose reply was lost.
+            Slot::Live { record: stored, .. } if stored.remembers(record.version().write) => {
+                Some(Created::Done(token.clone()))
+            }
+            Slot::Live { record: stored, .. } => Some(Created::Taken(stored.clone())),
+            tombstone if tombstone.is_over(now) => None,
+            Slot::Ended { .. } => Some(Created::Ended),
+        })?
+    }
+
+    /// Puts a record where nothing stands, or a tombstone whose time is over and whose ticket it takes on.
+    fn put(&self, tickets: &mut Tickets, record: Record) {
+        let id = record.id();
+        let page = record.shared_subject().map(|subject| self.subjects.open(subject));
+        let queue = Queue::of_new(Class::of(&record));
+        match self.slots.insert(&id, |mark| Slot::live(record, mark)) {
+            Some(_) => tickets.uncount_tombstone(),
+            None => tickets.put(queue, id),
+        }
+        if let Some(page) = page {
+            page.enter(id);
+        }
+    }
+
+    pub(super) fn end(&self, id: SessionId, until: Timestamp, now: Timestamp) -> Ended {
+        let mut tickets = self.tickets();
+        self.sweep(&mut tickets, now);
+        let answer = self.bury(&mut tickets, id, until, now);
+        self.trim_tombstones(&mut tickets, now);
+        answer
+    }
+
+    /// Puts a tombstone over whatever stands under the ID, nothing included.
+    fn bury(&self, tickets: &mut Tickets, id: SessionId, until: Timestamp, now: Timestamp) -> Ended {
+        let buried = self.slots.change(&id, |slot| {
+            if slot.is_ended(until, now) {
+                return None;
+            }
+            let tombstone = slot.tombstone(now, until);
+            Some(mem::replace(slot, tombstone))
+        });
+        match buried {
+            None => {
+                self.slots.insert(&id, |mark| Slot::ended(id, now, until, mark));
+                tickets.put(Queue::Ended, id);
+                tickets.count_tombstone();
+                Ended::Done
+            }
+            Some(None) => Ended::Already,
+            // The map was left before its accounts are settled: see the order of locks.
+            Some(Some(buried)) => {
+                tickets.count_tombstone();
+                self.settle(tickets, id, buried);
+                Ended::Done
+            }
+        }
+    }
+
+    /// Gives back what a slot that was taken out of the map has held.
+    pub(super) fn settle(&self, tickets: &mut Tickets, id: SessionId, slot: Slot) {
+        match slot {
+            Slot::Ended { .. } => tickets.uncount_tombstone(),
+            Slot::Live { record, .. } => {
+                self.budgets.release(Charge::of(&record));
+                if let Some(subject) = record.subject() {
+                    self.forget(subject, id);
+                }
+            }
+        }
+    }
+
+    /// Strikes a session off the page of a subject that it no longer belongs to.
+    pub(super) fn forget(&self, subject: &str, id: SessionId) {
+        let belongs = |slot: &Slot| match slot {
+            Slot::Live { record, .. } => record.subject() == Some(subject),
+            Slot::Ended { .. } => false,
+        };
+        self.subjects.forget(subject, id, || !self.slots.read(&id, belongs).unwrap_or(false));
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let tickets = self.tickets();
+        let Budgets { anonymous, logged_in } = &self.budgets;
+        Usage {
+            anonymous_sessions: anonymous.sessions.used(),
+            anonymous_bytes: anonymous.bytes.used(),
+            logged_in_sessions: logged_in.sessions.used(),
+            logged_in_bytes: logged_in.bytes.used(),
+            tombstones: tickets.tombstones(),
+        }
+    }
+
+    /// The right to add and remove slots.
+    ///
+    /// Nothing that is done with it panics halfway, so one who panicked elsewhere has left it whole.
+    pub(super) fn tickets(&self) -> MutexGuard<'_, Tickets> {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,148 @@
+//! Changing a session that is there: compare-and-swap and touch. Neither ever creates one.
+//!
+//! Both happen under the lock of one shard of the map. Only a change that outgrows a budget takes the tickets, and only
+//! one of the subject opens a page of the index.
+
+use std::mem;
+
+use super::{
+    budget::{Charge, Class},
+    state::SharedState,
+};
+use crate::{
+    error::StoreError,
+    record::{Record, Version},
+    store::{Absence, Replaced, Token, Touched},
+    time::Timestamp,
+};
+
+/// Why a record was not swapped.
+enum Refusal {
+    /// The caller's answer.
+    Final(Replaced),
+    /// It was swapped before, and only the reply was lost.
+    Repeated,
+    /// The subject changes, but the caller has not taken care of the index.
+    OtherSubject,
+    /// The budget of its class is used up.
+    NoRoom,
+}
+
+/// Who takes care of the index.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Index {
+    /// Nobody has to, as long as the subject stays the same.
+    Untouched,
+    /// The caller, who holds the new subject's page.
+    Held,
+}
+
+impl SharedState {
+    pub(super) fn replace(
+        &self,
+        next: &Record,
+        token: Option<Token>,
+        expected: Version,
+        now: Timestamp,
+    ) -> Result<Replaced, StoreError> {
+        self.budgets.check_size(Charge::of(next))?;
+        let swapped = match self.swap(next, expected, now) {
+            Err(Refusal::NoRoom) => self.swap_with_room(next, expected, now),
+            answer => answer,
+        };
+        match swapped {
+            Ok(()) | Err(Refusal::Repeated) => Ok(Replaced::Done(token)),
+            Err(Refusal::Final(answer)) => Ok(answer),
+            Err(Refusal::NoRoom | Refusal::OtherSubject) => Err(Class::of(next).full()),
+        }
+    }
+
+    /// Swaps a record that outgrows its budget, after others have made room.
+    fn swap_with_room(&self, next: &Record, expected: Version, now: Timestamp) -> Result<(), Refusal> {
+        let mut tickets = self.tickets();
+        self.sweep(&mut tickets, now);
+        loop {
+            match self.swap(next, expected, now) {
+                Err(Refusal::NoRoom) if self.make_room(&mut tickets, next, now) => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    fn swap(&self, next: &Record, expected: Version, now: Timestamp) -> Result<(), Refusal> {
+        match self.exchange(next, expected, now, Index::Untouched) {
+            Err(Refusal::OtherSubject) => self.drain(next, expected, now),
+            answer => answer.map(drop),
+        }
+    }
+
+    /// Swaps a record that changes the subject.
+    fn drain(&self, next: &Record, expected: Version, now: Timestamp) -> Result<(), Refusal> {
+        let page = next.shared_subject().map(|subject| self.subjects.open(subject));
+        let last = self.exchange(next, expected, now, Index::Held)?;
+        if let Some(page) = page {
+            page.enter(next.id());
+        }
+        if let Some(subject) = last.subject() {
+            self.forget(subject, next.id());
+        }
+        Ok(())
+    }
+
+    /// The swap itself, under the lock of a shard. The last record comes back to be freed after the lock.
+    fn exchange(
+        &self,
+        next: &Record,
+        expected: Version,
+        now: Timestamp,
+        index: Index,
+    ) -> Result<Record, Refusal> {
+        let gone = |absence| Refusal::Final(Replaced::Gone(absence));
+        // Made before the lock is taken: a login's is a copy.
+        let kept = next.clone().settled();
+        let swapped = self.slots.change(&next.id(), |slot| {
+            let stored = slot.standing_mut(now).map_err(gone)?;
+            self.exchange_with(stored, kept, expected, index)
+        });
+        swapped.unwrap_or_else(|| Err(gone(Absence::Unknown)))
+    }
+
+    fn exchange_with(
+        &self,
+        stored: &mut Record,
+        mut next: Record,
+        expected: Version,
+        index: Index,
+    ) -> Result<Record, Refusal> {
+        if stored.remembers(next.version().write) {
+            return Err(Refusal::Repeated);
+        }
+        if stored.version() != expected {
+            return Err(Refusal::Final(Replaced::Conflict(stored.clone())));
+        }
+        if index == Index::Untouched && stored.subject() != next.subject() {
+            return Err(Refusal::OtherSubject);
+        }
+        if !self.budgets.exchange(Charge::of(stored), Charge::of(&next)) {
+            return Err(Refusal::NoRoom);
+        }
+        // Somebody may have touched the record since it was loaded.
+        next.touch(stored.last_active());
+        Ok(mem::replace(stored, next))
+    }
+
+    /// Moves the last use forward, unless somebody has logged in or out since `record` was loaded.
+    pub(super) fn touch(&self, record: &Record, now: Timestamp) -> Touched {
+        let touched = self.slots.change(&record.id(), |slot| match slot.standing_mut(now) {
+            Err(absence) => Touched::Gone(absence),
+            Ok(stored) if stored.epoch() != record.epoch() => {
+                Touched::Gone(Absence::Rotated { id: record.id(), at: now })
+            }
+            Ok(stored) => {
+                stored.touch(record.last_active());
+                Touched::Done(None)
+            }
+        });
+        touched.unwrap_or(Touched::Gone(Absence::Unknown))
+    }
+}
