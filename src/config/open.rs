@@ -68,7 +68,7 @@ macro_rules! needs {
 needs!(
     "memory",
     fn memory(config: &StoreConfig) {
-        use crate::store::{Budget, DrainingStore, MemoryStore, NodeName};
+        use crate::store::{Budget, DrainingStore, MemoryStore, MemoryStoreBuilder, NodeName};
 
         let fields = &config.fields;
 
@@ -80,10 +80,10 @@ needs!(
         let node = |value: &Scalar, name: &str| {
             NodeName::new(&value.to_string()).map_err(|error| ConfigError::of(name, error))
         };
-        let store = MemoryStore::new()
+        let store = MemoryStore::builder()
             .anonymous(budget("anonymous_sessions", "anonymous_bytes", Budget::ANONYMOUS)?)
             .logged_in(budget("logged_in_sessions", "logged_in_bytes", Budget::LOGGED_IN)?);
-        let store = fields.apply(store, "node", node, MemoryStore::node)?;
+        let store = fields.apply(store, "node", node, MemoryStoreBuilder::node)?.build();
         if config.store("drain_to").is_none() {
             return Ok(Arc::new(store));
         }

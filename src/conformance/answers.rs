@@ -3,12 +3,12 @@
 use super::{
     Failure, Harness, Verdict,
     create::same_fields,
-    trial::{DAY, MINUTE, SECOND, Trial, holding},
+    trial::{DAY, MINUTE, SECOND, Trial},
     verdict::{broken, ensure, failed},
 };
 use crate::{
     error::StoreErrorKind,
-    store::{Loaded, PresentedToken, Replaced},
+    store::{Loaded, PresentedToken},
 };
 
 /// The guarantees are the same whatever happens, and at every handle.
@@ -67,32 +67,6 @@ async fn agree(trial: &Trial, tokens: &[Vec<u8>]) -> Verdict {
         }
     }
     Ok(())
-}
-
-/// Whenever the store can replace a record without waiting, it does what it does otherwise.
-///
-/// # Errors
-/// With what was seen, if it is not so.
-pub async fn replace_now_does_what_replace_does(harness: &dyn Harness) -> Verdict {
-    let trial = Trial::begin(harness).await;
-    let stale = trial.begin_session().await?;
-    let mut held = stale.clone();
-    let next = trial.next(&held.record)?.data(holding("n", "1")).finish();
-    match trial.store.replace_now(&next, held.record.version(), trial.now) {
-        Some(Replaced::Done(token)) => held.adopt(next, token),
-        Some(other) => return Err(broken(format!("replace_now of the latest state answered {other:?}"))),
-        None => return Ok(()),
-    }
-    same_fields(&trial.live(&held.token).await?, &held.record)?;
-
-    let (late, seen) = (trial.next(&stale.record)?.finish(), stale.record.version());
-    let Some(now) = trial.store.replace_now(&late, seen, trial.now) else { return Ok(()) };
-    match (&now, &trial.replace(&late, seen).await?) {
-        (Replaced::Conflict(one), Replaced::Conflict(other)) => same_fields(one, other),
-        (Replaced::Done(_), Replaced::Done(_)) => Ok(()),
-        (Replaced::Gone(one), Replaced::Gone(other)) if one == other => Ok(()),
-        (_, then) => Err(broken(format!("replace_now of a stale state answers {now:?}, replace {then:?}"))),
-    }
 }
 
 /// A record is found by its ID, in its latest state.

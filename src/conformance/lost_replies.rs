@@ -22,7 +22,7 @@ use crate::{
     record::{REMEMBERED_WRITES, Record, Version},
     session::Session,
     store::{
-        Created, Ended, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, SessionStore,
+        Created, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, SessionStore,
         StoreContext, Touched,
     },
     time::Timestamp,
@@ -81,11 +81,6 @@ impl SessionStore for BadLine {
         self.store.recognises(presented)
     }
 
-    /// The line pauses, whatever the time.
-    fn keeps_deadlines(&self) -> bool {
-        false
-    }
-
     async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.store.load(presented, cx).await
     }
@@ -109,11 +104,6 @@ impl SessionStore for BadLine {
         self.pass(Asked::Write(record.version().write), reply).await
     }
 
-    /// Every write goes over the line.
-    fn replace_now(&self, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
-        None
-    }
-
     async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         let reply = self.store.end(id, until, cx).await;
         self.pass(Asked::End(*id), reply).await
@@ -129,7 +119,7 @@ impl SessionStore for BadLine {
         self.pass(Asked::Write(record.version().write), reply).await
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         self.store.find(id, cx).await
     }
 

@@ -139,8 +139,7 @@ pub(super) const CHECKS: &[Check] = checks! {
 
     [] => answers:
         the_guarantees_never_change
-        load_now_agrees_with_load
-        replace_now_does_what_replace_does;
+        load_now_agrees_with_load;
     [keeps_records] => answers: a_session_is_found_by_its_id;
     [is_carried, ends_at_client_only] => answers: find_is_refused_where_no_record_is_kept;
 

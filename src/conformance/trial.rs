@@ -13,8 +13,8 @@ use crate::{
     record::{Data, Draft, Lifetime, Record, Subject, Version},
     secret::Secret,
     store::{
-        Absence, Created, Ended, Guarantees, Loaded, PresentedToken, Replaced, SessionStore, StoreContext,
-        Token, Touched, within,
+        Absence, Created, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionStore,
+        StoreContext, Token, Touched, within,
     },
     time::{Deadline, Timestamp},
 };
@@ -205,7 +205,8 @@ impl Trial {
 
     pub(super) async fn find(&self, id: SessionId) -> Result<Option<Record>, Failure> {
         let cx = self.cx();
-        within(cx.deadline, self.store.find(&id, cx)).await.map_err(|error| failed("find", &error))
+        let found = within(cx.deadline, self.store.find(&id, cx)).await;
+        found.map(Found::live).map_err(|error| failed("find", &error))
     }
 }
 

@@ -13,8 +13,7 @@ use crate::{
     random,
     record::{Record, Version},
     session::{Backend as _, Base, Changes, Ending, Sent, Session, Turn, View, conflict, max_data},
-    store::{Absence, Created, Replaced, StoreContext, Token, Touched, within},
-    time::Deadline,
+    store::{Absence, Created, Replaced, Token, Touched, within},
 };
 
 /// Waits until no other handle writes the session.
@@ -81,26 +80,6 @@ pub(super) async fn commit(core: &Core, changes: &mut Changes, keeps: bool) -> R
     let done = call.carry_out_within_limits(plan, changes).await;
     let (base, token) = done.map_err(|error| Failed::new(core, error, request, removes_cookie))?;
     call.told(base, token, changes.bearer, removes_cookie)
-}
-
-/// Writes the changes, if one replacement does it, which is no login's, and the store answers that at once. `None`: nothing was
-/// written.
-pub(super) fn commit_now(core: &Core, changes: &mut Changes, keeps: bool) -> Option<Result<Written, Failed>> {
-    let request = changes.request;
-    let call = Call { core, cx: StoreContext::new(core.now(), Deadline::NONE), request };
-    changes.view.was_renewed = plan::was_renewed(request, changes.bearer);
-    let Ok(Plan { write: Write::Replace, removes_cookie, .. }) = call.plan(changes, keeps) else {
-        return None;
-    };
-    if changes.view.logged_in {
-        return None;
-    }
-    let loaded = changes.base.record()?;
-    let next = call.next(loaded, &changes.view, asks_for_reissue(changes)).ok()?;
-    let Replaced::Done(token) = core.store.replace_now(&next, loaded.version(), call.cx.now)? else {
-        return None;
-    };
-    Some(call.told(live(next), token, changes.bearer, removes_cookie))
 }
 
 fn asks_for_reissue(changes: &Changes) -> bool {
@@ -271,7 +250,7 @@ impl Call<'_> {
         if !view.logged_in {
             return None;
         }
-        let found = self.in_time(self.core.store.find(&id, self.cx)).await.ok()??;
+        let found = self.in_time(self.core.store.find(&id, self.cx)).await.ok()?.live()?;
         plan::is_same_login(&found, view, &self.core.policy, self.cx.now).then_some(found)
     }
 

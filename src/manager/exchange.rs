@@ -207,12 +207,6 @@ impl Closing {
         if !pending.changes && self.needs_nothing() {
             return Finish::Ready(Arc::clone(&self.core).finished(self.edits(), None));
         }
-        if !pending.in_doubt
-            && let Some(written) = self.write_now()
-        {
-            drop(turn);
-            return Finish::Ready(self.told(written));
-        }
         drop(turn);
         // A handler that lives on may have logged in just now.
         if self.session.pending().changes_identity {
@@ -228,18 +222,6 @@ impl Closing {
     async fn run(self) -> Finished {
         let written = self.write().await;
         self.told(written)
-    }
-
-    /// Writes without waiting, for whoever has the turn; `None` if that cannot be done, and nothing has changed.
-    fn write_now(&self) -> Option<Result<ResponseEdits, Failed>> {
-        let mut changes = self.session.take_changes();
-        match commit::commit_now(&self.core, &mut changes, self.keeps) {
-            Some(written) => Some(self.stand_on(changes, written)),
-            None => {
-                self.session.restore(&mut changes);
-                None
-            }
-        }
     }
 
     /// What the response has to say of what was written.

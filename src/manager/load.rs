@@ -6,7 +6,7 @@ use super::Core;
 use crate::{
     error::{SessionError, StoreError, StoreErrorKind},
     policy::OnOutage,
-    record::{Record, Verdict},
+    record::{Record, SecretMatch},
     session::{Arrival, Backend as _, Base, Ending, Opening, RequestFacts},
     store::{Absence, Loaded, PresentedToken, ReferenceToken, StoreContext},
     time::{Deadline, Timestamp},
@@ -190,5 +190,5 @@ fn is_outdated(record: &Record, token: PresentedToken<'_>, now: Timestamp) -> bo
     // Seldom: the secret is judged a second time only within the grace after a renewal.
     record.in_grace(now)
         && ReferenceToken::parse(token.bytes())
-            .is_some_and(|token| record.judge(token.secret(), now) == Verdict::Previous)
+            .is_some_and(|token| record.compare_secret(token.secret(), now) == SecretMatch::Previous)
 }

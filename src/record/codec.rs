@@ -132,9 +132,9 @@ impl Record {
 
 const fn whereabouts_flag(migration_state: MigrationState) -> u8 {
     match migration_state {
-        MigrationState::Here => 0,
+        MigrationState::Resident => 0,
         MigrationState::Arriving => ARRIVING,
-        MigrationState::Left => LEFT,
+        MigrationState::Departed => LEFT,
     }
 }
 
@@ -166,9 +166,9 @@ fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
         return None;
     }
     let migration_state = match flags & (ARRIVING | LEFT) {
-        0 => MigrationState::Here,
+        0 => MigrationState::Resident,
         ARRIVING => MigrationState::Arriving,
-        LEFT => MigrationState::Left,
+        LEFT => MigrationState::Departed,
         _ => return None,
     };
     let inner = Inner {
@@ -290,8 +290,14 @@ mod tests {
         assert_eq!(record.encode(), rich().encode());
         assert_eq!(record.subject(), Some("alice"));
         assert_eq!(record.data().get("cart"), Some(&b"[1,2]"[..]));
-        assert_eq!(record.judge(&Secret::from_bytes([5; 16]), NOW), super::super::Verdict::Current);
-        assert_eq!(record.judge(&Secret::from_bytes([2; 16]), NOW), super::super::Verdict::Previous);
+        assert_eq!(
+            record.compare_secret(&Secret::from_bytes([5; 16]), NOW),
+            super::super::SecretMatch::Current
+        );
+        assert_eq!(
+            record.compare_secret(&Secret::from_bytes([2; 16]), NOW),
+            super::super::SecretMatch::Previous
+        );
     }
 
     #[test]
@@ -335,7 +341,7 @@ mod tests {
         read.encode_sealed(&mut again);
         assert_eq!(again, bytes);
         assert_eq!((read.id(), read.subject(), read.data()), (record.id(), record.subject(), record.data()));
-        assert_eq!(read.judge(&Secret::from_bytes([5; 16]), NOW), super::super::Verdict::Wrong);
+        assert_eq!(read.compare_secret(&Secret::from_bytes([5; 16]), NOW), super::super::SecretMatch::None);
     }
 
     proptest! {

@@ -74,7 +74,7 @@ pub(crate) struct Previous {
 
 /// What a presented secret is to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum SecretMatch {
     /// The current secret.
     Current,
     /// The previous secret, within its grace.
@@ -82,7 +82,7 @@ pub(crate) enum Verdict {
     /// The previous secret, replaced at that time and no longer honoured.
     Rotated(Timestamp),
     /// No secret of this record.
-    Wrong,
+    None,
 }
 
 impl Credentials {
@@ -115,19 +115,19 @@ impl Credentials {
         }
     }
 
-    pub(crate) fn judge(&self, presented: &Secret, now: Timestamp) -> Verdict {
+    pub(crate) fn compare_secret(&self, presented: &Secret, now: Timestamp) -> SecretMatch {
         if self.current.is(presented) {
-            return Verdict::Current;
+            return SecretMatch::Current;
         }
         match &self.previous {
             Some(previous) if previous.secret.is(presented) => {
                 if now < previous.honoured_until {
-                    Verdict::Previous
+                    SecretMatch::Previous
                 } else {
-                    Verdict::Rotated(previous.rotated_at)
+                    SecretMatch::Rotated(previous.rotated_at)
                 }
             }
-            _ => Verdict::Wrong,
+            _ => SecretMatch::None,
         }
     }
 }
@@ -154,17 +154,23 @@ mod tests {
     fn a_rotation_with_grace_honours_both_until_the_grace_ends() {
         let mut credentials = Credentials::new(secret(1));
         credentials.rotate(secret(2), NOW, NOW + Duration::from_secs(30));
-        assert_eq!(credentials.judge(&secret(2), NOW), Verdict::Current);
-        assert_eq!(credentials.judge(&secret(1), NOW + Duration::from_millis(29_999)), Verdict::Previous);
-        assert_eq!(credentials.judge(&secret(1), NOW + Duration::from_secs(30)), Verdict::Rotated(NOW));
-        assert_eq!(credentials.judge(&secret(3), NOW), Verdict::Wrong);
+        assert_eq!(credentials.compare_secret(&secret(2), NOW), SecretMatch::Current);
+        assert_eq!(
+            credentials.compare_secret(&secret(1), NOW + Duration::from_millis(29_999)),
+            SecretMatch::Previous
+        );
+        assert_eq!(
+            credentials.compare_secret(&secret(1), NOW + Duration::from_secs(30)),
+            SecretMatch::Rotated(NOW)
+        );
+        assert_eq!(credentials.compare_secret(&secret(3), NOW), SecretMatch::None);
     }
 
     #[test]
     fn a_rotation_without_grace_refuses_the_old_secret_at_once() {
         let mut credentials = Credentials::new(secret(1));
         credentials.rotate(secret(2), NOW, NOW);
-        assert_eq!(credentials.judge(&secret(1), NOW), Verdict::Rotated(NOW));
+        assert_eq!(credentials.compare_secret(&secret(1), NOW), SecretMatch::Rotated(NOW));
     }
 
     #[test]
@@ -173,7 +179,7 @@ mod tests {
         credentials.rotate(secret(2), NOW, NOW + Duration::from_secs(30));
         credentials.end_grace();
         assert!(!credentials.in_grace(NOW));
-        assert_eq!(credentials.judge(&secret(1), NOW), Verdict::Rotated(NOW));
+        assert_eq!(credentials.compare_secret(&secret(1), NOW), SecretMatch::Rotated(NOW));
     }
 
     #[test]
@@ -181,13 +187,13 @@ mod tests {
         let mut credentials = Credentials::nothing();
         credentials.rotate(secret(1), NOW, NOW + Duration::from_secs(30));
         assert!(!credentials.in_grace(NOW));
-        assert_eq!(credentials.judge(&secret(1), NOW), Verdict::Current);
+        assert_eq!(credentials.compare_secret(&secret(1), NOW), SecretMatch::Current);
     }
 
     #[test]
     fn a_hashed_secret_judges_like_a_plain_one() {
         let hashed = Credentials { current: Kept::Hashed(secret(1).hash()), ..Credentials::nothing() };
-        assert_eq!(hashed.judge(&secret(1), NOW), Verdict::Current);
-        assert_eq!(hashed.judge(&secret(2), NOW), Verdict::Wrong);
+        assert_eq!(hashed.compare_secret(&secret(1), NOW), SecretMatch::Current);
+        assert_eq!(hashed.compare_secret(&secret(2), NOW), SecretMatch::None);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A session that lives in one store for all its life never meets any of this. What a move leaves in the two stores are
 //! records like any other, so that every store can keep them: a copy on its way, and a mark where the session has left.
-//! [`judge`](crate::store::judge) lets no token open either; the wrapper that moves sessions knows what they mean.
+//! [`authenticate`](crate::store::authenticate) lets no token open either; the wrapper that moves sessions knows what they mean.
 
 use super::{Credentials, Data, Draft, Record};
 use crate::{
@@ -15,24 +15,29 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MigrationState {
     /// Here: the record is the session.
-    Here,
+    Resident,
     /// On its way here: a copy, which is the session once the store it comes from says that it has left.
     Arriving,
     /// It has left. What stands here is a mark, or what it was when its client took it along.
-    Left,
+    Departed,
 }
 
 /// What stands in a store while a session moves.
 impl Record {
     /// Whether the session is here: not on its way here, and not gone to another store.
     #[must_use]
-    pub fn is_here(&self) -> bool {
-        self.0.migration_state == MigrationState::Here
+    pub fn is_resident(&self) -> bool {
+        self.0.migration_state == MigrationState::Resident
+    }
+
+    /// Whether it is a copy on its way to this store.
+    pub(crate) fn is_arriving(&self) -> bool {
+        self.0.migration_state == MigrationState::Arriving
     }
 
     /// Whether it has gone to another store.
-    pub(crate) fn has_left(&self) -> bool {
-        self.0.migration_state == MigrationState::Left
+    pub(crate) fn has_departed(&self) -> bool {
+        self.0.migration_state == MigrationState::Departed
     }
 
     pub(crate) fn migration_state(&self) -> MigrationState {
@@ -58,7 +63,7 @@ impl Record {
     ///
     /// Its owner stands in it, so that it is on the account of whom the session was.
     pub(crate) fn mark(&self, write: WriteId) -> Self {
-        let Draft(mut inner) = self.successor(write).standing(MigrationState::Left);
+        let Draft(mut inner) = self.successor(write).standing(MigrationState::Departed);
         inner.credentials = Credentials::nothing();
         inner.data = Data::default();
         inner.authenticated_at = None;
@@ -76,12 +81,12 @@ impl Record {
 
     /// The record of a session whose client takes it along: it stays open for requests that are still on their way.
     pub(crate) fn left_behind(self) -> Self {
-        self.into_draft().standing(MigrationState::Left).finish()
+        self.into_draft().standing(MigrationState::Departed).finish()
     }
 
     /// The record as that of a session which is here.
     pub(crate) fn here(self) -> Self {
-        if self.is_here() { self } else { self.into_draft().standing(MigrationState::Here).finish() }
+        if self.is_resident() { self } else { self.into_draft().standing(MigrationState::Resident).finish() }
     }
 }
 
@@ -140,7 +145,7 @@ mod tests {
     use super::*;
     use crate::{
         id::SessionId,
-        record::{InvalidRecord, Lifetime, Subject, Verdict},
+        record::{InvalidRecord, Lifetime, SecretMatch, Subject},
     };
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -162,12 +167,12 @@ mod tests {
     fn a_copy_is_the_session_but_for_its_version() {
         let (record, write) = (record(), WriteId::from_u64(2));
         let copy = record.arriving(write);
-        assert!(copy.is_copy_of(&record) && !copy.is_here());
+        assert!(copy.is_copy_of(&record) && !copy.is_resident());
         assert_ne!(copy.version(), record.version());
         assert!(copy.remembers(record.version().write), "who lost a reply before the move is told the truth");
         let here = copy.clone().here();
         assert_eq!((here.data(), here.subject()), (record.data(), record.subject()));
-        assert_eq!(here.judge(&secret(2), NOW), Verdict::Current);
+        assert_eq!(here.compare_secret(&secret(2), NOW), SecretMatch::Current);
         let later = record.successor(WriteId::from_u64(3)).finish();
         assert!(!here.is_copy_of(&later));
         assert!(copy.is_confirmed_by(&record.mark(WriteId::from_u64(4))));
@@ -177,9 +182,9 @@ mod tests {
     #[test]
     fn a_mark_holds_neither_secret_nor_data_and_lasts_until_the_deadline() {
         let mark = record().mark(WriteId::from_u64(2));
-        assert_eq!(mark.migration_state(), MigrationState::Left);
+        assert_eq!(mark.migration_state(), MigrationState::Departed);
         assert!(mark.data().is_empty() && mark.authenticated_at().is_none());
-        assert_eq!(mark.clone().here().judge(&secret(2), NOW), Verdict::Wrong);
+        assert_eq!(mark.clone().here().compare_secret(&secret(2), NOW), SecretMatch::None);
         assert_eq!(mark.expires_at(), record().deadline());
         assert!(mark.fresh_secret().is_none() && mark.created_with(secret(9)).fresh_secret().is_some());
     }

@@ -23,7 +23,7 @@ pub use self::codec::InvalidRecord;
 #[cfg(feature = "cookie-store")]
 pub(crate) use self::codec::SEALED_OVERHEAD;
 use self::credentials::Credentials;
-pub(crate) use self::credentials::Verdict;
+pub(crate) use self::credentials::SecretMatch;
 pub(crate) use self::migration::MigrationState;
 #[cfg(feature = "jwt")]
 pub(crate) use self::parts::Parts;
@@ -124,7 +124,7 @@ impl Record {
             writes: [write; REMEMBERED_WRITES],
             epoch: 0,
             remembered: false,
-            migration_state: MigrationState::Here,
+            migration_state: MigrationState::Resident,
             created_at: now,
             last_active: now,
             idle: lifetime.idle.into(),
@@ -264,8 +264,8 @@ impl Record {
         self.0.credentials.current.is_same(&other.0.credentials.current)
     }
 
-    pub(crate) fn judge(&self, presented: &Secret, now: Timestamp) -> Verdict {
-        self.0.credentials.judge(presented, now)
+    pub(crate) fn compare_secret(&self, presented: &Secret, now: Timestamp) -> SecretMatch {
+        self.0.credentials.compare_secret(presented, now)
     }
 
     /// Moves the last use forward, never back.

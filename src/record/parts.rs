@@ -33,7 +33,7 @@ impl Record {
             writes: [WriteId::from_u64(0); REMEMBERED_WRITES],
             epoch: parts.epoch,
             remembered: parts.remembered,
-            migration_state: MigrationState::Here,
+            migration_state: MigrationState::Resident,
             created_at: parts.created_at,
             last_active: parts.last_active,
             idle: parts.idle.into(),

@@ -28,7 +28,7 @@ impl Session {
         let Some(subject) = self.subject() else { return Ok(Vec::new()) };
         let cx = self.0.backend.cx();
         let mut sessions = within(cx.deadline, index.list(&subject, cx)).await?;
-        sessions.retain(SessionInfo::is_here);
+        sessions.retain(SessionInfo::is_resident);
         Ok(sessions)
     }
 

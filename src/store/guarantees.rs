@@ -2,19 +2,27 @@
 
 use std::{fmt, time::Duration};
 
-/// What a store promises.
+/// What a store guarantees, as data.
 ///
-/// The conformance suite tests exactly what stands here, and the engine answers a request for anything else with a
-/// clear error. Each field's `Display` is a phrase for people.
+/// The conformance suite tests exactly what is declared here, and the engine answers a request for anything else with a clear
+/// error. The `Display` of each field's type is a phrase for people.
+///
+/// [`new`](Self::new) declares the least that any store guarantees; a store adds what it can keep.
 ///
 /// ```
-/// use cloakroom::store::{MemoryStore, Scope, SessionStore as _};
+/// use cloakroom::store::{Guarantees, Index, Revocation, Scope, TokenForm, Updates};
 ///
-/// let guarantees = MemoryStore::new().guarantees();
-/// assert_eq!(guarantees.name, "memory");
-/// assert_eq!(guarantees.scope, Scope::Process);
+/// const TABLE: Guarantees = Guarantees::new("table", TokenForm::Reference)
+///     .revocation(Revocation::AtOnce)
+///     .survives_restart(true)
+///     .scope(Scope::AllNodes)
+///     .updates(Updates::NeverLost)
+///     .index(Index::AllNodes);
+/// assert_eq!(TABLE.name, "table");
+/// assert_eq!(TABLE.max_data, None);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Guarantees {
     /// The store's name, for logs and people.
     pub name: &'static str,
@@ -24,7 +32,7 @@ pub struct Guarantees {
     pub revocation: Revocation,
     /// Whether sessions survive a restart of the process or the server that keeps them.
     pub survives_restart: bool,
-    /// Which servers answer for a session.
+    /// Which nodes can serve a session's requests.
     pub scope: Scope,
     /// Whether two writers can lose each other's changes.
     pub updates: Updates,
@@ -32,10 +40,137 @@ pub struct Guarantees {
     pub response_reordering: ResponseReordering,
     /// Whether the sessions of a subject can be listed and ended.
     pub index: Index,
-    /// The largest session data that it keeps, in bytes; `None` where only its memory is the limit.
+    /// The largest session data that can be stored, in bytes; `None` if only the store's memory is the limit.
     pub max_data: Option<usize>,
-    /// Whether sessions can be changed here at all; false for a reader of tokens that others issue.
+    /// Whether sessions can be changed at all; `false` for a reader of tokens that others issue.
     pub writable: bool,
+}
+
+impl Guarantees {
+    /// The least that a store whose clients hold tokens of this form guarantees.
+    ///
+    /// Ended sessions are refused when they expire, sessions end with the process that began them, the last writer wins, and
+    /// there is no index. Self-contained tokens may bring an older state back; references cannot. Data are not limited, and
+    /// sessions can be changed.
+    #[must_use]
+    pub const fn new(name: &'static str, token: TokenForm) -> Self {
+        Self {
+            name,
+            token,
+            revocation: Revocation::AtExpiry,
+            survives_restart: false,
+            scope: Scope::Process,
+            updates: Updates::LastWriterWins,
+            response_reordering: if token.is_self_contained() {
+                ResponseReordering::MayRevert
+            } else {
+                ResponseReordering::Harmless
+            },
+            index: Index::None,
+            max_data: None,
+            writable: true,
+        }
+    }
+
+    /// Sets the store's name.
+    #[must_use]
+    pub const fn name(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// Sets what the store's clients hold.
+    #[must_use]
+    pub const fn token(mut self, token: TokenForm) -> Self {
+        self.token = token;
+        self
+    }
+
+    /// Sets how soon an ended session is refused.
+    #[must_use]
+    pub const fn revocation(mut self, revocation: Revocation) -> Self {
+        self.revocation = revocation;
+        self
+    }
+
+    /// Sets whether sessions survive a restart of the process or the server that keeps them.
+    #[must_use]
+    pub const fn survives_restart(mut self, survives: bool) -> Self {
+        self.survives_restart = survives;
+        self
+    }
+
+    /// Sets which nodes can serve a session's requests.
+    #[must_use]
+    pub const fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// Sets whether two writers can lose each other's changes.
+    #[must_use]
+    pub const fn updates(mut self, updates: Updates) -> Self {
+        self.updates = updates;
+        self
+    }
+
+    /// Sets what a response that overtakes another one can do.
+    #[must_use]
+    pub const fn response_reordering(mut self, reordering: ResponseReordering) -> Self {
+        self.response_reordering = reordering;
+        self
+    }
+
+    /// Sets whether the sessions of a subject can be listed and ended.
+    #[must_use]
+    pub const fn index(mut self, index: Index) -> Self {
+        self.index = index;
+        self
+    }
+
+    /// Sets the largest session data that can be stored, in bytes.
+    #[must_use]
+    pub const fn max_data(mut self, limit: Option<usize>) -> Self {
+        self.max_data = limit;
+        self
+    }
+
+    /// Sets whether sessions can be changed at all.
+    #[must_use]
+    pub const fn writable(mut self, writable: bool) -> Self {
+        self.writable = writable;
+        self
+    }
+
+    /// What holds for a session that may be in either of two stores: of each guarantee the weaker one.
+    ///
+    /// New sessions begin in the store that `self` describes, so its name counts, and so does whether it can be written.
+    ///
+    /// ```
+    /// use cloakroom::store::{Guarantees, Scope, TokenForm};
+    ///
+    /// let memory = Guarantees::new("memory", TokenForm::Reference);
+    /// let redis = memory.name("redis").scope(Scope::AllNodes);
+    /// assert_eq!(redis.meet(&memory).scope, Scope::Process);
+    /// ```
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Self {
+        Self {
+            name: self.name,
+            token: self.token.meet(other.token),
+            revocation: self.revocation.max(other.revocation),
+            survives_restart: self.survives_restart && other.survives_restart,
+            scope: self.scope.min(other.scope),
+            updates: self.updates.max(other.updates),
+            response_reordering: self.response_reordering.max(other.response_reordering),
+            index: self.index.min(other.index),
+            max_data: match (self.max_data, other.max_data) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (limit, None) | (None, limit) => limit,
+            },
+            writable: self.writable,
+        }
+    }
 }
 
 /// What a client of the store holds.
@@ -56,6 +191,14 @@ impl TokenForm {
     pub const fn is_self_contained(self) -> bool {
         !matches!(self, Self::Reference)
     }
+
+    /// What new clients hold, of whom some may be able to read their session if others are.
+    fn meet(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Encrypted, Self::Readable) => Self::Readable,
+            (token, _) => token,
+        }
+    }
 }
 
 impl fmt::Display for TokenForm {
@@ -69,7 +212,7 @@ impl fmt::Display for TokenForm {
 }
 
 /// How soon an ended session is refused, and a change by another server seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Revocation {
     /// From the next request on.
@@ -91,7 +234,7 @@ impl fmt::Display for Revocation {
 }
 
 /// Which servers answer for a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Scope {
     /// Only the process that keeps it: several servers need sticky routing.
@@ -110,7 +253,7 @@ impl fmt::Display for Scope {
 }
 
 /// Whether two writers can lose each other's changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Updates {
     /// Never: a stale write is refused and replayed.
@@ -129,7 +272,7 @@ impl fmt::Display for Updates {
 }
 
 /// What a response that overtakes another one can do to the session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ResponseReordering {
     /// Nothing: ordinary responses carry no token.
@@ -148,7 +291,7 @@ impl fmt::Display for ResponseReordering {
 }
 
 /// Whether the sessions of a subject can be listed and ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Index {
     /// No.
@@ -166,5 +309,73 @@ impl fmt::Display for Index {
             Self::Process => "the sessions on this server",
             Self::AllNodes => "all sessions",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const STRONG: Guarantees = Guarantees {
+        name: "strong",
+        token: TokenForm::Reference,
+        revocation: Revocation::AtOnce,
+        survives_restart: true,
+        scope: Scope::AllNodes,
+        updates: Updates::NeverLost,
+        response_reordering: ResponseReordering::Harmless,
+        index: Index::AllNodes,
+        max_data: None,
+        writable: true,
+    };
+
+    const WEAK: Guarantees = Guarantees {
+        name: "weak",
+        token: TokenForm::Readable,
+        revocation: Revocation::AtExpiry,
+        survives_restart: false,
+        scope: Scope::Process,
+        updates: Updates::LastWriterWins,
+        response_reordering: ResponseReordering::MayRevert,
+        index: Index::None,
+        max_data: Some(100),
+        writable: false,
+    };
+
+    #[test]
+    fn each_promise_is_that_of_the_weaker_side() {
+        assert_eq!(STRONG.meet(&STRONG), STRONG);
+        // New sessions are what the store makes them in which they begin.
+        assert_eq!(WEAK.meet(&STRONG), WEAK);
+        let weak = Guarantees { name: "strong", token: TokenForm::Reference, writable: true, ..WEAK };
+        assert_eq!(STRONG.meet(&WEAK), weak);
+    }
+
+    #[test]
+    fn what_has_degrees_takes_the_lower_one() {
+        let second = Duration::from_secs(1);
+        let within = |delay| Guarantees { revocation: Revocation::Within(delay), ..STRONG };
+        for (one, other, expected) in [
+            (within(second), STRONG, Revocation::Within(second)),
+            (within(second), within(2 * second), Revocation::Within(2 * second)),
+            (within(second), WEAK, Revocation::AtExpiry),
+        ] {
+            assert_eq!(one.meet(&other).revocation, expected);
+            assert_eq!(other.meet(&one).revocation, expected);
+        }
+        let near = Guarantees { index: Index::Process, max_data: Some(200), ..STRONG };
+        assert_eq!(near.meet(&STRONG).index, Index::Process);
+        assert_eq!(STRONG.meet(&near).max_data, Some(200));
+        assert_eq!(WEAK.meet(&near).max_data, Some(100));
+    }
+
+    #[test]
+    fn an_encrypted_session_may_become_readable_and_is_declared_so() {
+        let encrypted = Guarantees { token: TokenForm::Encrypted, ..WEAK };
+        assert_eq!(encrypted.meet(&WEAK).token, TokenForm::Readable);
+        assert_eq!(encrypted.meet(&encrypted).token, TokenForm::Encrypted);
+        assert_eq!(encrypted.meet(&STRONG).token, TokenForm::Encrypted);
     }
 }

@@ -45,7 +45,7 @@ impl SessionInfo {
             last_active: record.last_active(),
             deadline: record.deadline(),
             authenticated_at: record.authenticated_at(),
-            here: record.is_here(),
+            here: record.is_resident(),
         }
     }
 
@@ -73,7 +73,7 @@ impl SessionInfo {
     }
 
     /// Whether the session is in the store that lists it, and not on its way from or to another one.
-    pub(crate) fn is_here(&self) -> bool {
+    pub(crate) fn is_resident(&self) -> bool {
         self.here
     }
 

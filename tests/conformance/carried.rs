@@ -131,7 +131,7 @@ impl SessionStore for Carried {
         Ok(if self.0 == Flaw::ClaimsToEnd { Ended::Done } else { Ended::ClientOnly })
     }
 
-    async fn find(&self, _: &SessionId, _: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, _: &SessionId, _: StoreContext) -> Result<Found, StoreError> {
         match self.0 {
             Flaw::FindsNothing => Ok(None),
             _ => Err(StoreError::unsupported("look a session up by its ID")),

@@ -190,7 +190,7 @@ impl SessionStore for Plain {
         Ok(Ended::Done)
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         Ok(self.standing(id, cx.now)?.ok())
     }
 

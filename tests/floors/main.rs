@@ -295,7 +295,7 @@ mod scanner {
             "use crate::{\n    store::*,\n};",
             "use super::super::store::StoreContext;",
             "use crate::SessionStore;",
-            "fn f() { crate::store::judge() }",
+            "fn f() { crate::store::authenticate() }",
             "impl<'a> From<crate::store::StoreContext> for X<'a> {}",
             "mod inner {\n    use super::super::super::store::StoreContext;\n}",
             "#[cfg(test)]\nuse crate::store::StoreContext;",

@@ -80,7 +80,7 @@ impl SessionStore for Local {
         self.1.touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         self.1.find(id, cx).await
     }
 
@@ -312,7 +312,7 @@ impl SessionStore for Switch {
         self.store()?.end(id, until, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         self.store()?.find(id, cx).await
     }
 }
@@ -381,7 +381,7 @@ impl SessionStore for Silent {
         std::future::pending().await
     }
 
-    async fn find(&self, _: &SessionId, _: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, _: &SessionId, _: StoreContext) -> Result<Found, StoreError> {
         std::future::pending().await
     }
 }

@@ -90,7 +90,7 @@ impl SessionStore for Line {
         self.pass()?.touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         self.pass()?.find(id, cx).await
     }
 

@@ -183,7 +183,7 @@ impl SessionStore for Moves {
         self.preparing.touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         self.preparing.find(id, cx).await
     }
 

@@ -154,7 +154,7 @@ impl SessionStore for Probe {
         self.reply(answer)
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         self.call().await?;
         self.memory.find(id, cx).await
     }

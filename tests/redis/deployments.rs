@@ -101,7 +101,7 @@ async fn on_a_connection_that_exists() {
 
 /// What the documentation of `RedisStore` gives a user.
 fn documented_acl() -> Vec<String> {
-    let source = include_str!("../../src/store/redis/mod.rs");
+    let source = include_str!("../../src/store/record/redis/mod.rs");
     let docs = source.lines().filter_map(|line| line.strip_prefix("/// ")).collect::<Vec<_>>().join(" ");
     let (_, rule) = docs.split_once("`ACL SETUSER app ").expect("it says how");
     let (rule, _) = rule.split_once('`').expect("it ends");

@@ -114,7 +114,7 @@ impl SessionStore for Impatient {
         self.call(self.store.touch(record, expected, cx)).await
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         self.call(self.store.find(id, cx)).await
     }
 

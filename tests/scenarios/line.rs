@@ -94,11 +94,6 @@ impl SessionStore for Line {
         self.0.store.recognises(presented)
     }
 
-    /// A write that is held waits for whoever lets it go.
-    fn keeps_deadlines(&self) -> bool {
-        false
-    }
-
     async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.read()?.load(presented, cx).await
     }
@@ -122,11 +117,6 @@ impl SessionStore for Line {
         self.write().await?.replace(record, expected, cx).await
     }
 
-    /// Every write goes over the line.
-    fn replace_now(&self, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
-        None
-    }
-
     async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.write().await?.end(id, until, cx).await
     }
@@ -140,7 +130,7 @@ impl SessionStore for Line {
         self.write().await?.touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         self.read()?.find(id, cx).await
     }
 

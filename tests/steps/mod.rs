@@ -122,7 +122,7 @@ impl SessionStore for Stepped {
         self.0.touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         step().await;
         self.0.find(id, cx).await
     }

@@ -152,7 +152,7 @@ impl SessionStore for Jittered {
         self.reached().await.touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         self.reached().await.find(id, cx).await
     }
 }

@@ -24,7 +24,7 @@ use crate::{
     random::Random,
     record::{Record, Version},
     store::{
-        Created, Ended, EnumerateSessions, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex,
+        Created, Ended, EnumerateSessions, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex,
         SessionStore, StoreContext, Touched, within,
     },
     time::{Clock, Deadline, SystemClock, Timestamp},
@@ -234,16 +234,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[async_trait]
 impl SessionStore for DrainingStore {
     fn guarantees(&self) -> Guarantees {
-        Guarantees { name: "draining", ..self.serving.guarantees() }
+        self.serving.guarantees().name("draining")
     }
 
     fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.way().recognises(presented)
-    }
-
-    /// Several calls of two stores stand under one deadline.
-    fn keeps_deadlines(&self) -> bool {
-        false
     }
 
     async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
@@ -269,11 +264,6 @@ impl SessionStore for DrainingStore {
         self.way().replace(record, expected, cx).await
     }
 
-    /// Never: whether sessions stay or go may change at any moment, and that is looked up where it is waited for.
-    fn replace_now(&self, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
-        None
-    }
-
     async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.way().end(id, until, cx).await
     }
@@ -287,7 +277,7 @@ impl SessionStore for DrainingStore {
         self.way().touch(record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         self.way().find(id, cx).await
     }
 

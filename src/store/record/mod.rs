@@ -1,11 +1,27 @@
-//! Stores that keep records: the client holds a reference, and what it refers to is looked up here.
+//! Stores that keep records: the client holds a reference, and what it refers to is stored here.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | `backend` | [`RecordBackend`]: what such stores differ in |
+//! | `record_store` | [`RecordStore`]: the one store over any of them |
+//! | `stored` | [`Stored`]: a record, or the [`Tombstone`] of a session that has ended |
+//! | `memory` | [`MemoryStore`]: sessions in this process |
+//! | `redis` | [`RedisStore`]: sessions in Redis |
 
+mod backend;
 #[cfg(feature = "memory")]
 mod memory;
+mod record_store;
 #[cfg(feature = "redis")]
 mod redis;
+mod stored;
 
 #[cfg(feature = "memory")]
-pub use self::memory::{Budget, MemoryStore, Usage};
+pub use self::memory::{Budget, MemoryBackend, MemoryStore, MemoryStoreBuilder, Usage};
 #[cfg(feature = "redis")]
 pub use self::redis::{InvalidRedisUrl, LocalCache, RedisStore};
+pub use self::{
+    backend::{RecordBackend, Swapped},
+    record_store::RecordStore,
+    stored::{Stored, Tombstone, authenticate},
+};

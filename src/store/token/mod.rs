@@ -26,14 +26,14 @@ use async_trait::async_trait;
 pub use self::cookie::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
 #[cfg(feature = "jwt")]
 pub use self::jwt::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
-use crate::store::{
-    Absence, Created, Ended, Guarantees, Index, Loaded, PresentedToken, Replaced, ResponseReordering,
-    Revocation, Scope, SessionStore, StoreContext, Token, TokenForm, Updates,
-};
 use crate::{
     error::{StoreError, StoreErrorKind},
     id::SessionId,
     record::{Record, Version},
+    store::{
+        Absence, Created, Ended, Guarantees, Loaded, PresentedToken, Replaced, Scope, SessionStore,
+        StoreContext, Token, TokenForm,
+    },
     time::Timestamp,
 };
 
@@ -96,6 +96,12 @@ pub struct TokenStore<S> {
 }
 
 impl<S: Seal> TokenStore<S> {
+    /// A store whose tokens are made and opened by `seal`.
+    #[must_use]
+    pub const fn from_seal(seal: S) -> Self {
+        Self { seal }
+    }
+
     fn issue(&self, record: &Record) -> Result<Token, StoreError> {
         let (size, limit) = (record.data().len(), self.seal.max_data());
         if size > limit {
@@ -125,18 +131,11 @@ impl<S: Seal> TokenStore<S> {
 #[async_trait]
 impl<S: Seal> SessionStore for TokenStore<S> {
     fn guarantees(&self) -> Guarantees {
-        Guarantees {
-            name: S::NAME,
-            token: S::FORM,
-            revocation: Revocation::AtExpiry,
-            survives_restart: true,
-            scope: Scope::AllNodes,
-            updates: Updates::LastWriterWins,
-            response_reordering: ResponseReordering::MayRevert,
-            index: Index::None,
-            max_data: Some(self.seal.max_data()),
-            writable: self.seal.can_seal(),
-        }
+        Guarantees::new(S::NAME, S::FORM)
+            .survives_restart(true)
+            .scope(Scope::AllNodes)
+            .max_data(Some(self.seal.max_data()))
+            .writable(self.seal.can_seal())
     }
 
     fn recognises(&self, presented: PresentedToken<'_>) -> bool {
@@ -159,11 +158,6 @@ impl<S: Seal> SessionStore for TokenStore<S> {
     /// Always done: there is no stored state to compare with.
     async fn replace(&self, record: &Record, _: Version, _: StoreContext) -> Result<Replaced, StoreError> {
         self.issue(record).map(|token| Replaced::Done(Some(token)))
-    }
-
-    /// Always answers, unless the record does not fit: sealing waits for nothing.
-    fn replace_now(&self, record: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
-        self.issue(record).ok().map(|token| Replaced::Done(Some(token)))
     }
 
     async fn end(&self, _: &SessionId, _: Timestamp, _: StoreContext) -> Result<Ended, StoreError> {

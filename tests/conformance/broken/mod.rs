@@ -103,12 +103,7 @@ pub(crate) trait Flaw: fmt::Debug + Send + Sync + 'static {
         })
     }
 
-    async fn find(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        cx: StoreContext,
-    ) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, good: &Plain, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         good.find(id, cx).await
     }
 
@@ -183,7 +178,7 @@ impl<F: Flaw> SessionStore for Broken<F> {
         self.1.touch(&self.0, record, expected, cx).await
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         self.1.find(&self.0, id, cx).await
     }
 

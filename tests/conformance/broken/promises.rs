@@ -267,7 +267,7 @@ pub(crate) struct FindsNothing;
 
 #[async_trait]
 impl Flaw for FindsNothing {
-    async fn find(&self, good: &Plain, _: &SessionId, _: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, good: &Plain, _: &SessionId, _: StoreContext) -> Result<Found, StoreError> {
         drop(good.slots()?);
         Ok(None)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     Phase,
-    pair::{Pair, Side, Slot, is_no_room, knock, telling},
+    pair::{Pair, Side, is_no_room, telling},
     progress::Event,
 };
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
     id::SessionId,
     record::{Record, Version},
     store::{
-        Absence, Created, Loaded, PresentedToken, ReferenceToken, Replaced, SessionStore, StoreContext,
-        Touched, judge,
+        Absence, Created, Found, Loaded, PresentedToken, ReferenceToken, Replaced, SessionStore,
+        StoreContext, Touched, authenticate,
     },
     time::Timestamp,
 };
@@ -105,63 +105,18 @@ impl Mixed<'_> {
         }
     }
 
-    /// At once where both stores can.
-    pub(super) fn load_now(
-        &self,
-        presented: PresentedToken<'_>,
-        now: Timestamp,
-    ) -> Option<Result<Loaded, StoreError>> {
-        let mut known = Absence::Malformed;
-        for side in self.pair.recognising(presented) {
-            let answer = match self.pair.at(side).load_now(presented, now)? {
-                Err(error) => return Some(Err(error)),
-                Ok(Loaded::Live { record, reissue }) if side != self.records => {
-                    match self.word_now(&record.id(), now)? {
-                        Err(error) => return Some(Err(error)),
-                        Ok(word) => self.carried(record, reissue, word, now),
-                    }
-                }
-                Ok(Loaded::Absent(Absence::Migrated)) => return None,
-                Ok(answer) => self.kept(answer),
-            };
-            match answer {
-                Loaded::Absent(absence) => known = telling(known, absence),
-                live => {
-                    self.pair.found(side);
-                    return Some(Ok(live));
-                }
-            }
-        }
-        Some(Ok(Loaded::Absent(known)))
-    }
-
     /// Who knows the session best. Whoever has moved it to the store with the records, or ended it, has left a trace there.
     async fn word(&self, carried: &Record, cx: StoreContext) -> Result<Word, StoreError> {
-        match self.pair.fate(self.records, &carried.id(), cx).await? {
-            Absence::Unknown => return Ok(Word::Token),
-            ended @ Absence::Ended { .. } => return Ok(Word::Ended(ended)),
-            _ => {}
+        let kept = match self.records().find(&carried.id(), cx).await? {
+            Found::Live(record) => record,
+            Found::Absent(ended @ Absence::Ended { .. }) => return Ok(Word::Ended(ended)),
+            Found::Absent(_) => return Ok(Word::Token),
+        };
+        // The client has not received what it was to take along, and presents something older.
+        if kept.has_departed() && !is_behind(carried, &kept) {
+            return Ok(Word::Token);
         }
-        Ok(match self.pair.slot(self.records, &carried.id(), cx).await? {
-            Slot::Here(record) | Slot::Arriving(record) => Word::Record(record.here()),
-            // The client has not got what it was to take along, and comes with something older.
-            Slot::Left(record) if is_behind(carried, &record) => Word::Record(self.handed_out(record)),
-            Slot::Left(_) => Word::Token,
-            // It is over by time, or was ended since.
-            Slot::Nothing => match self.pair.fate(self.records, &carried.id(), cx).await? {
-                ended @ Absence::Ended { .. } => Word::Ended(ended),
-                _ => Word::Token,
-            },
-        })
-    }
-
-    fn word_now(&self, id: &SessionId, now: Timestamp) -> Option<Result<Word, StoreError>> {
-        match self.records().load_now(PresentedToken::new(knock(id).as_bytes()), now)? {
-            Ok(Loaded::Absent(Absence::Unknown)) => Some(Ok(Word::Token)),
-            Ok(Loaded::Absent(ended @ Absence::Ended { .. })) => Some(Ok(Word::Ended(ended))),
-            Ok(_) => None,
-            Err(error) => Some(Err(error)),
-        }
+        Ok(Word::Record(self.handed_out(kept)))
     }
 
     /// What a token that carries its session opens.
@@ -203,10 +158,11 @@ impl Mixed<'_> {
         let Some(token) = ReferenceToken::parse(presented.bytes()) else {
             return Ok(Loaded::Absent(Absence::Malformed));
         };
-        let Some(record) = self.records().find(&token.id(), cx).await? else {
-            return Ok(Loaded::Absent(Absence::Unknown));
+        let record = match self.records().find(&token.id(), cx).await? {
+            Found::Live(record) => record,
+            Found::Absent(absence) => return Ok(Loaded::Absent(absence)),
         };
-        Ok(match judge(&record.clone().here(), &token, cx.now) {
+        Ok(match authenticate(&record.clone().here(), &token, cx.now) {
             Loaded::Live { reissue, .. } => self.kept(live(self.handed_out(record), reissue)),
             absent => absent,
         })
@@ -214,16 +170,17 @@ impl Mixed<'_> {
 
     /// A record for the engine: what is written on it stays left behind, unless sessions move here.
     fn handed_out(&self, record: Record) -> Record {
-        if record.has_left() && !self.moves_to_records() { record } else { record.here() }
+        if record.has_departed() && !self.moves_to_records() { record } else { record.here() }
     }
 
-    pub(super) async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    pub(super) async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         if self.begins_with_tokens() {
             return Err(StoreError::unsupported("look a session up by its ID while clients carry theirs"));
         }
-        Ok(match self.pair.slot(self.records, id, cx).await? {
-            Slot::Here(record) | Slot::Arriving(record) => Some(record.here()),
-            Slot::Left(_) | Slot::Nothing => None,
+        Ok(match self.records().find(id, cx).await? {
+            Found::Live(record) if record.has_departed() => Found::Absent(Absence::Unknown),
+            Found::Live(record) => Found::Live(record.here()),
+            absent => absent,
         })
     }
 }
@@ -299,7 +256,7 @@ impl Mixed<'_> {
         if taken.is_expired(cx.now) {
             return self.stay_with_client(next, expected, cx).await;
         }
-        if taken.has_left() && is_behind(&taken, next) {
+        if taken.has_departed() && is_behind(&taken, next) {
             return self.take_back(next, &taken, expected, cx).await;
         }
         Ok(Replaced::Conflict(taken.here()))
@@ -350,7 +307,7 @@ impl Mixed<'_> {
         };
         match self.records().replace(&next.clone().left_behind(), expected, cx).await? {
             // A token that the store tells opens no more than what was left behind.
-            Replaced::Done(_) if next.is_here() => Ok(self.moved(Replaced::Done(token))),
+            Replaced::Done(_) if next.is_resident() => Ok(self.moved(Replaced::Done(token))),
             Replaced::Done(_) => Ok(Replaced::Done(token)),
             // It has begun in this request, and its client is about to carry it.
             Replaced::Gone(Absence::Unknown) => Ok(Replaced::Done(token)),

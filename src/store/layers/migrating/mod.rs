@@ -13,7 +13,7 @@
 //! | `mixed` | one of each |
 //!
 //! A session keeps its ID for its whole life, wherever it is. The wrapper knows the trait and no store; what it leaves in
-//! the stores are records like any other ([`passage`](crate::record)), which no token opens there ([`judge`](crate::store::judge)).
+//! the stores are records like any other ([`passage`](crate::record)), which no token opens there ([`authenticate`](crate::store::authenticate)).
 //!
 //! # Two stores that keep records
 //! Under one ID each store holds nothing, the session (*here*), a copy on its way (*arriving*), a mark (*left*), or a
@@ -62,7 +62,6 @@
 //! ([`tokens_live_at_most`](MigratingStore::tokens_live_at_most)), because one that was issued earlier may live longer than
 //! the session's last state.
 
-mod meet;
 mod mixed;
 mod pair;
 mod phase;
@@ -87,7 +86,7 @@ use self::{
 };
 pub use self::{phase::Phase, progress::Progress};
 use crate::store::{
-    Created, Ended, Guarantees, Index, Loaded, PresentedToken, Replaced, SessionIndex, SessionInfo,
+    Created, Ended, Found, Guarantees, Index, Loaded, PresentedToken, Replaced, SessionIndex, SessionInfo,
     SessionStore, StoreContext, Touched,
 };
 use crate::{
@@ -205,7 +204,7 @@ impl MigratingStore {
     async fn was_as_large(&self, next: &Record, cx: StoreContext) -> Result<bool, StoreError> {
         for side in [Side::New, Side::Old] {
             if self.0.keeps_records(side)
-                && let Some(stored) = self.0.at(side).find(&next.id(), cx).await?
+                && let Found::Live(stored) = self.0.at(side).find(&next.id(), cx).await?
                 && stored.data().len() >= next.data().len()
             {
                 return Ok(true);
@@ -236,11 +235,6 @@ impl SessionStore for MigratingStore {
         self.0.recognising(presented).next().is_some()
     }
 
-    /// Several calls of two stores stand under one deadline.
-    fn keeps_deadlines(&self) -> bool {
-        false
-    }
-
     async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         match self.way() {
             Way::Records(way) => way.load(presented, cx).await,
@@ -255,7 +249,7 @@ impl SessionStore for MigratingStore {
         match self.way() {
             Way::Records(way) => way.load_now(presented, now),
             Way::Tokens(way) => way.load_now(presented, now),
-            Way::Mixed(way) => way.load_now(presented, now),
+            Way::Mixed(_) => None,
             Way::New(new) => new.load_now(presented, now),
         }
     }
@@ -283,14 +277,6 @@ impl SessionStore for MigratingStore {
         }
     }
 
-    /// Once the old store counts no more; before that it takes more than one step.
-    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
-        match self.way() {
-            Way::New(new) => new.replace_now(record, expected, now),
-            _ => None,
-        }
-    }
-
     async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
         self.0.end(id, until, cx).await
     }
@@ -310,7 +296,7 @@ impl SessionStore for MigratingStore {
     }
 
     /// While new sessions begin with records, those are found; what clients carry is not.
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         match self.way() {
             Way::Records(way) => way.find(id, cx).await,
             Way::Tokens(_) => Err(StoreError::unsupported("look a session up by its ID")),
@@ -337,7 +323,7 @@ impl SessionIndex for MigratingStore {
         for &side in self.0.read() {
             let Some(index) = self.0.at(side).index() else { continue };
             for listed in index.list(subject, cx).await? {
-                if listed.is_here() {
+                if listed.is_resident() {
                     sessions.insert(listed.id(), listed);
                 } else {
                     on_their_way.insert(listed.id());
@@ -347,7 +333,7 @@ impl SessionIndex for MigratingStore {
         // Of these only a copy or a mark was seen: they move just now, or were left half way.
         on_their_way.retain(|id| !sessions.contains_key(id));
         for id in on_their_way {
-            let found = Records(&self.0).find(&id, cx).await?;
+            let found = Records(&self.0).find(&id, cx).await?.live();
             if let Some(record) = found.filter(|record| record.subject() == Some(subject)) {
                 sessions.insert(id, SessionInfo::of(&record));
             }

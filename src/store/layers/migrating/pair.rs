@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Phase,
-    meet::weaker,
     progress::{Event, Tally},
 };
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
     random::{self, Random, SystemRandom, WriteIds},
     record::{MigrationState, Record},
     secret::Secret,
-    store::{Absence, Created, Ended, Guarantees, Loaded, PresentedToken, SessionStore, StoreContext},
+    store::{Absence, Created, Ended, Found, Guarantees, PresentedToken, SessionStore, StoreContext},
     time::Timestamp,
 };
 
@@ -58,9 +57,9 @@ pub(super) enum Side {
 impl Slot {
     fn of(record: Record) -> Self {
         match record.migration_state() {
-            MigrationState::Here => Self::Here(record),
+            MigrationState::Resident => Self::Here(record),
             MigrationState::Arriving => Self::Arriving(record),
-            MigrationState::Left => Self::Left(record),
+            MigrationState::Departed => Self::Left(record),
         }
     }
 }
@@ -146,10 +145,11 @@ impl Pair {
 
     pub(super) fn guarantees(&self) -> Guarantees {
         let (home, other) = (self.at(self.home()), self.at(self.home().other()));
-        match self.phase {
-            Phase::Finish => Guarantees { name: "migrating", ..home.guarantees() },
-            _ => weaker(&home.guarantees(), &other.guarantees()),
-        }
+        let guarantees = match self.phase {
+            Phase::Finish => home.guarantees(),
+            _ => home.guarantees().meet(&other.guarantees()),
+        };
+        guarantees.name("migrating")
     }
 
     /// The sides whose tokens have the form of this one.
@@ -207,7 +207,7 @@ impl Pair {
         id: &SessionId,
         cx: StoreContext,
     ) -> Result<Slot, StoreError> {
-        Ok(self.at(side).find(id, cx).await?.map_or(Slot::Nothing, Slot::of))
+        Ok(self.at(side).find(id, cx).await?.live().map_or(Slot::Nothing, Slot::of))
     }
 
     /// Why no live record is found under an ID.
@@ -217,11 +217,10 @@ impl Pair {
         id: &SessionId,
         cx: StoreContext,
     ) -> Result<Absence, StoreError> {
-        let knock = knock(id);
-        Ok(match self.at(side).load(PresentedToken::new(knock.as_bytes()), cx).await? {
-            Loaded::Absent(absence @ (Absence::Unknown | Absence::Ended { .. })) => absence,
-            // Something stands there, but nothing that lives.
-            _ => Absence::Expired,
+        Ok(match self.at(side).find(id, cx).await? {
+            Found::Absent(absence) => absence,
+            // A copy or a mark, whose session is elsewhere.
+            Found::Live(_) => Absence::Expired,
         })
     }
 
@@ -232,11 +231,6 @@ impl Pair {
             Side::Old => Event::ReadFromOld,
         });
     }
-}
-
-/// A token that names a session and presents no secret of it. A tombstone answers it, for it has nothing to compare.
-pub(super) fn knock(id: &SessionId) -> String {
-    format!("{id}{:032}", 0)
 }
 
 /// Of two reasons the one that says more.

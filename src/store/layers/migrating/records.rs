@@ -12,8 +12,8 @@ use crate::{
     id::SessionId,
     record::{Record, Version},
     store::{
-        Absence, Created, Loaded, PresentedToken, ReferenceToken, Replaced, SessionStore, StoreContext,
-        Touched, judge,
+        Absence, Created, Found, Loaded, PresentedToken, ReferenceToken, Replaced, SessionStore,
+        StoreContext, Touched, authenticate,
     },
     time::Timestamp,
 };
@@ -98,8 +98,8 @@ impl Records<'_> {
         Some(Ok(Loaded::Absent(known)))
     }
 
-    pub(super) async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
-        Ok(self.locate(id, cx).await?.ok().map(|place| place.record))
+    pub(super) async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
+        Ok(self.locate(id, cx).await?.map_or_else(Found::Absent, |place| Found::Live(place.record)))
     }
 
     /// The side where most sessions are first.
@@ -130,7 +130,7 @@ impl Records<'_> {
             return Ok(Loaded::Absent(Absence::Malformed));
         };
         Ok(match self.locate(&token.id(), cx).await? {
-            Ok(place) => match self.answered(place.side, judge(&place.record, &token, cx.now)) {
+            Ok(place) => match self.answered(place.side, authenticate(&place.record, &token, cx.now)) {
                 // Who finds it half way lets it arrive, or it would stay there as long as it is only read.
                 Loaded::Live { record, reissue } => {
                     Loaded::Live { record, reissue: reissue || !place.settled }
@@ -184,7 +184,7 @@ impl Records<'_> {
     pub(super) async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         let created = self.0.create(record, cx).await?;
         let Created::Taken(stored) = &created else { return Ok(created) };
-        if stored.is_here() {
+        if stored.is_resident() {
             return Ok(created);
         }
         Ok(match self.locate(&record.id(), cx).await? {
@@ -377,7 +377,7 @@ impl Records<'_> {
 /// The answer, unless something stands there that only speaks together with the other side.
 fn final_answer(answer: Replaced) -> Option<Replaced> {
     match answer {
-        Replaced::Conflict(stored) if !stored.is_here() => None,
+        Replaced::Conflict(stored) if !stored.is_resident() => None,
         Replaced::Gone(absence) if !matches!(absence, Absence::Ended { .. }) => None,
         answer => Some(answer),
     }

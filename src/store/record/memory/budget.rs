@@ -68,11 +68,11 @@ impl Class {
             match self {
                 Self::Anonymous => {
                     "the memory store has no room for another anonymous session; \
-                     raise its budget with MemoryStore::anonymous"
+                     raise its budget with MemoryStore::builder().anonymous"
                 }
                 Self::LoggedIn => {
                     "the memory store has no room for another logged-in session and never drops one for it; \
-                     raise its budget with MemoryStore::logged_in, or shorten the timeouts"
+                     raise its budget with MemoryStore::builder().logged_in, or shorten the timeouts"
                 }
             },
         )
@@ -101,11 +101,15 @@ pub(super) struct Budgets {
 
 impl Default for Budgets {
     fn default() -> Self {
-        Self { anonymous: Account::new(Budget::ANONYMOUS), logged_in: Account::new(Budget::LOGGED_IN) }
+        Self::new(Budget::ANONYMOUS, Budget::LOGGED_IN)
     }
 }
 
 impl Budgets {
+    pub(super) fn new(anonymous: Budget, logged_in: Budget) -> Self {
+        Self { anonymous: Account::new(anonymous), logged_in: Account::new(logged_in) }
+    }
+
     fn account(&self, class: Class) -> &Account {
         match class {
             Class::Anonymous => &self.anonymous,
@@ -263,7 +267,7 @@ mod tests {
         assert_eq!(
             Class::LoggedIn.full().to_string(),
             "the memory store has no room for another logged-in session and never drops one for it; \
-             raise its budget with MemoryStore::logged_in, or shorten the timeouts"
+             raise its budget with MemoryStore::builder().logged_in, or shorten the timeouts"
         );
     }
 }

@@ -6,7 +6,7 @@ use super::{budget::Class, sweep_queue::Queue};
 use crate::{
     id::SessionId,
     record::Record,
-    store::{Absence, Loaded, ReferenceToken, judge},
+    store::{Absence, Loaded, ReferenceToken, Stored, Tombstone, authenticate},
     time::Timestamp,
 };
 
@@ -14,15 +14,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Slot {
     Live { record: Record, visits: Visits, mark: Mark },
-    Ended { tombstone: Box<Tombstone>, mark: Mark },
-}
-
-/// A session that has ended: its ID is not used again before `until`.
-#[derive(Debug)]
-pub(super) struct Tombstone {
-    id: SessionId,
-    at: Timestamp,
-    pub(super) until: Timestamp,
+    Ended { tombstone: Box<(SessionId, Tombstone)>, mark: Mark },
 }
 
 impl Slot {
@@ -30,14 +22,14 @@ impl Slot {
         Self::Live { record, visits: Visits(AtomicU8::new(Visits::NONE)), mark }
     }
 
-    pub(super) fn ended(id: SessionId, at: Timestamp, until: Timestamp, mark: Mark) -> Self {
-        Self::Ended { tombstone: Box::new(Tombstone { id, at, until }), mark }
+    pub(super) fn ended(id: SessionId, tombstone: Tombstone, mark: Mark) -> Self {
+        Self::Ended { tombstone: Box::new((id, tombstone)), mark }
     }
 
     pub(super) fn id(&self) -> SessionId {
         match self {
             Self::Live { record, .. } => record.id(),
-            Self::Ended { tombstone, .. } => tombstone.id,
+            Self::Ended { tombstone, .. } => tombstone.0,
         }
     }
 
@@ -56,58 +48,57 @@ impl Slot {
     pub(super) fn open(&self, presented: &ReferenceToken, now: Timestamp) -> Loaded {
         match self {
             Self::Live { record, visits, .. } => {
-                let loaded = judge(record, presented, now);
+                let loaded = authenticate(record, presented, now);
                 if matches!(loaded, Loaded::Live { .. }) {
                     visits.note();
                 }
                 loaded
             }
-            Self::Ended { tombstone, .. } => Loaded::Absent(tombstone.read(now)),
+            Self::Ended { tombstone, .. } => Loaded::Absent(tombstone.1.absence(now)),
         }
     }
 
-    /// The live record.
-    pub(super) fn standing(&self, now: Timestamp) -> Option<&Record> {
+    /// What is stored, as the store sees it.
+    pub(super) fn stored(&self) -> Stored {
         match self {
-            Self::Live { record, .. } if !record.is_expired(now) => Some(record),
-            _ => None,
+            Self::Live { record, .. } => Stored::Record(record.clone()),
+            Self::Ended { tombstone, .. } => Stored::Tombstone(tombstone.1),
         }
     }
 
     /// The live record, to be changed, or why there is none.
-    pub(super) fn standing_mut(&mut self, now: Timestamp) -> Result<&mut Record, Absence> {
+    pub(super) fn live_mut(&mut self, now: Timestamp) -> Result<&mut Record, Absence> {
         match self {
             Self::Live { record, .. } if record.is_expired(now) => Err(Absence::Expired),
             Self::Live { record, .. } => Ok(record),
-            Self::Ended { tombstone, .. } => Err(tombstone.read(now)),
+            Self::Ended { tombstone, .. } => Err(tombstone.1.absence(now)),
         }
     }
 
-    /// Whether a tombstone stands here; it then stands until `until` at least.
-    pub(super) fn is_ended(&mut self, until: Timestamp, now: Timestamp) -> bool {
+    /// Whether it is a tombstone that still reserves its ID; if so, it does until `until` at least.
+    pub(super) fn extend_tombstone(&mut self, until: Timestamp, now: Timestamp) -> bool {
         match self {
-            Self::Ended { tombstone, .. } if now < tombstone.until => {
-                tombstone.until = tombstone.until.max(until);
+            Self::Ended { tombstone, .. } if now < tombstone.1.until => {
+                tombstone.1.until = tombstone.1.until.max(until);
                 true
             }
             _ => false,
         }
     }
 
-    /// The tombstone of what stands here: it outlasts every state of the session that anybody could still hold.
-    pub(super) fn tombstone(&self, at: Timestamp, until: Timestamp) -> Self {
-        let until = match self {
-            Self::Live { record, .. } => until.max(record.deadline()),
-            Self::Ended { .. } => until,
-        };
-        Self::ended(self.id(), at, until, self.mark())
+    /// The tombstone of what is stored here: it outlasts every state of the session that a request could still hold.
+    pub(super) fn buried(&self, mut tombstone: Tombstone) -> Self {
+        if let Self::Live { record, .. } = self {
+            tombstone.until = tombstone.until.max(record.deadline());
+        }
+        Self::ended(self.id(), tombstone, self.mark())
     }
 
     /// Whether it is garbage. A time stamp from the future sweeps nothing: it makes a record older, never younger.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
         match self {
             Self::Live { record, .. } => record.is_expired(now),
-            Self::Ended { tombstone, .. } => now >= tombstone.until,
+            Self::Ended { tombstone, .. } => now >= tombstone.1.until,
         }
     }
 
@@ -139,13 +130,6 @@ impl Slot {
             Self::Live { visits, .. } => visits.fade(),
             Self::Ended { .. } => false,
         }
-    }
-}
-
-impl Tombstone {
-    /// How it reads: as nothing at all once its time is over, swept or not.
-    fn read(&self, now: Timestamp) -> Absence {
-        if now < self.until { Absence::Ended { at: self.at } } else { Absence::Unknown }
     }
 }
 

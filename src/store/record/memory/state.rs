@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    budget::{Budgets, Charge, Class, Usage},
+    budget::{Budget, Budgets, Charge, Class, Usage},
     slot::Slot,
     slots::Slots,
     subjects::Subjects,
@@ -17,7 +17,7 @@ use crate::{
     error::StoreError,
     id::SessionId,
     record::Record,
-    store::{Absence, Created, Ended, Loaded, PresentedToken, ReferenceToken, Token},
+    store::{Ended, Loaded, ReferenceToken, Stored, Swapped, Tombstone},
     time::Timestamp,
 };
 
@@ -31,17 +31,21 @@ pub(super) struct SharedState {
 }
 
 impl SharedState {
-    /// What a presented token opens. Allocates nothing.
-    pub(super) fn load(&self, presented: PresentedToken<'_>, now: Timestamp) -> Loaded {
-        let Some(token) = ReferenceToken::parse(presented.bytes()) else {
-            return Loaded::Absent(Absence::Malformed);
-        };
-        let loaded = self.slots.read(&token.id(), |slot| slot.open(&token, now));
-        loaded.unwrap_or(Loaded::Absent(Absence::Unknown))
+    pub(super) fn new(anonymous: Budget, logged_in: Budget) -> Self {
+        Self { budgets: Budgets::new(anonymous, logged_in), ..Self::default() }
     }
 
-    pub(super) fn find(&self, id: &SessionId, now: Timestamp) -> Option<Record> {
-        self.slots.read(id, |slot| slot.standing(now).cloned())?
+    /// What a presented token opens. Allocates nothing.
+    pub(super) fn open(&self, token: &ReferenceToken, now: Timestamp) -> Option<Loaded> {
+        self.slots.read(&token.id(), |slot| slot.open(token, now))
+    }
+
+    pub(super) fn get(&self, id: &SessionId) -> Option<Stored> {
+        self.slots.read(id, Slot::stored)
+    }
+
+    fn live(&self, id: &SessionId, now: Timestamp) -> Option<Record> {
+        self.get(id)?.live(now).ok()
     }
 
     /// The IDs under which records stand, as far as the shards are looked at one after the other.
@@ -52,24 +56,21 @@ impl SharedState {
     /// The live records of a subject, the newest first.
     pub(super) fn sessions_of(&self, subject: &str, now: Timestamp) -> Vec<Record> {
         let ids = self.subjects.read(subject);
-        let mut records: Vec<_> = ids.iter().filter_map(|id| self.find(id, now)).collect();
+        let mut records: Vec<_> = ids.iter().filter_map(|id| self.live(id, now)).collect();
         records.retain(|record| record.subject() == Some(subject));
         records.sort_by_key(|record| Reverse(record.created_at()));
         records
     }
 
-    pub(super) fn create(
-        &self,
-        record: &Record,
-        token: Token,
-        now: Timestamp,
-    ) -> Result<Created, StoreError> {
+    /// Stores a record where nothing is stored, or a tombstone whose time has passed.
+    pub(super) fn create(&self, record: &Record, now: Timestamp) -> Result<Swapped, StoreError> {
         let charge = Charge::of(record);
         self.budgets.check_size(charge)?;
         let mut tickets = self.tickets();
         self.sweep(&mut tickets, now);
-        if let Some(answer) = self.standing_answer(record, &token, now) {
-            return Ok(answer);
+        let taken = |slot: &Slot| (!slot.is_tombstone() || !slot.is_over(now)).then(|| slot.stored());
+        if let Some(stored) = self.slots.read(&record.id(), taken).flatten() {
+            return Ok(Swapped::Found(Some(stored)));
         }
         while !self.budgets.reserve(charge) {
             if !self.make_room(&mut tickets, record, now) {
@@ -77,20 +78,7 @@ impl SharedState {
             }
         }
         self.put(&mut tickets, record.clone().settled());
-        Ok(Created::Done(token))
-    }
-
-    /// The answer to a creation under an ID where something stands already.
-    fn standing_answer(&self, record: &Record, token: &Token, now: Timestamp) -> Option<Created> {
-        self.slots.read(&record.id(), |slot| match slot {
-            // The caller's own, whose reply was lost.
-            Slot::Live { record: stored, .. } if stored.remembers(record.version().write) => {
-                Some(Created::Done(token.clone()))
-            }
-            Slot::Live { record: stored, .. } => Some(Created::Taken(stored.clone())),
-            tombstone if tombstone.is_over(now) => None,
-            Slot::Ended { .. } => Some(Created::Ended),
-        })?
+        Ok(Swapped::Done)
     }
 
     /// Puts a record where nothing stands, or a tombstone whose time is over and whose ticket it takes on.
@@ -107,26 +95,26 @@ impl SharedState {
         }
     }
 
-    pub(super) fn end(&self, id: SessionId, until: Timestamp, now: Timestamp) -> Ended {
+    pub(super) fn end(&self, id: SessionId, tombstone: Tombstone, now: Timestamp) -> Ended {
         let mut tickets = self.tickets();
         self.sweep(&mut tickets, now);
-        let answer = self.bury(&mut tickets, id, until, now);
+        let answer = self.bury(&mut tickets, id, tombstone, now);
         self.trim_tombstones(&mut tickets, now);
         answer
     }
 
-    /// Puts a tombstone over whatever stands under the ID, nothing included.
-    fn bury(&self, tickets: &mut Tickets, id: SessionId, until: Timestamp, now: Timestamp) -> Ended {
+    /// Puts a tombstone over whatever is stored under the ID, nothing included.
+    fn bury(&self, tickets: &mut Tickets, id: SessionId, tombstone: Tombstone, now: Timestamp) -> Ended {
         let buried = self.slots.change(&id, |slot| {
-            if slot.is_ended(until, now) {
+            if slot.extend_tombstone(tombstone.until, now) {
                 return None;
             }
-            let tombstone = slot.tombstone(now, until);
-            Some(mem::replace(slot, tombstone))
+            let buried = slot.buried(tombstone);
+            Some(mem::replace(slot, buried))
         });
         match buried {
             None => {
-                self.slots.insert(&id, |mark| Slot::ended(id, now, until, mark));
+                self.slots.insert(&id, |mark| Slot::ended(id, tombstone, mark));
                 tickets.put(Queue::Ended, id);
                 tickets.count_tombstone();
                 Ended::Done

@@ -7,21 +7,20 @@ use std::mem;
 
 use super::{
     budget::{Charge, Class},
+    slot::Slot,
     state::SharedState,
 };
 use crate::{
     error::StoreError,
     record::{Record, Version},
-    store::{Absence, Replaced, Token, Touched},
+    store::{Absence, Stored, Swapped, Touched},
     time::Timestamp,
 };
 
 /// Why a record was not swapped.
-enum Refusal {
-    /// The caller's answer.
-    Final(Replaced),
-    /// It was swapped before, and only the reply was lost.
-    Repeated,
+enum Unswapped {
+    /// This is stored, which is not what was expected.
+    Found(Option<Stored>),
     /// The subject changes, but the caller has not taken care of the index.
     OtherSubject,
     /// The budget of its class is used up.
@@ -41,43 +40,42 @@ impl SharedState {
     pub(super) fn replace(
         &self,
         next: &Record,
-        token: Option<Token>,
         expected: Version,
         now: Timestamp,
-    ) -> Result<Replaced, StoreError> {
+    ) -> Result<Swapped, StoreError> {
         self.budgets.check_size(Charge::of(next))?;
         let swapped = match self.swap(next, expected, now) {
-            Err(Refusal::NoRoom) => self.swap_with_room(next, expected, now),
+            Err(Unswapped::NoRoom) => self.swap_with_room(next, expected, now),
             answer => answer,
         };
         match swapped {
-            Ok(()) | Err(Refusal::Repeated) => Ok(Replaced::Done(token)),
-            Err(Refusal::Final(answer)) => Ok(answer),
-            Err(Refusal::NoRoom | Refusal::OtherSubject) => Err(Class::of(next).full()),
+            Ok(()) => Ok(Swapped::Done),
+            Err(Unswapped::Found(stored)) => Ok(Swapped::Found(stored)),
+            Err(Unswapped::NoRoom | Unswapped::OtherSubject) => Err(Class::of(next).full()),
         }
     }
 
     /// Swaps a record that outgrows its budget, after others have made room.
-    fn swap_with_room(&self, next: &Record, expected: Version, now: Timestamp) -> Result<(), Refusal> {
+    fn swap_with_room(&self, next: &Record, expected: Version, now: Timestamp) -> Result<(), Unswapped> {
         let mut tickets = self.tickets();
         self.sweep(&mut tickets, now);
         loop {
             match self.swap(next, expected, now) {
-                Err(Refusal::NoRoom) if self.make_room(&mut tickets, next, now) => {}
+                Err(Unswapped::NoRoom) if self.make_room(&mut tickets, next, now) => {}
                 answer => return answer,
             }
         }
     }
 
-    fn swap(&self, next: &Record, expected: Version, now: Timestamp) -> Result<(), Refusal> {
+    fn swap(&self, next: &Record, expected: Version, now: Timestamp) -> Result<(), Unswapped> {
         match self.exchange(next, expected, now, Index::Untouched) {
-            Err(Refusal::OtherSubject) => self.drain(next, expected, now),
+            Err(Unswapped::OtherSubject) => self.change_subject(next, expected, now),
             answer => answer.map(drop),
         }
     }
 
     /// Swaps a record that changes the subject.
-    fn drain(&self, next: &Record, expected: Version, now: Timestamp) -> Result<(), Refusal> {
+    fn change_subject(&self, next: &Record, expected: Version, now: Timestamp) -> Result<(), Unswapped> {
         let page = next.shared_subject().map(|subject| self.subjects.open(subject));
         let last = self.exchange(next, expected, now, Index::Held)?;
         if let Some(page) = page {
@@ -96,15 +94,16 @@ impl SharedState {
         expected: Version,
         now: Timestamp,
         index: Index,
-    ) -> Result<Record, Refusal> {
-        let gone = |absence| Refusal::Final(Replaced::Gone(absence));
+    ) -> Result<Record, Unswapped> {
         // Made before the lock is taken: a login's is a copy.
         let kept = next.clone().settled();
-        let swapped = self.slots.change(&next.id(), |slot| {
-            let stored = slot.standing_mut(now).map_err(gone)?;
-            self.exchange_with(stored, kept, expected, index)
+        let swapped = self.slots.change(&next.id(), |slot| match slot {
+            Slot::Live { record: stored, .. } if !stored.is_expired(now) => {
+                self.exchange_with(stored, kept, expected, index)
+            }
+            other => Err(Unswapped::Found(Some(other.stored()))),
         });
-        swapped.unwrap_or_else(|| Err(gone(Absence::Unknown)))
+        swapped.unwrap_or(Err(Unswapped::Found(None)))
     }
 
     fn exchange_with(
@@ -113,18 +112,15 @@ impl SharedState {
         mut next: Record,
         expected: Version,
         index: Index,
-    ) -> Result<Record, Refusal> {
-        if stored.remembers(next.version().write) {
-            return Err(Refusal::Repeated);
-        }
+    ) -> Result<Record, Unswapped> {
         if stored.version() != expected {
-            return Err(Refusal::Final(Replaced::Conflict(stored.clone())));
+            return Err(Unswapped::Found(Some(Stored::Record(stored.clone()))));
         }
         if index == Index::Untouched && stored.subject() != next.subject() {
-            return Err(Refusal::OtherSubject);
+            return Err(Unswapped::OtherSubject);
         }
         if !self.budgets.exchange(Charge::of(stored), Charge::of(&next)) {
-            return Err(Refusal::NoRoom);
+            return Err(Unswapped::NoRoom);
         }
         // Somebody may have touched the record since it was loaded.
         next.touch(stored.last_active());
@@ -133,7 +129,7 @@ impl SharedState {
 
     /// Moves the last use forward, unless somebody has logged in or out since `record` was loaded.
     pub(super) fn touch(&self, record: &Record, now: Timestamp) -> Touched {
-        let touched = self.slots.change(&record.id(), |slot| match slot.standing_mut(now) {
+        let touched = self.slots.change(&record.id(), |slot| match slot.live_mut(now) {
             Err(absence) => Touched::Gone(absence),
             Ok(stored) if stored.epoch() != record.epoch() => {
                 Touched::Gone(Absence::Rotated { id: record.id(), at: now })

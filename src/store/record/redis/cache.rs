@@ -31,7 +31,7 @@ use super::keys::Keys;
 use crate::{
     id::SessionId,
     record::Record,
-    store::{Loaded, ReferenceToken, judge},
+    store::{Loaded, ReferenceToken, authenticate},
     time::Timestamp,
 };
 
@@ -126,7 +126,7 @@ impl Cache {
             return None;
         }
         let record = self.shard(&token.id()).get(&token.id())?;
-        Some(judge(&record, token, now)).filter(|loaded| matches!(loaded, Loaded::Live { .. }))
+        Some(authenticate(&record, token, now)).filter(|loaded| matches!(loaded, Loaded::Live { .. }))
     }
 
     /// Announces that a session is about to be read.

@@ -49,9 +49,9 @@ use self::{
 };
 pub use self::{cache::LocalCache, place::InvalidRedisUrl};
 use crate::store::{
-    Absence, Created, Ended, Guarantees, Index, Loaded, PresentedToken, ReferenceToken, Replaced,
-    ResponseReordering, Revocation, Scope, SessionIndex, SessionStore, StoreContext, TokenForm, Touched,
-    Updates, judge, no_secret, within,
+    Absence, Created, Ended, Found, Guarantees, Index, Loaded, PresentedToken, ReferenceToken, Replaced,
+    Revocation, Scope, SessionIndex, SessionStore, StoreContext, TokenForm, Touched, Updates, authenticate,
+    within,
 };
 use crate::{
     error::{StoreError, StoreErrorKind},
@@ -317,18 +317,13 @@ impl fmt::Debug for RedisStore {
 impl SessionStore for RedisStore {
     fn guarantees(&self) -> Guarantees {
         let cached = self.options.cache.filter(|_| self.cache.is_some());
-        Guarantees {
-            name: "redis",
-            token: TokenForm::Reference,
-            revocation: cached.map_or(Revocation::AtOnce, |cache| Revocation::Within(cache.within)),
-            survives_restart: self.options.persists,
-            scope: Scope::AllNodes,
-            updates: Updates::NeverLost,
-            response_reordering: ResponseReordering::Harmless,
-            index: Index::AllNodes,
-            max_data: Some(MAX_DATA),
-            writable: true,
-        }
+        Guarantees::new("redis", TokenForm::Reference)
+            .revocation(cached.map_or(Revocation::AtOnce, |cache| Revocation::Within(cache.within)))
+            .survives_restart(self.options.persists)
+            .scope(Scope::AllNodes)
+            .updates(Updates::NeverLost)
+            .index(Index::AllNodes)
+            .max_data(Some(MAX_DATA))
     }
 
     fn recognises(&self, presented: PresentedToken<'_>) -> bool {
@@ -341,7 +336,7 @@ impl SessionStore for RedisStore {
         };
         let ticket = self.cache.as_ref().map(|cache| (cache, cache.await_read(token.id())));
         let loaded = match self.fetch(&token.id(), cx).await? {
-            Some(Stored::Live(record)) => judge(&record, &token, cx.now),
+            Some(Stored::Live(record)) => authenticate(&record, &token, cx.now),
             Some(ended) => Loaded::Absent(ended.absence(cx.now)),
             None => Loaded::Absent(Absence::Unknown),
         };
@@ -353,11 +348,6 @@ impl SessionStore for RedisStore {
         Ok(loaded)
     }
 
-    /// Each call waits for a connection and for its replies until then, and no longer.
-    fn keeps_deadlines(&self) -> bool {
-        true
-    }
-
     /// Answers from the local cache, if there is one.
     fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         let cache = self.cache.as_ref()?;
@@ -365,7 +355,8 @@ impl SessionStore for RedisStore {
     }
 
     async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        let token = ReferenceToken::issue(record, None).ok_or_else(no_secret)?;
+        let token = ReferenceToken::issue(record, None)
+            .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "no secret"))?;
         self.prepare(record, true, cx).await?;
         Ok(match self.swap(record, None, cx).await? {
             Swap::Done => Created::Done(token),
@@ -439,8 +430,12 @@ impl SessionStore for RedisStore {
         })
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Record>, StoreError> {
-        Ok(self.fetch(id, cx).await?.and_then(|stored| stored.standing(cx.now).ok()))
+    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
+        Ok(match self.fetch(id, cx).await?.map(|stored| stored.standing(cx.now)) {
+            Some(Ok(record)) => Found::Live(record),
+            Some(Err(absence)) => Found::Absent(absence),
+            None => Found::Absent(Absence::Unknown),
+        })
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {

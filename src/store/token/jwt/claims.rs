@@ -175,7 +175,7 @@ impl Claims {
         if !self.is_meant_for_us(&registered) {
             return Err(Absence::Forged.into());
         }
-        registered.judge(self.leeway, now)?;
+        registered.authenticate(self.leeway, now)?;
         if claims.has(&self.name) {
             return Ok((self.own(&claims, &registered)?, Format::Own));
         }

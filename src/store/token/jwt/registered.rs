@@ -43,7 +43,7 @@ impl<'a> Registered<'a> {
         })
     }
 
-    pub(super) fn judge(&self, leeway: Duration, now: Timestamp) -> Result<(), Absence> {
+    pub(super) fn authenticate(&self, leeway: Duration, now: Timestamp) -> Result<(), Absence> {
         if now >= self.exp + leeway {
             return Err(Absence::Expired);
         }
