@@ -14,6 +14,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// What a request gets while the store is out of reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum OnOutage {
     /// Extracting a session fails with `503 Service Unavailable`. The default.
@@ -27,6 +28,7 @@ pub enum OnOutage {
 
 /// Which responses keep the changes of their handler. A log-out is always kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum SaveOn {
     /// Any response but a server error (5xx). The default.
@@ -50,6 +52,7 @@ impl SaveOn {
 
 /// What a blind write does to a value that changed since this request read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum OnStaleWrite {
     /// The request is answered `409 Conflict` and nothing is written. The default.
@@ -61,6 +64,7 @@ pub enum OnStaleWrite {
 
 /// What a login does whose subject has as many sessions as it may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum OnTooManySessions {
     /// It ends those used the longest ago. The default.

@@ -24,6 +24,10 @@ use async_trait::async_trait;
 
 #[cfg(feature = "cookie-store")]
 pub use self::cookie::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
+#[cfg(all(feature = "cookie-store", feature = "config"))]
+pub(crate) use self::cookie::{EncryptedCookieOptions, SignedCookieOptions};
+#[cfg(all(feature = "jwt", feature = "config"))]
+pub(crate) use self::jwt::JwtOptions;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 use crate::{

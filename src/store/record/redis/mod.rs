@@ -28,6 +28,8 @@ mod fault;
 mod index;
 mod keys;
 mod link;
+#[cfg(feature = "config")]
+mod options;
 mod place;
 mod script;
 mod stored;
@@ -38,6 +40,8 @@ use std::{fmt, pin::pin, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use redis::{Cmd, IntoConnectionInfo, RedisConnectionInfo, Value, aio::ConnectionLike};
 
+#[cfg(feature = "config")]
+pub(crate) use self::options::RedisOptions;
 use self::{
     answer::{Ending, Swap, Touching},
     cache::Cache,
