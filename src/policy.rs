@@ -1,5 +1,5 @@
 //! The rules of a manager: how long sessions live, how large they grow, what happens when something fails. Pure data
-//! and pure questions; the builder methods stand on `SessionManager`.
+//! and pure questions; the builder methods are those of `SessionManager`.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What a request gets while the store is out of reach.
+/// What a request gets while the store is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
@@ -22,11 +22,11 @@ pub enum OnOutage {
     Refuse,
     /// The handler runs with an empty session that refuses every change, or with `None` where it asks for an optional one.
     /// Nothing is written and no cookie is cleared,
-    /// so whoever was logged in is logged in again when the store is back.
+    /// so users who were logged in are logged in again when the store is back.
     ServeAnonymous,
 }
 
-/// Which responses keep the changes of their handler. A log-out is always kept.
+/// Which responses keep the changes of their handler. A logout is always kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
@@ -62,7 +62,7 @@ pub enum OnStaleWrite {
     Overwrite,
 }
 
-/// What a login does whose subject has as many sessions as it may have.
+/// What a login does whose subject has reached its limit of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
@@ -86,7 +86,7 @@ pub(crate) struct Policy {
     pub(crate) leeway: Duration,
     /// How long a replaced secret is honoured after a renewal.
     pub(crate) renewal_grace: Duration,
-    /// How long requests that were sent before a login or log-out may still arrive.
+    /// How long requests that were sent before a login or logout may still arrive.
     pub(crate) in_flight: Duration,
     /// The time for all store calls of a load, and again for those of a commit.
     pub(crate) store_timeout: Duration,

@@ -11,7 +11,7 @@
 //! Nothing here decides anything: each field is an option of [`SessionManager`] or of a store, by the same name and with
 //! the same default. What has no field is set in the program, on the manager that comes out.
 //!
-//! Secrets never stand in a configuration. It says where they are: in an environment variable or in a file.
+//! A configuration never contains secrets. It says where they are: in an environment variable or in a file.
 
 mod store;
 

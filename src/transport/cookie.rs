@@ -122,7 +122,7 @@ impl Cookie {
     }
 
     /// A cookie that browsers and tools accept over plain HTTP, for development on your own machine **only**: no
-    /// `Secure`, so anybody on the network path could read it.
+    /// `Secure`, so anyone on the network path can read it.
     ///
     /// # Panics
     /// If the name is illegal, or has a prefix that demands `Secure`.
@@ -252,9 +252,9 @@ impl Cookie {
         format!("{}-{number}", self.name)
     }
 
-    /// The token in pieces that fit into a cookie each, the first with room for the number of pieces.
+    /// The token in pieces that fit into a cookie each, the first with space for the number of pieces.
     fn chunks<'a>(&self, token: &'a str) -> Vec<&'a str> {
-        let room = LONGEST_COOKIE - self.name.len() - "-1".len();
+        let space = LONGEST_COOKIE - self.name.len() - "-1".len();
         if self.name.len() + token.len() <= LONGEST_COOKIE {
             return vec![token];
         }
@@ -262,7 +262,7 @@ impl Cookie {
         let mut chunks: Vec<&str> = Vec::with_capacity(MOST_PARTS);
         let mut rest = token;
         while !rest.is_empty() {
-            let (chunk, after) = rest.split_at(room.min(rest.len()));
+            let (chunk, after) = rest.split_at(space.min(rest.len()));
             chunks.push(chunk);
             rest = after;
         }

@@ -44,7 +44,7 @@ impl CipherKey {
         UnboundKey::new(algorithm, key).ok().map(|key| Self(LessSafeKey::new(key)))
     }
 
-    /// Encrypts what stands in `bytes` from `start` on, and appends the tag.
+    /// Encrypts `bytes` from `start` on, and appends the tag.
     pub(super) fn seal(
         &self,
         nonce: [u8; NONCE_LEN],
