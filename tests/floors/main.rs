@@ -104,7 +104,7 @@ struct House {
 
 impl House {
     fn on_disk() -> Self {
-        let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let src = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../src")).to_path_buf();
         let mut sources = Vec::new();
         let mut folders = vec![src.clone()];
         while let Some(folder) = folders.pop() {
