@@ -100,17 +100,18 @@ needs!(
 needs!(
     "redis",
     fn redis(url: &str, fields: &Fields) {
-        use crate::store::RedisStore;
+        use crate::store::{RedisStore, RedisStoreBuilder};
 
         let url = with_password(url, fields)?;
-        let store = RedisStore::from_url(&url).map_err(|error| ConfigError::of("url", error))?;
+        let store = RedisStore::builder(&url).map_err(|error| ConfigError::of("url", error))?;
         let store = fields.apply(store, "prefix", Scalar::text, |store, prefix| store.prefix(&prefix))?;
         let store = fields.apply(store, "tls_roots_file", file, |store, roots| store.tls_roots(&roots))?;
-        let store = fields.apply(store, "connect_timeout", Scalar::duration, RedisStore::connect_timeout)?;
+        let store =
+            fields.apply(store, "connect_timeout", Scalar::duration, RedisStoreBuilder::connect_timeout)?;
         let store = fields.apply(store, "persistent", Scalar::flag, |store, persistent| {
             if persistent { store } else { store.without_persistence() }
         })?;
-        Ok(Arc::new(with_cache(store, fields)?))
+        Ok(Arc::new(with_cache(store, fields)?.build()))
     }
 );
 
@@ -122,9 +123,9 @@ fn file(path: &Scalar, name: &str) -> Result<Vec<u8>, ConfigError> {
 
 #[cfg(feature = "redis")]
 fn with_cache(
-    store: crate::store::RedisStore,
+    store: crate::store::RedisStoreBuilder,
     fields: &Fields,
-) -> Result<crate::store::RedisStore, ConfigError> {
+) -> Result<crate::store::RedisStoreBuilder, ConfigError> {
     use crate::store::LocalCache;
 
     let Some(within) = fields.read("local_cache", Scalar::duration)? else {

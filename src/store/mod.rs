@@ -36,7 +36,7 @@ pub(crate) use self::index::MOST_LISTED;
 #[cfg(feature = "memory")]
 pub use self::record::{Budget, MemoryBackend, MemoryStore, MemoryStoreBuilder, Usage};
 #[cfg(feature = "redis")]
-pub use self::record::{InvalidRedisUrl, LocalCache, RedisStore};
+pub use self::record::{InvalidRedisUrl, LocalCache, RedisBackend, RedisStore, RedisStoreBuilder};
 #[cfg(feature = "cookie-store")]
 pub use self::token::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
 #[cfg(feature = "jwt")]

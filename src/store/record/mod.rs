@@ -19,7 +19,7 @@ mod stored;
 #[cfg(feature = "memory")]
 pub use self::memory::{Budget, MemoryBackend, MemoryStore, MemoryStoreBuilder, Usage};
 #[cfg(feature = "redis")]
-pub use self::redis::{InvalidRedisUrl, LocalCache, RedisStore};
+pub use self::redis::{InvalidRedisUrl, LocalCache, RedisBackend, RedisStore, RedisStoreBuilder};
 pub use self::{
     backend::{RecordBackend, Swapped},
     record_store::RecordStore,
