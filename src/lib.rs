@@ -71,6 +71,8 @@ mod key;
 #[cfg(feature = "sealed")]
 pub mod keyring;
 pub mod manager;
+#[cfg(feature = "config")]
+mod options;
 mod plan;
 mod policy;
 pub mod random;

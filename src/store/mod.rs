@@ -33,12 +33,18 @@ mod session_store;
 mod token;
 
 pub(crate) use self::index::MOST_LISTED;
+#[cfg(all(feature = "redis", feature = "config"))]
+pub(crate) use self::record::RedisOptions;
 #[cfg(feature = "memory")]
-pub use self::record::{Budget, MemoryBackend, MemoryStore, MemoryStoreBuilder, Usage};
+pub use self::record::{Budget, MemoryBackend, MemoryOptions, MemoryStore, Usage};
 #[cfg(feature = "redis")]
 pub use self::record::{InvalidRedisUrl, LocalCache, RedisBackend, RedisStore, RedisStoreBuilder};
+#[cfg(all(feature = "jwt", feature = "config"))]
+pub(crate) use self::token::JwtOptions;
 #[cfg(feature = "cookie-store")]
 pub use self::token::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
+#[cfg(all(feature = "cookie-store", feature = "config"))]
+pub(crate) use self::token::{EncryptedCookieOptions, SignedCookieOptions};
 #[cfg(feature = "jwt")]
 pub use self::token::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 #[cfg(feature = "sealed")]

@@ -19,8 +19,6 @@ mod site;
 
 use std::{fmt, time::Duration};
 
-#[cfg(feature = "config")]
-pub(crate) use self::cookie::Attributes;
 pub use self::{
     bearer::Bearer,
     cookie::{Cookie, SameSite},

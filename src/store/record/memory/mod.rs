@@ -2,7 +2,8 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `mod` | [`MemoryStore`], its options and its [backend](RecordBackend) |
+//! | `mod` | [`MemoryStore`] and its [backend](RecordBackend) |
+//! | `options` | [`MemoryOptions`] |
 //! | `state` | the shared state: beginning, reading and ending a session |
 //! | `swap` | changing a session that is stored |
 //! | `slots` | the map, in shards that have a lock each |
@@ -28,6 +29,7 @@
 
 mod budget;
 mod evict;
+mod options;
 mod slot;
 mod slots;
 mod state;
@@ -43,8 +45,11 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-pub use self::budget::{Budget, Usage};
 use self::state::SharedState;
+pub use self::{
+    budget::{Budget, Usage},
+    options::MemoryOptions,
+};
 use crate::{
     error::StoreError,
     id::SessionId,
@@ -60,7 +65,7 @@ use crate::{
 /// Sessions in the memory of this process.
 ///
 /// A clone is another handle of the same store. Nothing survives a restart, and only this process can serve its sessions:
-/// several servers need sticky routing, for which [`node`](MemoryStoreBuilder::node) puts a name into every token. A
+/// several servers need sticky routing, for which [`node`](MemoryOptions::node) puts a name into every token. A
 /// [`DrainingStore`](crate::store::DrainingStore) around it moves its sessions elsewhere before the process exits.
 ///
 /// # Memory
@@ -92,42 +97,6 @@ pub struct MemoryBackend {
     node: Option<NodeName>,
 }
 
-/// The options of a [`MemoryStore`].
-#[derive(Debug, Clone)]
-#[must_use = "a builder does nothing until it builds"]
-pub struct MemoryStoreBuilder {
-    anonymous: Budget,
-    logged_in: Budget,
-    node: Option<NodeName>,
-}
-
-impl MemoryStoreBuilder {
-    /// Sets how much anonymous sessions may take. Default: 100 000 sessions and 64 MiB.
-    pub fn anonymous(mut self, budget: Budget) -> Self {
-        self.anonymous = budget;
-        self
-    }
-
-    /// Sets how much logged-in sessions may take. Default: 1 000 000 sessions and 1 GiB.
-    pub fn logged_in(mut self, budget: Budget) -> Self {
-        self.logged_in = budget;
-        self
-    }
-
-    /// Puts the name of this node into every token, for a load balancer that routes by it. Default: none.
-    pub fn node(mut self, name: NodeName) -> Self {
-        self.node = Some(name);
-        self
-    }
-
-    /// An empty store with these options.
-    #[must_use]
-    pub fn build(self) -> MemoryStore {
-        let state = SharedState::new(self.anonymous, self.logged_in);
-        RecordStore::from_backend(MemoryBackend { state: Arc::new(state), node: self.node })
-    }
-}
-
 impl MemoryStore {
     /// An empty store with the default budgets and no node name.
     #[must_use]
@@ -136,8 +105,8 @@ impl MemoryStore {
     }
 
     /// Begins to configure a store.
-    pub fn builder() -> MemoryStoreBuilder {
-        MemoryStoreBuilder { anonymous: Budget::ANONYMOUS, logged_in: Budget::LOGGED_IN, node: None }
+    pub fn builder() -> MemoryOptions {
+        MemoryOptions::default()
     }
 
     /// How much the store holds at this moment.

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `builder` | [`RedisStoreBuilder`]: the options of a store |
+//! | `options` | the options as configurations contain them |
 //! | `backend` | [`RedisStore`], [`RedisBackend`]: the calls of a store |
 //! | `index` | the sessions of a subject |
 //! | `database` | the operations on one session |
@@ -37,6 +38,8 @@ mod endpoint;
 mod error;
 mod index;
 mod keys;
+#[cfg(feature = "config")]
+mod options;
 mod reply;
 mod script;
 #[cfg(feature = "redis-sentinel")]
@@ -46,6 +49,8 @@ mod stored;
 mod tls;
 mod url;
 
+#[cfg(feature = "config")]
+pub(crate) use self::options::RedisOptions;
 pub use self::{
     backend::{RedisBackend, RedisStore},
     builder::RedisStoreBuilder,
