@@ -43,7 +43,10 @@
 //! | feature | brings |
 //! | --- | --- |
 //! | `memory` | [`store::MemoryStore`] |
-//! | `redis` | [`store::RedisStore`] |
+//! | `redis` | [`store::RedisStore`] on one server, by TCP or a Unix socket |
+//! | `redis-tls` | encrypted connections to Redis (implies `redis`) |
+//! | `redis-sentinel` | Redis with Sentinel (implies `redis`) |
+//! | `redis-cluster` | Redis Cluster (implies `redis`) |
 //! | `cookie-store` | [`store::EncryptedCookieStore`], [`store::SignedCookieStore`] |
 //! | `jwt` | [`store::JwtStore`] |
 //! | `sealed` | what those two share: [`keyring`], [`store::TokenStore`] (implied by them) |

@@ -78,9 +78,10 @@ impl House {
             set(&mut bare, n, &text).await;
         }
         let store = RedisStore::from_url(&server.url()).expect("it is a URL");
-        let cached = store
-            .clone()
-            .local_cache(LocalCache { within: Duration::from_secs(3600), ..LocalCache::default() });
+        let cached = RedisStore::builder(&server.url())
+            .expect("it is a URL")
+            .local_cache(LocalCache { within: Duration::from_secs(3600), ..LocalCache::default() })
+            .build();
         let manager = managed(&store);
         let (mut cookies, mut tokens) = (Vec::new(), Vec::new());
         for _ in 0..SESSIONS {

@@ -40,7 +40,7 @@ pub(crate) use self::record::RedisOptions;
 #[cfg(feature = "memory")]
 pub use self::record::{Budget, MemoryBackend, MemoryOptions, MemoryStore, Usage};
 #[cfg(feature = "redis")]
-pub use self::record::{InvalidRedisUrl, LocalCache, RedisStore};
+pub use self::record::{InvalidRedisUrl, LocalCache, RedisBackend, RedisStore, RedisStoreBuilder};
 #[cfg(all(feature = "jwt", feature = "config"))]
 pub(crate) use self::token::JwtOptions;
 #[cfg(feature = "cookie-store")]

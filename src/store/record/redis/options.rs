@@ -6,7 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{LocalCache, RedisStore};
+use super::{backend::RedisStore, cache::LocalCache};
 use crate::options::{self, ConfigError, secret};
 
 /// The options of a [`RedisStore`]. The URL may contain a password.
@@ -29,7 +29,7 @@ pub(crate) struct RedisOptions {
 impl RedisOptions {
     pub(crate) fn open(&self) -> Result<RedisStore, ConfigError> {
         let url = self.url_with_password()?;
-        let mut store = RedisStore::from_url(&url).map_err(|error| ConfigError::new("url", error))?;
+        let mut store = RedisStore::builder(&url).map_err(|error| ConfigError::new("url", error))?;
         if let Some(prefix) = &self.prefix {
             store = store.prefix(prefix);
         }
@@ -45,7 +45,7 @@ impl RedisOptions {
         if self.persistent == Some(false) {
             store = store.without_persistence();
         }
-        Ok(store)
+        Ok(store.build())
     }
 
     fn cache(&self) -> Result<Option<LocalCache>, ConfigError> {
