@@ -8,7 +8,7 @@ use super::{Op, Session};
 use crate::{
     error::{SessionError, SessionErrorKind},
     id::SessionId,
-    record::{MAX_SUBJECT_LEN, Record},
+    record::{MAX_SUBJECT_LEN, Record, Subject},
     store::Guarantees,
     time::Timestamp,
 };
@@ -33,9 +33,7 @@ impl Session {
             let message = format!("a subject has 1 to {MAX_SUBJECT_LEN} bytes, not {}", subject.len());
             return Err(SessionError::new(SessionErrorKind::InvalidSubject, message));
         }
-        self.lock().log_in(subject, self.0.backend.now(), self.max_data())?;
-        self.mark_changed();
-        Ok(())
+        self.lock().change(Op::LogIn { subject: Subject::new(subject), at: self.0.engine.now() })
     }
 
     /// Ends this session, with every token that was ever issued for it, and removes the client's cookie.
@@ -47,11 +45,7 @@ impl Session {
     /// [`Closed`](SessionErrorKind::Closed) once the response was sent. While the store is out of reach the call
     /// succeeds, the cookie is removed, and the response is an error that says that the end is not confirmed.
     pub fn log_out(&self) -> Result<(), SessionError> {
-        let mut state = self.lock();
-        state.check_phase()?;
-        state.log_out();
-        self.mark_changed();
-        Ok(())
+        self.lock().log_out()
     }
 
     /// Gives the client a new secret without changing who it is.
@@ -64,7 +58,7 @@ impl Session {
     /// # Errors
     /// Only those that every change has; see [`Session`].
     pub fn renew(&self) -> Result<(), SessionError> {
-        self.change(Op::Renew)
+        self.lock().change(Op::Renew)
     }
 
     /// Lets this session live for `duration`, used or not, with a new secret: the "remember me" of a login form.
@@ -76,15 +70,12 @@ impl Session {
     /// # Errors
     /// Only those that every change has; see [`Session`].
     pub fn remember(&self, duration: Duration) -> Result<(), SessionError> {
-        self.change(Op::Remember(duration))
+        self.lock().change(Op::Remember(duration))
     }
 
     /// Who is logged in.
     #[must_use]
     pub fn subject(&self) -> Option<String> {
-        if !self.is_changed() {
-            return self.opening().base.record().and_then(Record::subject).map(str::to_owned);
-        }
         self.lock().view().subject.as_ref().map(|subject| subject.as_str().to_owned())
     }
 
@@ -101,7 +92,7 @@ impl Session {
     /// [`FreshLoginRequired`](SessionErrorKind::FreshLoginRequired), answered as 401.
     pub fn require_login_within(&self, age: Duration) -> Result<(), SessionError> {
         match self.login_time() {
-            Some(at) if self.0.backend.now().since(at) < age => Ok(()),
+            Some(at) if self.0.engine.now().since(at) < age => Ok(()),
             _ => Err(SessionError::new(SessionErrorKind::FreshLoginRequired, "this needs a fresh login")),
         }
     }
@@ -127,36 +118,33 @@ impl Session {
     /// It ends when it was not used for this long.
     #[must_use]
     pub fn idle_timeout(&self) -> Duration {
-        self.record().map_or(self.0.backend.policy().lifetime.idle, |record| record.idle_timeout())
+        self.record().map_or(self.0.engine.policy().lifetime.idle, |record| record.idle_timeout())
     }
 
     /// It ends this long after it began, used or not, unless `remember` chose otherwise.
     #[must_use]
     pub fn absolute_timeout(&self) -> Duration {
-        self.0.backend.policy().lifetime.absolute
+        self.0.engine.policy().lifetime.absolute
     }
 
     /// The size of the token that the client presented, in bytes.
     #[must_use]
     pub fn token_len(&self) -> Option<usize> {
-        self.opening().request.token_len
+        self.lock().request().token_len
     }
 
     /// What the store behind this session promises.
     #[must_use]
     pub fn guarantees(&self) -> Guarantees {
-        *self.0.backend.guarantees()
+        *self.0.engine.guarantees()
     }
 
-    /// The record that the session stands on, unless it was logged out.
-    pub(super) fn record(&self) -> Option<Record> {
-        if self.is_changed() { self.lock().record().cloned() } else { self.opening().base.record().cloned() }
+    /// The record that the session is based on, unless it was logged out.
+    fn record(&self) -> Option<Record> {
+        self.lock().record().cloned()
     }
 
     fn login_time(&self) -> Option<Timestamp> {
-        if self.is_changed() {
-            return self.lock().view().authenticated_at;
-        }
-        self.opening().base.record().and_then(Record::authenticated_at)
+        self.lock().view().authenticated_at
     }
 }
