@@ -32,7 +32,7 @@ pub(crate) fn with_manual_clock(sessions: SessionManager) -> (SessionManager, Ar
 }
 
 /// The `Cookie` header of a browser in which `user` is logged in.
-async fn logged_in(sessions: &SessionManager, user: &str) -> Result<String, SessionError> {
+pub(crate) async fn logged_in(sessions: &SessionManager, user: &str) -> Result<String, SessionError> {
     let exchange = sessions.exchange("/");
     let head = RequestHead { method: "POST", authority: None, headers: &HeaderMap::new() };
     exchange.lazy().load(&head).await?.log_in(user)?;
