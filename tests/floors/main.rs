@@ -32,7 +32,7 @@ const FLOORS: &[&[&str]] = &[
         "store/mod",
         "transport",
     ],
-    // 3: deeds
+    // 3: actions
     &["plan", "store/memory", "store/migrating", "store/redis", "store/sealed"],
     // 4: engine
     &["manager"],
