@@ -12,18 +12,116 @@ use crate::{
     transport::{ResponseEdits, ResponseHeaders},
 };
 
-/// One request and its response: an adapter begins it, puts [`lazy`](Self::lazy) where extractors find it, and
-/// [finishes](Self::finish) it when the handler has answered.
+/// One request and its response: the whole interface between this crate and a web framework.
 ///
-/// Dropped before that, because the client went away or the handler panicked, it carries a login or log-out through
-/// all the same, in a task of its own.
+/// An adapter begins an exchange for each request, makes [`lazy`](Self::lazy) available to extractors, and
+/// [finishes](Self::finish) it when the handler has answered. An exchange that is dropped before, because the client
+/// disconnected or the handler panicked, still completes a login or logout, in a task of its own.
+///
+/// This is an adapter for a framework that keeps headers as a list of lines:
+///
+/// ```
+/// use cloakroom::{
+///     RequestHead, RequestHeaders, ResponseHeaders, Session, SessionError, SessionManager, manager::Finish,
+///     store::MemoryStore,
+/// };
+///
+/// #[derive(Default)]
+/// struct Headers(Vec<(String, String)>);
+///
+/// impl RequestHeaders for Headers {
+///     fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+///         let named = self.0.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+///         named.for_each(|(_, value)| visit(value.as_bytes()));
+///     }
+/// }
+///
+/// impl ResponseHeaders for Headers {
+///     fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+///         RequestHeaders::each(self, name, &mut |value| visit(value));
+///     }
+///     fn set(&mut self, name: &str, value: &str) {
+///         self.0.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+///         self.append(name, value);
+///     }
+///     fn append(&mut self, name: &str, value: &str) {
+///         self.0.push((name.to_owned(), value.to_owned()));
+///     }
+/// }
+///
+/// struct Response { status: u16, headers: Headers, body: String }
+///
+/// impl From<&SessionError> for Response {
+///     fn from(error: &SessionError) -> Self {
+///         let body = error.public_message().to_owned();
+///         Self { status: error.status(), headers: Headers::default(), body }
+///     }
+/// }
+///
+/// async fn serve(
+///     sessions: &SessionManager,
+///     (method, path, headers): (&str, &str, Headers),
+///     handler: impl AsyncFn(Session) -> Result<String, SessionError>,
+/// ) -> Response {
+///     let exchange = sessions.exchange(path);
+///     let head = RequestHead { method, authority: None, headers: &headers };
+///     let answer = match exchange.lazy().load(&head).await {
+///         Ok(session) => handler(session).await,
+///         Err(error) => Err(error),
+///     };
+///     let mut response = match answer {
+///         Ok(body) => Response { status: 200, headers: Headers::default(), body },
+///         Err(error) => Response::from(&error),
+///     };
+///     let finished = match exchange.finish(response.status) {
+///         Finish::Ready(finished) => finished,
+///         Finish::Pending(finished) => finished.await,
+///     };
+///     if let Some(error) = finished.error() {
+///         response = Response::from(error); // the handler's response may claim what did not happen
+///     }
+///     finished.apply(&mut response.headers);
+///     response
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let sessions = SessionManager::new(MemoryStore::new());
+/// let count = async |session: Session| {
+///     let visits = session.update("visits", |visits: &mut u32| {
+///         *visits += 1;
+///         *visits
+///     })?;
+///     Ok(format!("visit number {visits}"))
+/// };
+/// let first = serve(&sessions, ("GET", "/", Headers::default()), count).await;
+/// let mut cookie = String::new();
+/// ResponseHeaders::each(&first.headers, "set-cookie", &mut |line| {
+///     cookie = String::from_utf8_lossy(line).split(';').next().unwrap_or_default().to_owned();
+/// });
+/// let headers = Headers(vec![("Cookie".to_owned(), cookie)]);
+/// let second = serve(&sessions, ("GET", "/", headers), count).await;
+/// assert_eq!((second.status, &*second.body), (200, "visit number 2"));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Exchange {
     lazy: LazySession,
     is_finished: bool,
 }
 
-/// How an exchange ends.
+/// How an exchange ends: at once, or after a wait for the store.
+///
+/// ```
+/// use cloakroom::manager::{Exchange, Finish, Finished};
+///
+/// async fn finish(exchange: Exchange, status: u16) -> Finished {
+///     match exchange.finish(status) {
+///         Finish::Ready(finished) => finished, // no allocation, no wait: the most frequent case
+///         Finish::Pending(finished) => finished.await,
+///     }
+/// }
+/// ```
 pub enum Finish {
     /// At once: there is nothing to write.
     Ready(Finished),
@@ -41,6 +139,24 @@ impl fmt::Debug for Finish {
 }
 
 /// What an exchange does to the response.
+///
+/// ```
+/// use cloakroom::manager::Finished;
+///
+/// /// The end of every adapter: an error takes the place of the handler's response, and both get the session's headers.
+/// fn respond(response: http::Response<String>, finished: &Finished) -> http::Response<String> {
+///     let mut response = match finished.error() {
+///         None => response,
+///         Some(error) => {
+///             let mut refusal = http::Response::new(error.public_message().to_owned());
+///             *refusal.status_mut() = http::StatusCode::from_u16(error.status()).expect("a legal status");
+///             refusal
+///         }
+///     };
+///     finished.apply(response.headers_mut());
+///     response
+/// }
+/// ```
 #[derive(Debug, Default)]
 pub struct Finished {
     edits: ResponseEdits,
@@ -54,13 +170,29 @@ impl Finished {
         Self { edits, error, core: Some(core) }
     }
 
-    /// Why the session could not be saved: the adapter answers with this error in place of the handler's response.
+    /// Returns why the session could not be saved; the adapter then answers with this error instead of the handler's response.
+    ///
+    /// ```
+    /// # use cloakroom::manager::Finished;
+    /// fn status(handlers: u16, finished: &Finished) -> u16 {
+    ///     finished.error().map_or(handlers, |error| error.status())
+    /// }
+    /// ```
     #[must_use]
     pub fn error(&self) -> Option<&SessionError> {
         self.error.as_ref()
     }
 
-    /// Adds the headers that the session needs to the response, whichever it is.
+    /// Adds the headers that the session needs to the response: `Set-Cookie` or the bearer token, `Vary` and `Cache-Control`.
+    ///
+    /// Call it for the handler's response and for a refusal alike.
+    ///
+    /// ```
+    /// # use cloakroom::manager::Finished;
+    /// # fn f(finished: &Finished, response: &mut http::Response<()>) {
+    /// finished.apply(response.headers_mut());
+    /// # }
+    /// ```
     pub fn apply(&self, headers: &mut dyn ResponseHeaders) {
         let vary = self.core.as_ref().map_or(&[][..], |core| &core.vary);
         self.edits.apply(headers, vary);
@@ -75,14 +207,40 @@ impl Exchange {
         Self { lazy, is_finished: false }
     }
 
-    /// What an extractor asks for the session.
+    /// Returns the session of this request, to be loaded when an extractor asks for it.
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let sessions = SessionManager::new(MemoryStore::new());
+    /// # let mut request = http::Request::new(());
+    /// let exchange = sessions.exchange(request.uri().path());
+    /// request.extensions_mut().insert(exchange.lazy());
+    /// ```
     #[must_use]
     pub fn lazy(&self) -> LazySession {
         self.lazy.clone()
     }
 
-    /// Ends the exchange with the status of the handler's response: writes what has changed and tells what the response
-    /// needs.
+    /// Ends the exchange: writes what has changed, unless the `status` of the handler's response forbids it, and returns what to
+    /// do to the response.
+    ///
+    /// Which statuses keep the changes is up to [`SaveOn`](crate::SaveOn).
+    ///
+    /// ```
+    /// # use cloakroom::{RequestHead, SessionManager, manager::Finish, store::MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cloakroom::SessionError> {
+    /// let exchange = SessionManager::new(MemoryStore::new()).exchange("/cart");
+    /// let mut response = http::Response::new("Added to your cart");
+    /// let headers = http::HeaderMap::new();
+    /// let head = RequestHead { method: "POST", authority: None, headers: &headers };
+    /// exchange.lazy().load(&head).await?.insert("cart", ["hat"])?;
+    ///
+    /// let Finish::Pending(saving) = exchange.finish(200) else { panic!("there is something to write") };
+    /// saving.await.apply(response.headers_mut());
+    /// assert!(response.headers().contains_key("set-cookie"));
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn finish(mut self, status: u16) -> Finish {
         self.is_finished = true;

@@ -13,6 +13,19 @@ use crate::{
 };
 
 /// The session of a request, loaded when it is first asked for. Clones share it.
+///
+/// A framework's extractor keeps a clone in the request and asks it:
+///
+/// ```
+/// use cloakroom::{RequestHead, Session, SessionError, manager::LazySession};
+///
+/// struct Request { lazy: LazySession, headers: http::HeaderMap }
+///
+/// async fn extract(request: &Request) -> Result<Session, SessionError> {
+///     let head = RequestHead { method: "GET", authority: None, headers: &request.headers };
+///     request.lazy.load(&head).await
+/// }
+/// ```
 #[derive(Clone)]
 pub struct LazySession {
     pub(super) shared: Arc<Shared<Arc<Core>>>,
@@ -27,10 +40,22 @@ impl fmt::Debug for LazySession {
 }
 
 impl LazySession {
-    /// The session, loaded at the first call and at no other.
+    /// Returns the session, which the first call loads.
+    ///
+    /// ```
+    /// # use cloakroom::{RequestHead, SessionManager, store::MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cloakroom::SessionError> {
+    /// let exchange = SessionManager::new(MemoryStore::new()).exchange("/");
+    /// let headers = http::HeaderMap::new(); // without a token: a new, empty session
+    /// let head = RequestHead { method: "GET", authority: None, headers: &headers };
+    /// let session = exchange.lazy().load(&head).await?;
+    /// assert!(session.is_new());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// The store's failure, unless the manager carries on without it.
+    /// Those of the store, unless the manager [serves anonymously](crate::OnOutage::ServeAnonymous) then.
     pub async fn load(&self, head: &RequestHead<'_>) -> Result<Session, SessionError> {
         let admitted = self.admit(&self.shared.lock());
         match admitted {
@@ -39,10 +64,22 @@ impl LazySession {
         }
     }
 
-    /// Like [`load`](Self::load), but `None` unless a live session came with the request.
+    /// Like [`load`](Self::load), but returns `None` unless a live session came with the request.
+    ///
+    /// ```
+    /// # use cloakroom::{RequestHead, SessionManager, store::MemoryStore};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cloakroom::SessionError> {
+    /// let exchange = SessionManager::new(MemoryStore::new()).exchange("/");
+    /// let mut headers = http::HeaderMap::new();
+    /// headers.insert("cookie", "__Host-session=unknown".parse().expect("a legal value"));
+    /// let head = RequestHead { method: "GET", authority: None, headers: &headers };
+    /// assert!(exchange.lazy().load_existing(&head).await?.is_none());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// The store's failure, unless the manager carries on without it: then this is `None`.
+    /// Those of the store, unless the manager [serves anonymously](crate::OnOutage::ServeAnonymous) then: the result is `None`.
     pub async fn load_existing(&self, head: &RequestHead<'_>) -> Result<Option<Session>, SessionError> {
         let session = self.load(head).await?;
         Ok((!session.is_new()).then_some(session))

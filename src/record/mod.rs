@@ -1,15 +1,14 @@
 //! A record: everything a store keeps of one session.
 //!
-//! | module | holds |
-//! | --- | --- |
-//! | `mod` | [`Record`], its [`Version`] and its times |
-//! | `credentials` | the secrets, and the judgement of a presented one |
-//! | `passage` | a record while its session moves from one store to another |
-//! | `codec` | the versioned binary form for stores outside the process |
-//! | `parts` | a record in parts, for a store with a form of its own |
-//!
 //! A record is a value: cheap to clone, never changed in place by more than one owner. The engine makes the next
 //! record from the last one; a store keeps what it is given.
+
+// The modules:
+// `mod`: `Record`, its `Version` and its times
+// `credentials`: the secrets, and the judgement of a presented one
+// `passage`: a record while its session moves from one store to another
+// `codec`: the versioned binary form for stores outside the process
+// `parts`: a record in parts, for a store with a form of its own
 
 mod codec;
 mod credentials;

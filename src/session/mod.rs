@@ -46,11 +46,11 @@ use crate::{
     store::Token,
 };
 
-/// A visitor's session, wherever it lives.
+/// A visitor's session: values under typed keys, and who is logged in.
 ///
-/// A handler gets it as an extractor, reads and changes it synchronously, and never asks where it is kept. Clones are
-/// handles of the same session. What was changed is written when the response is about to leave; if another request
-/// of the same session was faster, the changes are replayed on what it left, so that neither is lost.
+/// A handler gets it as an extractor, and reads and changes it synchronously. Clones are handles of the same session. The
+/// changes are written when the response is about to leave. If another request of the same session was faster, they are
+/// applied again to what that one has written, so that neither is lost.
 ///
 /// ```
 /// use cloakroom::{Key, Session, SessionError};
@@ -68,8 +68,8 @@ use crate::{
 ///
 /// # Errors
 /// Every change fails with [`Closed`](SessionErrorKind::Closed) once the response was sent (see
-/// [`keep_open`](Self::keep_open)), and with [`Store`](SessionErrorKind::Store) while the store is out of reach and the
-/// manager carries on without it.
+/// [`keep_open`](Self::keep_open)), and with [`Store`](SessionErrorKind::Store) while the store is unavailable and the
+/// manager [serves anonymously](crate::OnOutage::ServeAnonymous).
 #[derive(Clone)]
 pub struct Session(Arc<Shared<dyn Engine>>);
 
@@ -116,31 +116,65 @@ impl<E: Engine + 'static> From<Arc<Shared<E>>> for Session {
 }
 
 impl Session {
-    /// The value under `key`, or `None`.
+    /// Returns the value under `key`, or `None` if there is none.
+    ///
+    /// ```
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const THEME: Key<String> = Key::new("theme");
+    ///
+    /// fn stylesheet(session: &Session) -> Result<String, SessionError> {
+    ///     let theme = session.get(THEME)?.unwrap_or_else(|| "light".to_owned());
+    ///     Ok(format!("/{theme}.css"))
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// [`Undecodable`](SessionErrorKind::Undecodable) if what stands there is not a `T`. The value stays as it is.
+    /// [`Undecodable`](SessionErrorKind::Undecodable) if the stored value is not a `T`, for example because an older release
+    /// stored another type. The value stays as it is: [`remove`](Self::remove) it, or read it as a `serde_json::Value` and
+    /// convert it.
     pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
         let data = self.lock().look(key.name());
         decode(data.get(key.name()))
     }
 
     /// Whether there is a value under `key`.
+    ///
+    /// The value is not decoded, so this works whatever its type is.
+    ///
+    /// ```
+    /// # use cloakroom::{Key, Session};
+    /// const CART: Key<Vec<u32>> = Key::new("cart");
+    ///
+    /// fn cart_link(session: &Session) -> &'static str {
+    ///     if session.contains(CART) { "Your cart" } else { "Start shopping" }
+    /// }
+    /// ```
     #[must_use]
     pub fn contains(&self, key: impl KeyName) -> bool {
         self.lock().look(key.name()).get(key.name()).is_some()
     }
 
-    /// Sets `key` to `value`, whatever stood there.
+    /// Sets `key` to `value`, replacing any existing value.
     ///
-    /// If this request has seen the value that stood there, and another request changes it before this one is saved, the
-    /// client is answered `409 Conflict`; see [`Key::last_writer_wins`](crate::Key::last_writer_wins) and, better,
-    /// [`update`](Self::update).
+    /// If this request has read the existing value, and another request changes it before this one is saved, the client is
+    /// answered `409 Conflict`. To compute a new value from the old one use [`update`](Self::update), which never conflicts; to
+    /// let the last request win declare the key [`last_writer_wins`](crate::Key::last_writer_wins).
+    ///
+    /// ```
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const LANGUAGE: Key<String> = Key::new("language");
+    ///
+    /// async fn choose_language(session: Session, language: String) -> Result<(), SessionError> {
+    ///     session.insert(LANGUAGE, language)?;
+    ///     session.insert("chosen_by_hand", true) // a plain name works too
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// [`Unencodable`](SessionErrorKind::Unencodable) if the value cannot be JSON, [`TooLarge`](SessionErrorKind::TooLarge)
-    /// if the session would outgrow its store, [`Conflict`](SessionErrorKind::Conflict) if a [`save`](Self::save) has
-    /// brought another value than the one that was read.
+    /// [`Unencodable`](SessionErrorKind::Unencodable) if the value cannot be written as JSON,
+    /// [`TooLarge`](SessionErrorKind::TooLarge) if the session would outgrow its store,
+    /// [`Conflict`](SessionErrorKind::Conflict) if a [`save`](Self::save) has replaced the value that was read, and those that
+    /// every change has; see [`Session`].
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), SessionError> {
         let value = encode(&value)?.into_boxed_slice();
         let mut state = self.lock();
@@ -148,11 +182,25 @@ impl Session {
         state.change(Op::Set { key: key.name().into(), value, guard })
     }
 
-    /// Changes the value under `key` in place; a missing one begins as its default.
+    /// Changes the value under `key` in place; a missing value starts as its default.
     ///
-    /// The closure runs now and again on whatever another request has written meanwhile, so two requests that both
-    /// update never lose each other's change. It must have no side effects. What it returns is provisional until the
-    /// session is saved.
+    /// The closure runs now, and again on what another request has written meanwhile, so that two requests which both update
+    /// never lose each other's change. It must have no side effects. What it returns is provisional until the session is saved.
+    ///
+    /// ```
+    /// # use std::collections::BTreeMap;
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const CART: Key<BTreeMap<String, u32>> = Key::new("cart");
+    ///
+    /// async fn add(session: Session, item: String) -> Result<String, SessionError> {
+    ///     let quantity = session.update(CART, move |cart| {
+    ///         let quantity = cart.entry(item.clone()).or_default();
+    ///         *quantity += 1;
+    ///         *quantity
+    ///     })?;
+    ///     Ok(format!("You have {quantity} of them in your cart."))
+    /// }
+    /// ```
     ///
     /// # Errors
     /// Those of [`get`](Self::get) and [`insert`](Self::insert), and
@@ -169,7 +217,7 @@ impl Session {
         Ok(result)
     }
 
-    /// Like [`update`](Self::update) with a closure that may refuse: then nothing changes and the refusal comes back.
+    /// Like [`update`](Self::update), but the closure may refuse: then nothing changes and its error is returned.
     ///
     /// ```
     /// # use cloakroom::{Key, Session, SessionError};
@@ -185,8 +233,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Those of `update`. If the closure accepts now but refuses on what another request has written meanwhile, the
-    /// client is answered `409 Conflict`.
+    /// Those of `update`. If the closure accepts now but refuses what another request has written meanwhile, the client is
+    /// answered `409 Conflict`.
     pub fn try_update<T, R, E>(
         &self,
         key: impl AsKey<T>,
@@ -215,13 +263,23 @@ impl Session {
         ))
     }
 
-    /// Removes the value under `key` and returns it: for what may be used once, like a login attempt's state.
+    /// Removes the value under `key` and returns it: for values that may be used once.
     ///
-    /// Of two requests that take the same value at the same time the one that is saved later is answered `409 Conflict`. Where
+    /// Of two requests that take the same value at the same time, the one that is saved later is answered `409 Conflict`. Where
     /// that is too strict, as for a flash message, declare the key [`last_writer_wins`](crate::Key::last_writer_wins).
     ///
+    /// ```
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const NOTICE: Key<String> = Key::new("notice").last_writer_wins();
+    ///
+    /// async fn page(session: Session) -> Result<String, SessionError> {
+    ///     let notice = session.take(NOTICE)?.unwrap_or_default();
+    ///     Ok(format!("<p>{notice}</p>"))
+    /// }
+    /// ```
+    ///
     /// # Errors
-    /// Those of [`get`](Self::get); the value then stays.
+    /// Those of [`get`](Self::get), in which case the value stays, and those that every change has; see [`Session`].
     pub fn take<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
         loop {
             let (generation, data) = self.snapshot(key.name())?;
@@ -237,6 +295,15 @@ impl Session {
 
     /// Removes the value under `key`, if there is one.
     ///
+    /// ```
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const COUPON: Key<String> = Key::new("coupon");
+    ///
+    /// async fn drop_coupon(session: Session) -> Result<(), SessionError> {
+    ///     session.remove(COUPON)
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// [`Conflict`](SessionErrorKind::Conflict) as for [`insert`](Self::insert), and those that every change has; see
     /// [`Session`].
@@ -246,7 +313,15 @@ impl Session {
         state.change(Op::Remove { key: key.name().into(), guard })
     }
 
-    /// Removes every value. Who is logged in stays logged in; see [`log_out`](Self::log_out).
+    /// Removes all values. The subject stays logged in; to end the session use [`log_out`](Self::log_out).
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// async fn start_over(session: Session) -> Result<&'static str, SessionError> {
+    ///     session.clear()?;
+    ///     Ok("Your cart and your filters are empty again; you are still logged in.")
+    /// }
+    /// ```
     ///
     /// # Errors
     /// Only those that every change has; see [`Session`].
@@ -254,25 +329,57 @@ impl Session {
         self.lock().change(Op::Clear)
     }
 
-    /// Writes what has changed so far, now.
+    /// Writes the changes made so far, without waiting for the response.
     ///
-    /// Ordinary handlers need not call it: their session is saved when the response leaves. A handler that outlives
-    /// its response, like a websocket's, calls [`keep_open`](Self::keep_open) first and then this after each change.
-    /// After a change was written the session shows what is stored, other requests' changes included; with nothing to
-    /// write it asks nobody. Saves of several clones happen one after the other.
+    /// Ordinary handlers need not call it: their session is saved when the response leaves. Call it to use what was written
+    /// within the same request, such as the new session's [`id`](Self::id), or, after [`keep_open`](Self::keep_open), once the
+    /// response has been sent. After a change was written, the session shows what is stored, including the changes of other
+    /// requests; with nothing to write, the store is not asked. Saves of several clones happen one after the other.
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// # fn audit(line: &str) {}
+    /// async fn log_in(session: Session, user: String) -> Result<(), SessionError> {
+    ///     session.log_in(&user)?;
+    ///     session.save().await?; // a new session has no ID before it is stored
+    ///     if let Some(id) = session.id() {
+    ///         audit(&format!("{user} logged in, session {id}"));
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// [`TokenUndeliverable`](SessionErrorKind::TokenUndeliverable), before anything is written, if the response is
-    /// gone and the client would have to be told a new token: for a session that does not exist yet, after a
-    /// login or renewal, and on a store whose clients carry the session. Otherwise what a commit answers: conflict,
-    /// outage. What could not be written stays logged; what may have been written, but whose replies were lost, is sent
-    /// again with the next save or the response, and counts once.
+    /// [`TokenUndeliverable`](SessionErrorKind::TokenUndeliverable), before anything is written, if the response has been sent
+    /// and the client would have to be given a new token: for a session that is not stored yet, after a login or renewal, and
+    /// always on a store whose clients carry the session. Otherwise those of the store, and
+    /// [`Conflict`](SessionErrorKind::Conflict). Changes that could not be written stay logged. Those that may have been written,
+    /// but whose reply was lost, are sent again with the next save or the response, and take effect once.
     pub async fn save(&self) -> Result<(), SessionError> {
         self.lock().check_open()?;
         self.0.engine.save(self).await
     }
 
-    /// Lets this session change after the response was sent; whoever calls it has to [`save`](Self::save).
+    /// Allows this session to change after the response was sent; the caller then has to [`save`](Self::save) each change.
+    ///
+    /// Call it in a handler whose work outlives its response, such as a websocket or an event stream.
+    ///
+    /// ```
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const LAST_SEEN: Key<u64> = Key::new("last_seen").last_writer_wins();
+    ///
+    /// async fn stream(session: Session) -> Result<(), SessionError> {
+    ///     session.keep_open()?;
+    ///     tokio::spawn(async move {
+    ///         for event in 0..10_u64 {
+    ///             session.insert(LAST_SEEN, event)?;
+    ///             session.save().await?;
+    ///         }
+    ///         Ok::<(), SessionError>(())
+    ///     });
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`Closed`](SessionErrorKind::Closed) if the response was sent already.
@@ -280,14 +387,23 @@ impl Session {
         self.lock().keep_open()
     }
 
-    /// Hands this session's token to a client that is no browser: in a response header instead of a cookie, and to the
-    /// handler through [`token`](Self::token) after a [`save`](Self::save).
+    /// Gives this session's token to a non-browser client: in a response header instead of a cookie.
     ///
-    /// A session that exists already gets a new secret, as by [`renew`](Self::renew).
+    /// The handler can read the token too, through [`token`](Self::token) after a [`save`](Self::save). A session that is stored
+    /// already gets a new secret, as by [`renew`](Self::renew).
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// /// The login of a mobile client, which keeps the token from the header `Session-Token`.
+    /// async fn log_in_app(session: Session, user: String) -> Result<(), SessionError> {
+    ///     session.log_in(user)?;
+    ///     session.issue_bearer()
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// `Store(Unsupported)` if the manager has no [`Bearer`](crate::Bearer) among its transports, and those that every
-    /// change has; see [`Session`].
+    /// `Store(Unsupported)` if the manager has no [`Bearer`](crate::Bearer) among its
+    /// [transports](crate::SessionManager::transports), and those that every change has; see [`Session`].
     pub fn issue_bearer(&self) -> Result<(), SessionError> {
         if !self.0.engine.has_bearer() {
             return Err(StoreError::unsupported(
@@ -298,7 +414,21 @@ impl Session {
         self.lock().issue_bearer()
     }
 
-    /// The token that the last [`save`](Self::save) of this request brought: a credential, for the client and nobody else.
+    /// Returns the token that the last [`save`](Self::save) of this request brought.
+    ///
+    /// It is a credential: send it to this client and nowhere else.
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// /// An API that answers a login with the token in its body.
+    /// async fn log_in_api(session: Session, user: String) -> Result<String, SessionError> {
+    ///     session.log_in(user)?;
+    ///     session.issue_bearer()?;
+    ///     session.save().await?;
+    ///     let token = session.token().map(|token| token.expose().to_owned());
+    ///     Ok(format!(r#"{{"access_token":"{}"}}"#, token.unwrap_or_default()))
+    /// }
+    /// ```
     #[must_use]
     pub fn token(&self) -> Option<Token> {
         self.lock().token().cloned()

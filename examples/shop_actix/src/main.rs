@@ -1,6 +1,6 @@
 //! The same shop as `examples/shop`, served by actix-web: `cargo run -p shop_actix`.
 //!
-//! Everything but `main.rs` and `handlers.rs` is that shop's own, its settings included.
+//! Everything but `main.rs` and `handlers.rs` is shared with that shop, including its settings.
 
 mod handlers;
 #[path = "../../shop/setup.rs"]
