@@ -32,7 +32,6 @@ mod session_store;
 #[cfg(feature = "sealed")]
 mod token;
 
-pub(crate) use self::index::MOST_LISTED;
 #[cfg(feature = "memory")]
 pub use self::record::{Budget, MemoryBackend, MemoryStore, MemoryStoreBuilder, Usage};
 #[cfg(feature = "redis")]
@@ -48,7 +47,7 @@ pub use self::{
     context::{PresentedToken, StoreContext, within},
     enumerate::EnumerateSessions,
     guarantees::{Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates},
-    index::{SessionIndex, SessionInfo},
+    index::{MOST_LISTED, SessionIndex, SessionInfo},
     layers::{Drained, DrainingStore, MigratingStore, Phase, Progress, StoreLayer},
     record::{RecordBackend, RecordStore, Stored, Swapped, Tombstone, authenticate},
     session_store::SessionStore,

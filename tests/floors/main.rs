@@ -3,6 +3,7 @@
 //! [`FLOORS`] and [`ABSENCES`] are the plan of the house; `ARCHITECTURE.md` tells the reasons. `source` reads the files,
 //! [`House`] knows where everything lives and complains.
 
+mod public_api;
 mod source;
 
 use std::{
@@ -217,6 +218,11 @@ impl House {
 
     /// The module in which the thing at an absolute path was written, however often it was re-exported.
     fn home(&self, path: &str) -> String {
+        self.origin(path).0
+    }
+
+    /// The module in which the thing at an absolute path was written, and its name there; no name if it is a module.
+    fn origin(&self, path: &str) -> (String, String) {
         let mut path = path.to_owned();
         let mut seen = BTreeSet::new();
         loop {
@@ -224,7 +230,7 @@ impl House {
             let (name, rest) = rest.split_once("::").unwrap_or((rest, ""));
             match self.imports.get(&join(module, name)) {
                 Some(target) if seen.insert(path.clone()) => path = join(target, rest),
-                _ => return module.to_owned(),
+                _ => return (module.to_owned(), name.to_owned()),
             }
         }
     }
