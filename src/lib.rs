@@ -69,7 +69,10 @@
 //! | feature | brings |
 //! | --- | --- |
 //! | `memory` | [`store::MemoryStore`] |
-//! | `redis` | [`store::RedisStore`] |
+//! | `redis` | [`store::RedisStore`] on one server, by TCP or a Unix socket |
+//! | `redis-tls` | encrypted connections to Redis (implies `redis`) |
+//! | `redis-sentinel` | Redis with Sentinel (implies `redis`) |
+//! | `redis-cluster` | Redis Cluster (implies `redis`) |
 //! | `cookie-store` | [`store::EncryptedCookieStore`], [`store::SignedCookieStore`] |
 //! | `jwt` | [`store::JwtStore`] |
 //! | `sealed` | what `cookie-store` and `jwt` share: [`keyring`], [`store::TokenStore`] (implied by both) |
@@ -94,6 +97,8 @@ mod key;
 #[cfg(feature = "sealed")]
 pub mod keyring;
 pub mod manager;
+#[cfg(feature = "config")]
+mod options;
 mod plan;
 mod policy;
 pub mod random;

@@ -43,7 +43,7 @@ pub const REMEMBERED_WRITES: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Record(Arc<Inner>);
 
-/// In memory as it stands here: what a load looks at comes first, because with many sessions each line of the cache that
+/// In memory in this order: what a load looks at comes first, because with many sessions each line of the cache that
 /// it touches is a wait.
 #[derive(Clone, Debug)]
 #[repr(C)]
@@ -154,7 +154,8 @@ impl Record {
         self.0.writes.contains(&write)
     }
 
-    /// How often somebody logged in: requests of one epoch belong to one login.
+    /// The number of logins so far: requests of one epoch belong to one login. A renewal changes the secret but not the epoch, so it
+    /// disturbs no request that is under way.
     #[must_use]
     pub fn epoch(&self) -> u32 {
         self.0.epoch

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::StoreContext;
 use crate::{error::StoreError, id::SessionId, record::Record, time::Timestamp};
 
-/// How many sessions a store has to list at once. Where there are more, whoever ends them all asks again.
+/// How many sessions a store has to list at once. To end more, the engine lists again.
 pub(crate) const MOST_LISTED: usize = 1000;
 
 /// Keeps track of which sessions belong to a subject.

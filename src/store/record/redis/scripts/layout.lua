@@ -1,4 +1,4 @@
--- What stands under a session's key: a record (first byte 1) or a tombstone (first byte 0). stored.rs has their forms.
+-- What is stored under a session's key: a record (first byte 1) or a tombstone (first byte 0). stored.rs has their forms.
 -- Offsets are those of the fixed part of a record, counted from one. Integers are little endian; times are in ms.
 
 local FIXED, MARGIN, LONGEST = 94, 60000, 1e15
@@ -24,17 +24,17 @@ local function last_active(record) return int(record, 71) end
 local function idle(record) return int(record, 79) end
 local function deadline(record) return int(record, 87) end
 
--- A last use that lies in the future counts as now.
+-- A last-activity time in the future counts as now.
 local function is_expired(record, now)
   return now >= deadline(record) or now >= math.min(last_active(record), now) + idle(record)
 end
 
-local function is_over(tombstone, now)
+local function has_lapsed(tombstone, now)
   return now >= int(tombstone, 26)
 end
 
--- A little longer than the logical life, so that the store says why a session has ended. What is larger than the
--- server takes as an expiry is for ever to anybody.
+-- A little longer than the session lives, so that the store can tell why it has ended. What is larger than the server
+-- takes as an expiry is capped.
 local function ttl(ends, now)
   return string.format('%.0f', math.min(math.max(ends - now, 0) + MARGIN, LONGEST))
 end
