@@ -53,13 +53,15 @@ impl KeyId {
     /// The number of bytes in a key ID.
     pub const LEN: usize = 8;
 
-    #[cfg(feature = "cookie-store")]
-    pub(crate) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+    /// A key ID from its bytes, as a token names it.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
 
-    #[cfg(feature = "cookie-store")]
-    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
+    /// The bytes of the ID.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }
 }

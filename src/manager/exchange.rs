@@ -2,18 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use tokio::task::JoinError;
-use tracing::{debug, warn};
+use tracing::debug;
 
-use super::{
-    Core, commit, doubt,
-    store_calls::{Failed, Written},
-};
+use super::{Core, LazySession, save::FinalSave};
 use crate::{
-    error::{SessionError, StoreError, StoreErrorKind},
+    error::SessionError,
     plan::Write,
-    session::{Arrival, Base, BoxFuture, Changes, Opening, Session},
-    transport::{Read, RequestHead, ResponseEdits, ResponseHeaders},
+    session::{BoxFuture, Shared, State, Unsaved},
+    transport::{ResponseEdits, ResponseHeaders},
 };
 
 /// One request and its response: the whole interface between this crate and a web framework.
@@ -111,100 +107,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Exchange {
     lazy: LazySession,
-    /// Taken by whoever ends it.
-    core: Option<Arc<Core>>,
-}
-
-/// The session of a request, loaded when it is first asked for. Clones share it.
-///
-/// A framework's extractor keeps a clone in the request and asks it:
-///
-/// ```
-/// use cloakroom::{RequestHead, Session, SessionError, manager::LazySession};
-///
-/// struct Request { lazy: LazySession, headers: http::HeaderMap }
-///
-/// async fn extract(request: &Request) -> Result<Session, SessionError> {
-///     let head = RequestHead { method: "GET", authority: None, headers: &request.headers };
-///     request.lazy.load(&head).await
-/// }
-/// ```
-#[derive(Clone)]
-pub struct LazySession {
-    session: Session,
-    /// Whether another site may begin the request, whatever it does.
-    allows_cross_site: bool,
-}
-
-impl fmt::Debug for LazySession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LazySession").field("session", &self.session).finish_non_exhaustive()
-    }
-}
-
-impl LazySession {
-    /// Returns the session, which the first call loads.
-    ///
-    /// ```
-    /// # use cloakroom::{RequestHead, SessionManager, store::MemoryStore};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), cloakroom::SessionError> {
-    /// let exchange = SessionManager::new(MemoryStore::new()).exchange("/");
-    /// let headers = http::HeaderMap::new(); // without a token: a new, empty session
-    /// let head = RequestHead { method: "GET", authority: None, headers: &headers };
-    /// let session = exchange.lazy().load(&head).await?;
-    /// assert!(session.is_new());
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// Those of the store, unless the manager [serves anonymously](crate::OnOutage::ServeAnonymous) then.
-    pub async fn load(&self, head: &RequestHead<'_>) -> Result<Session, SessionError> {
-        if self.session.opened().is_none() {
-            let arrival = self.session.backend().arrival(head, self.allows_cross_site);
-            match self.session.backend().load_now(&arrival) {
-                Some(opening) => self.begin(opening, head),
-                None => self.load_in_turn(&arrival, head).await,
-            }
-        }
-        self.session.admitted()
-    }
-
-    /// Like [`load`](Self::load), but returns `None` unless a live session came with the request.
-    ///
-    /// ```
-    /// # use cloakroom::{RequestHead, SessionManager, store::MemoryStore};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), cloakroom::SessionError> {
-    /// let exchange = SessionManager::new(MemoryStore::new()).exchange("/");
-    /// let mut headers = http::HeaderMap::new();
-    /// headers.insert("cookie", "__Host-session=unknown".parse().expect("a legal value"));
-    /// let head = RequestHead { method: "GET", authority: None, headers: &headers };
-    /// assert!(exchange.lazy().load_existing(&head).await?.is_none());
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// Those of the store, unless the manager [serves anonymously](crate::OnOutage::ServeAnonymous) then: the result is `None`.
-    pub async fn load_existing(&self, head: &RequestHead<'_>) -> Result<Option<Session>, SessionError> {
-        let session = self.load(head).await?;
-        Ok((!session.is_new()).then_some(session))
-    }
-
-    /// Loads a session that takes time, once: whoever comes second waits for the first.
-    async fn load_in_turn(&self, arrival: &Arrival<'_>, head: &RequestHead<'_>) {
-        let _turn = self.session.turn().await;
-        if self.session.opened().is_none() {
-            self.begin(self.session.backend().load(arrival).await, head);
-        }
-    }
-
-    fn begin(&self, opening: Opening, head: &RequestHead<'_>) {
-        let is_ambiguous = matches!(opening.base, Base::Ambiguous(_));
-        if self.session.open(opening).is_ok() && is_ambiguous {
-            self.session.deposit(self.session.backend().refuse_both(head), None);
-        }
-    }
+    is_finished: bool,
 }
 
 /// How an exchange ends: at once, or after a wait for the store.
@@ -258,11 +161,15 @@ impl fmt::Debug for Finish {
 pub struct Finished {
     edits: ResponseEdits,
     error: Option<SessionError>,
-    /// Whose request headers the response depends on; missing where nobody has asked for the session.
+    /// Its transports say on which request headers the response depends. `None` if no handler has asked for the session.
     core: Option<Arc<Core>>,
 }
 
 impl Finished {
+    pub(super) fn new(core: Arc<Core>, edits: ResponseEdits, error: Option<SessionError>) -> Self {
+        Self { edits, error, core: Some(core) }
+    }
+
     /// Returns why the session could not be saved; the adapter then answers with this error instead of the handler's response.
     ///
     /// ```
@@ -294,9 +201,10 @@ impl Finished {
 
 impl Exchange {
     pub(super) fn new(core: Arc<Core>, path: &str) -> Self {
-        let session = Session::new(Arc::clone(&core) as _);
-        let lazy = LazySession { session, allows_cross_site: core.allows_cross_site(path) };
-        Self { lazy, core: Some(core) }
+        let allows_cross_site = core.allows_cross_site(path);
+        let max_data = core.max_data();
+        let lazy = LazySession { shared: Arc::new(Shared::new(core, max_data)), allows_cross_site };
+        Self { lazy, is_finished: false }
     }
 
     /// Returns the session of this request, to be loaded when an extractor asks for it.
@@ -335,160 +243,47 @@ impl Exchange {
     /// ```
     #[must_use]
     pub fn finish(mut self, status: u16) -> Finish {
-        let core = self.core.take();
-        let was_touched = self.lazy.session.close();
-        let (Some(opening), Some(core)) = (self.lazy.session.opened(), core) else {
+        self.is_finished = true;
+        let core = self.lazy.core();
+        let mut state = self.lazy.shared.lock();
+        state.close();
+        if !state.is_loaded() {
             return Finish::Ready(Finished::default());
-        };
-        // The most frequent end by far: the handler has only looked.
-        if !was_touched && core.needs_nothing(opening) {
-            return Finish::Ready(core.finished(ResponseEdits::read(read(opening)), None));
         }
-        Closing::new(core, &self.lazy.session, status).finish()
+        let (unsaved, is_saving) = (state.unsaved(), state.is_saving());
+        // The most frequent end by far: the handler has only looked.
+        if unsaved == Unsaved::Nothing && !is_saving && core.needs_nothing(&state) {
+            return Finish::Ready(Finished::new(Arc::clone(core), state.take_edits(), None));
+        }
+        drop(state);
+        let save = FinalSave::new(core, self.lazy.session(), status);
+        // A save that is under way may be of a login or logout.
+        if unsaved == Unsaved::Identity || is_saving { save.carried_through() } else { save.with_request() }
     }
-}
-
-/// How much of a session its response may reveal.
-fn read(opening: &Opening) -> Read {
-    if opening.base.record().is_some() { Read::Live } else { Read::Absent }
 }
 
 impl Core {
-    fn finished(self: Arc<Self>, edits: ResponseEdits, error: Option<SessionError>) -> Finished {
-        Finished { edits, error, core: Some(self) }
-    }
-
-    /// Whether a session that nobody has changed can stay as it was loaded.
-    fn needs_nothing(&self, Opening { base, request, .. }: &Opening) -> bool {
-        matches!(self.upkeep(base, *request, request.loaded_at), Write::Nothing)
+    /// Whether a session that no handler has changed can stay as it was loaded.
+    fn needs_nothing(&self, state: &State) -> bool {
+        let request = state.request();
+        matches!(self.upkeep(state.base(), request, request.loaded_at), Write::Nothing)
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let Some(core) = self.core.take() else { return };
-        self.lazy.session.close();
-        if self.lazy.session.pending().changes_identity {
-            debug!("a request was dropped after a login or log-out, which is carried through");
-            // A panic is answered as a server error, a vanished client like any success.
+        if self.is_finished {
+            return;
+        }
+        let mut state = self.lazy.shared.lock();
+        state.close();
+        let unsaved = state.unsaved();
+        drop(state);
+        if unsaved == Unsaved::Identity {
+            debug!("a request was dropped after a login or logout, which is carried through");
+            // A panic is answered as a server error; a client that disconnects was to get a success.
             let status = if std::thread::panicking() { 500 } else { 200 };
-            carry_through(Closing::new(core, &self.lazy.session, status));
+            drop(FinalSave::new(self.lazy.core(), self.lazy.session(), status).carried_through());
         }
     }
-}
-
-/// A session whose request is over, on its way to the store.
-#[derive(Clone)]
-struct Closing {
-    core: Arc<Core>,
-    session: Session,
-    /// Whether the response's status lets the handler's changes be kept.
-    keeps: bool,
-}
-
-impl Closing {
-    fn new(core: Arc<Core>, session: &Session, status: u16) -> Self {
-        Self { keeps: core.policy.save_on.keeps(status), session: session.clone(), core }
-    }
-
-    fn finish(self) -> Finish {
-        // A save under way may be about anything.
-        let Some(turn) = self.session.try_turn() else { return carry_through(self) };
-        let pending = self.session.pending();
-        if pending.changes_identity {
-            drop(turn);
-            return carry_through(self);
-        }
-        if !pending.changes && self.needs_nothing() {
-            return Finish::Ready(Arc::clone(&self.core).finished(self.edits(), None));
-        }
-        drop(turn);
-        // A handler that lives on may have logged in just now.
-        if self.session.pending().changes_identity {
-            return carry_through(self);
-        }
-        Finish::Pending(Box::pin(self.run()))
-    }
-
-    fn needs_nothing(&self) -> bool {
-        self.session.opened().is_none_or(|opening| self.core.needs_nothing(opening))
-    }
-
-    async fn run(self) -> Finished {
-        let written = self.write().await;
-        self.told(written)
-    }
-
-    /// What the response has to say of what was written.
-    fn told(self, written: Result<ResponseEdits, Failed>) -> Finished {
-        let (edits, error) = match written {
-            Ok(edits) => (edits, None),
-            Err(Failed { error, edits }) => {
-                warn!(%error, kind = ?error.kind(), "a session was not saved");
-                (edits, Some(error))
-            }
-        };
-        let mut all = self.edits();
-        all.merge(edits);
-        self.core.finished(all, error)
-    }
-
-    async fn write(&self) -> Result<ResponseEdits, Failed> {
-        let _turn = commit::turn(&self.core, &self.session).await?;
-        let settled = if self.keeps { doubt::settle(&self.core, &self.session).await } else { Ok(()) };
-        let mut changes = self.session.take_changes();
-        let written = match settled {
-            Ok(()) => commit::commit(&self.core, &mut changes, self.keeps).await,
-            Err(failed) => Err(failed),
-        };
-        self.stand_on(changes, written)
-    }
-
-    /// A handler that outlives the response goes on from what was written.
-    fn stand_on(&self, changes: Changes, written: Result<Written, Failed>) -> Result<ResponseEdits, Failed> {
-        let is_detached = changes.is_detached;
-        let (base, outcome) = match written {
-            Ok(Written { base, edits, .. }) => (base, Ok(edits)),
-            // The client is told that nothing was saved, so nothing of it may be saved later.
-            Err(failed) => (changes.base, Err(failed)),
-        };
-        if is_detached && let Err(error) = self.session.rebase(base) {
-            warn!(%error, "a change that was made while the response left is lost");
-        }
-        outcome
-    }
-
-    /// The task that was to write it has panicked or was stopped. Whatever it did: who logged out keeps no cookie.
-    fn outcome_unknown(self, logged_out: bool, error: JoinError) -> Finished {
-        let request = self.session.request();
-        let error =
-            StoreError::new(StoreErrorKind::OutcomeUnknown, "the task that saved a session did not end")
-                .with_source(error);
-        let mut edits = self.edits();
-        if logged_out && request.holds_cookie && !request.cross_site {
-            let mut end = ResponseEdits::default();
-            self.core.take_back(request, None, &mut end);
-            edits.merge(end);
-        }
-        self.core.finished(edits, Some(error.into()))
-    }
-
-    /// What the response has to say of the session, apart from what is still to be written.
-    fn edits(&self) -> ResponseEdits {
-        let mut edits = ResponseEdits::read(self.session.opened().map_or(Read::Absent, read));
-        edits.merge(self.session.take_edits());
-        edits
-    }
-}
-
-/// Runs in a task of its own, so that nobody who goes away can stop it half way.
-fn carry_through(closing: Closing) -> Finish {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-        return Finish::Pending(Box::pin(closing.run()));
-    };
-    let logs_out = closing.session.logs_out();
-    let task = runtime.spawn(closing.clone().run());
-    Finish::Pending(Box::pin(async move {
-        task.await.unwrap_or_else(|error| closing.outcome_unknown(logs_out, error))
-    }))
 }

@@ -3,30 +3,47 @@
 //! [`SessionManager`] joins a store with the rules of its sessions. [`Exchange`] is what an adapter for a web framework
 //! uses for each request; its documentation shows a complete adapter.
 
-// What is where: `load` goes from a request's headers to a session, `commit` from a session's log to the store,
-// `store_calls` has one commit's calls of the store and what the client is told, `doubt` sends again what an earlier save
-// left in doubt, `session_limit` counts a subject's sessions, `exchange` is one request and its response. Every decision is
-// made in `plan`; these modules carry it out.
+// What is where:
+//
+// - `mod`: `SessionManager`: a store and the rules
+// - `core`: what all requests share
+// - `exchange`: `Exchange`: one request and its response
+// - `lazy`: `LazySession`: the session of a request, loaded when a handler first asks for it
+// - `load`: from the tokens that a request presents to what its session is based on
+// - `save`: waiting for one's turn, saving, and going on from what was written
+// - `in_doubt`: sending again what an earlier save left in doubt
+// - `commit`: from a session's log to the store
+// - `session_limit`: how many sessions one subject may have
+// - `store_calls`: calls of the store under one deadline, repeated where a reply may have been lost
+// - `delivery`: what the client is told of a save
+//
+// Every decision is made in `plan`; these modules carry it out.
 
 mod commit;
-mod doubt;
+mod core;
+mod delivery;
 mod exchange;
+mod in_doubt;
+mod lazy;
 mod load;
+mod save;
 mod session_limit;
 mod store_calls;
 
 use std::{sync::Arc, time::Duration};
 
-pub use self::exchange::{Exchange, Finish, Finished, LazySession};
+use self::core::Core;
+pub use self::{
+    exchange::{Exchange, Finish, Finished},
+    lazy::LazySession,
+};
 use crate::{
-    error::{SessionError, StoreError},
-    plan::{self, Situation, Write},
+    error::StoreError,
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, Policy, SaveOn},
-    random::{Random, SystemRandom, WriteIds},
-    session::{Arrival, Backend, Base, BoxFuture, Changes, Opening, RequestFacts, Session},
+    random::Random,
     store::{Guarantees, SessionStore, StoreContext},
-    time::{Clock, Deadline, SystemClock, Timestamp},
-    transport::{Cookie, RequestHead, ResponseEdits, Transport},
+    time::{Clock, Deadline},
+    transport::{Cookie, Transport},
 };
 
 /// A store together with the rules of its sessions; cheap to clone.
@@ -45,21 +62,6 @@ use crate::{
 /// `Arc<dyn SessionStore>` is a store too.
 #[derive(Debug, Clone)]
 pub struct SessionManager(Arc<Core>);
-
-#[derive(Debug, Clone)]
-pub(crate) struct Core {
-    store: Arc<dyn SessionStore>,
-    guarantees: Guarantees,
-    policy: Policy,
-    /// In the order in which they are read. Never empty.
-    transports: Vec<Transport>,
-    /// The request headers that they read.
-    vary: Vec<String>,
-    cross_site_paths: Vec<String>,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
-    write_ids: WriteIds,
-}
 
 impl SessionManager {
     /// Manages the sessions in `store`, with safe defaults.
@@ -80,17 +82,7 @@ impl SessionManager {
     /// ```
     #[must_use]
     pub fn new(store: impl SessionStore) -> Self {
-        Self(Arc::new(Core {
-            guarantees: store.guarantees(),
-            store: Arc::new(store),
-            policy: Policy::default(),
-            transports: vec![Cookie::default().into()],
-            vary: vec!["Cookie".to_owned()],
-            cross_site_paths: Vec::new(),
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom::new()),
-            write_ids: WriteIds::default(),
-        }))
+        Self(Arc::new(Core::new(store)))
     }
 
     /// Sets how long a session may stay unused before it expires. Default: 30 minutes.
@@ -125,7 +117,7 @@ impl SessionManager {
         self.with(|core| core.policy.lifetime.absolute = timeout)
     }
 
-    /// Sets the longest lifetime that [`Session::remember`] grants. Default: 30 days.
+    /// Sets the longest lifetime that [`Session::remember`](crate::Session::remember) grants. Default: 30 days.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -170,7 +162,7 @@ impl SessionManager {
         self.with(|core| core.policy.leeway = leeway)
     }
 
-    /// Sets how long the old token stays valid after [`Session::renew`], unless the new one is used before. Default and maximum:
+    /// Sets how long the old token stays valid after [`Session::renew`](crate::Session::renew), unless the new one is used before. Default and maximum:
     /// 30 seconds.
     ///
     /// ```
@@ -293,7 +285,7 @@ impl SessionManager {
     /// others are ignored.
     ///
     /// A client gets its new tokens in the way in which it presented the last one. One that presented none gets them in the first
-    /// way, unless the handler [issues a bearer token](Session::issue_bearer).
+    /// way, unless the handler [issues a bearer token](crate::Session::issue_bearer).
     ///
     /// ```
     /// use cloakroom::{Bearer, Cookie, SessionManager, store::MemoryStore};
@@ -433,91 +425,5 @@ impl SessionManager {
     fn with(mut self, change: impl FnOnce(&mut Core)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
-    }
-}
-
-impl Core {
-    /// What a plan depends on.
-    fn situation<'a>(
-        &'a self,
-        changes: &'a Changes,
-        request: RequestFacts,
-        keeps: bool,
-        now: Timestamp,
-    ) -> Situation<'a> {
-        Situation { changes, request, keeps, writable: self.guarantees.writable, policy: &self.policy, now }
-    }
-
-    /// What a session needs that nobody has changed.
-    fn upkeep(&self, base: &Base, request: RequestFacts, now: Timestamp) -> Write {
-        if !self.guarantees.writable {
-            return Write::Nothing;
-        }
-        plan::upkeep(base, request, &self.policy, now)
-    }
-
-    /// The answer of a call of the store, or a timeout when the deadline has passed.
-    async fn in_time<T>(
-        &self,
-        deadline: Deadline,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let _ = deadline;
-        call.await
-    }
-
-    /// Whether another site may begin requests to this path.
-    fn allows_cross_site(&self, path: &str) -> bool {
-        self.cross_site_paths.iter().any(|allowed| allowed == path)
-    }
-
-    fn bearer(&self) -> Option<&Transport> {
-        self.transports.iter().find(|transport| matches!(transport, Transport::Bearer(_)))
-    }
-}
-
-impl Backend for Core {
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    fn cx(&self) -> StoreContext {
-        StoreContext::new(self.clock.now(), Deadline::after(self.policy.store_timeout))
-    }
-
-    fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    fn guarantees(&self) -> &Guarantees {
-        &self.guarantees
-    }
-
-    fn store(&self) -> &dyn SessionStore {
-        &*self.store
-    }
-
-    fn has_bearer(&self) -> bool {
-        self.bearer().is_some()
-    }
-
-    fn arrival<'a>(&self, head: &RequestHead<'a>, allows_cross_site: bool) -> Arrival<'a> {
-        load::arrival(self, head, allows_cross_site)
-    }
-
-    fn load_now(&self, arrival: &Arrival<'_>) -> Option<Opening> {
-        load::load_now(self, arrival)
-    }
-
-    fn load<'a>(&'a self, arrival: &'a Arrival<'_>) -> BoxFuture<'a, Opening> {
-        Box::pin(load::load(self, arrival))
-    }
-
-    fn refuse_both(&self, head: &RequestHead<'_>) -> ResponseEdits {
-        load::refuse_both(self, head)
-    }
-
-    fn save<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>> {
-        Box::pin(commit::save(self, session))
     }
 }

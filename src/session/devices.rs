@@ -1,10 +1,10 @@
 //! The other sessions of the same subject: "your devices".
 
-use super::Session;
+use super::{EndRequest, Session};
 use crate::{
-    error::{SessionError, StoreError},
+    error::SessionError,
     id::SessionId,
-    store::{Ended, MOST_LISTED, SessionIndex, SessionInfo, SessionStore, within},
+    store::{Ended, MOST_LISTED, SessionInfo},
 };
 
 impl Session {
@@ -27,10 +27,8 @@ impl Session {
     /// # Errors
     /// `Store(Unsupported)` where the store keeps no index, as its guarantees say; otherwise those of the store.
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>, SessionError> {
-        let index = self.index()?;
-        let Some(subject) = self.subject() else { return Ok(Vec::new()) };
-        let cx = self.0.backend.cx();
-        let mut sessions = within(cx.deadline, index.list(&subject, cx)).await?;
+        let subject = self.subject();
+        let mut sessions = self.0.engine.list(subject.as_deref()).await?;
         sessions.retain(SessionInfo::is_resident);
         Ok(sessions)
     }
@@ -116,18 +114,11 @@ impl Session {
     }
 
     async fn end_listed(&self, session: &SessionInfo) -> Result<bool, SessionError> {
-        let (id, cx) = (session.id(), self.0.backend.cx());
-        let ended = self.0.backend.store().end(&id, session.deadline(), cx);
-        Ok(within(cx.deadline, ended).await? == Ended::Done)
+        Ok(self.0.engine.end(EndRequest::from(session)).await? == Ended::Done)
     }
 
     /// The store is told at once, so another site is refused here and not when the response leaves.
     fn check_site(&self) -> Result<(), SessionError> {
-        if self.request().cross_site { Err(SessionError::cross_site()) } else { Ok(()) }
-    }
-
-    fn index(&self) -> Result<&dyn SessionIndex, StoreError> {
-        let store: &dyn SessionStore = self.0.backend.store();
-        store.index().ok_or_else(|| StoreError::unsupported("list the sessions of a subject"))
+        if self.lock().request().cross_site { Err(SessionError::cross_site()) } else { Ok(()) }
     }
 }

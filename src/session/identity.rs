@@ -8,7 +8,7 @@ use super::{Op, Session};
 use crate::{
     error::{SessionError, SessionErrorKind},
     id::SessionId,
-    record::{MAX_SUBJECT_LEN, Record},
+    record::{MAX_SUBJECT_LEN, Record, Subject},
     store::Guarantees,
     time::Timestamp,
 };
@@ -43,9 +43,7 @@ impl Session {
             let message = format!("a subject has 1 to {MAX_SUBJECT_LEN} bytes, not {}", subject.len());
             return Err(SessionError::new(SessionErrorKind::InvalidSubject, message));
         }
-        self.lock().log_in(subject, self.0.backend.now(), self.max_data())?;
-        self.mark_changed();
-        Ok(())
+        self.lock().change(Op::LogIn { subject: Subject::new(subject), at: self.0.engine.now() })
     }
 
     /// Ends this session, with every token that was issued for it, and removes the client's cookie.
@@ -68,11 +66,7 @@ impl Session {
     /// [`Closed`](SessionErrorKind::Closed) once the response was sent. While the store is unavailable the call succeeds, the
     /// cookie is removed, and the response is an error which says that the logout is not confirmed.
     pub fn log_out(&self) -> Result<(), SessionError> {
-        let mut state = self.lock();
-        state.check_phase()?;
-        state.log_out();
-        self.mark_changed();
-        Ok(())
+        self.lock().log_out()
     }
 
     /// Gives the client a new token without changing who is logged in.
@@ -101,7 +95,7 @@ impl Session {
     /// # Errors
     /// Only those that every change has; see [`Session`].
     pub fn renew(&self) -> Result<(), SessionError> {
-        self.change(Op::Renew)
+        self.lock().change(Op::Renew)
     }
 
     /// Sets a fixed lifetime of `duration`, regardless of activity, and a new token: "remember me" on a login form.
@@ -125,7 +119,7 @@ impl Session {
     /// # Errors
     /// Only those that every change has; see [`Session`].
     pub fn remember(&self, duration: Duration) -> Result<(), SessionError> {
-        self.change(Op::Remember(duration))
+        self.lock().change(Op::Remember(duration))
     }
 
     /// Returns who is logged in, or `None` for an anonymous session.
@@ -141,9 +135,6 @@ impl Session {
     /// ```
     #[must_use]
     pub fn subject(&self) -> Option<String> {
-        if !self.is_changed() {
-            return self.opening().base.record().and_then(Record::subject).map(str::to_owned);
-        }
         self.lock().view().subject.as_ref().map(|subject| subject.as_str().to_owned())
     }
 
@@ -177,7 +168,7 @@ impl Session {
     /// [`FreshLoginRequired`](SessionErrorKind::FreshLoginRequired), answered as 401.
     pub fn require_login_within(&self, age: Duration) -> Result<(), SessionError> {
         match self.login_time() {
-            Some(at) if self.0.backend.now().since(at) < age => Ok(()),
+            Some(at) if self.0.engine.now().since(at) < age => Ok(()),
             _ => Err(SessionError::new(SessionErrorKind::FreshLoginRequired, "this needs a fresh login")),
         }
     }
@@ -239,7 +230,7 @@ impl Session {
     /// ```
     #[must_use]
     pub fn idle_timeout(&self) -> Duration {
-        self.record().map_or(self.0.backend.policy().lifetime.idle, |record| record.idle_timeout())
+        self.record().map_or(self.0.engine.policy().lifetime.idle, |record| record.idle_timeout())
     }
 
     /// Returns the manager's absolute timeout: how long a session lives after its login, regardless of activity.
@@ -254,7 +245,7 @@ impl Session {
     /// ```
     #[must_use]
     pub fn absolute_timeout(&self) -> Duration {
-        self.0.backend.policy().lifetime.absolute
+        self.0.engine.policy().lifetime.absolute
     }
 
     /// Returns the size of the token that the client presented, in bytes, or `None` without a valid one.
@@ -271,7 +262,7 @@ impl Session {
     /// ```
     #[must_use]
     pub fn token_len(&self) -> Option<usize> {
-        self.opening().request.token_len
+        self.lock().request().token_len
     }
 
     /// Returns what the store behind this session guarantees.
@@ -287,18 +278,15 @@ impl Session {
     /// ```
     #[must_use]
     pub fn guarantees(&self) -> Guarantees {
-        *self.0.backend.guarantees()
+        *self.0.engine.guarantees()
     }
 
-    /// The record that the session stands on, unless it was logged out.
-    pub(super) fn record(&self) -> Option<Record> {
-        if self.is_changed() { self.lock().record().cloned() } else { self.opening().base.record().cloned() }
+    /// The record that the session is based on, unless it was logged out.
+    fn record(&self) -> Option<Record> {
+        self.lock().record().cloned()
     }
 
     fn login_time(&self) -> Option<Timestamp> {
-        if self.is_changed() {
-            return self.lock().view().authenticated_at;
-        }
-        self.opening().base.record().and_then(Record::authenticated_at)
+        self.lock().view().authenticated_at
     }
 }

@@ -5,57 +5,44 @@
 //! | `mod` | [`Session`]: its values |
 //! | `identity` | log in, log out, renew, remember |
 //! | `devices` | the other sessions of the same subject |
-//! | `opening` | what it begins with |
-//! | `stage` | how far it has come |
+//! | `state` | what the session is based on, what was logged, and whether it may still change |
 //! | `log` | the operation log and its replay |
-//! | `reads` | which stored values were looked at |
-//! | `doubt` | a write whose reply never came |
-//! | `state` | what the session stands on and whether it may still change |
-//! | `engine` | what the engine does with a session |
-//! | `backend` | what a session asks of the engine |
+//! | `read_set` | which stored values were looked at |
+//! | `in_doubt` | a write whose reply never came |
+//! | `engine` | what a session asks of the engine |
 //!
-//! Nothing here does I/O on its own: a handler's calls are synchronous, and what they log is written once, when the
-//! response is about to leave.
+//! Nothing here does I/O: a handler's calls are synchronous, and what they log is written once, when the response is about to
+//! leave.
 
-mod backend;
 mod devices;
-mod doubt;
 mod engine;
 mod identity;
+mod in_doubt;
 mod log;
-mod opening;
 mod read_set;
-mod stage;
 mod state;
 
 use std::{
     convert::Infallible,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use self::{
-    backend::{Backend, BoxFuture},
-    doubt::Sent,
-    engine::{RequestFacts, Turn, max_data},
+    engine::{BoxFuture, Engine},
+    in_doubt::Sent,
     log::{Log, View, conflict},
-    opening::{Arrival, Opening},
-    state::{Base, Changes, Ending},
+    state::{Base, Changes, Delivery, EndRequest, Logout, Phase, State, Unsaved},
 };
-use self::{
-    log::{Change, Guard, Op, panicked},
-    read_set::{Reads, Sight},
-    stage::Stage,
-    state::State,
-};
+use self::log::{Change, Guard, Op, panicked};
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError},
     key::{AsKey, KeyName},
     policy::OnStaleWrite,
-    record::{Data, Record},
+    record::Data,
     store::Token,
 };
 
@@ -84,39 +71,51 @@ use crate::{
 /// [`keep_open`](Self::keep_open)), and with [`Store`](SessionErrorKind::Store) while the store is unavailable and the
 /// manager [serves anonymously](crate::OnOutage::ServeAnonymous).
 #[derive(Clone)]
-pub struct Session(Arc<Shared>);
+pub struct Session(Arc<Shared<dyn Engine>>);
 
-struct Shared {
-    backend: Arc<dyn Backend>,
-    /// Missing until the session is loaded.
-    opening: OnceLock<Opening>,
-    reads: Reads,
-    stage: Stage,
-    /// Held by whoever loads or writes the session: what one save has taken is not part of the next one.
+/// What all handles of a session share. The engine comes last, so that the manager, which knows its own type, and a handler,
+/// which does not, can hold the same allocation.
+pub(crate) struct Shared<E: ?Sized> {
+    /// Held while the session is loaded or written: what one save has taken is not part of the next one.
     turn: tokio::sync::Mutex<()>,
-    /// Made when somebody begins to change the session, which most requests never do.
-    state: OnceLock<Box<Mutex<State>>>,
+    state: Mutex<State>,
+    engine: E,
 }
-
-/// What a session without an opening begins with.
-static NO_OPENING: Opening = Opening::NONE;
 
 /// How often an update runs before it gives way to whatever is faster each time.
 const MOST_RUNS: u32 = 100;
 
-impl Session {
-    /// A session that is still to be loaded.
-    pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
-        Self(Arc::new(Shared {
-            backend,
-            opening: OnceLock::new(),
-            reads: Reads::default(),
-            stage: Stage::default(),
-            turn: tokio::sync::Mutex::new(()),
-            state: OnceLock::new(),
-        }))
+impl<E: Engine> Shared<E> {
+    /// A session that is still to be loaded, and may hold so much data.
+    pub(crate) fn new(engine: E, max_data: usize) -> Self {
+        Self { turn: tokio::sync::Mutex::new(()), state: Mutex::new(State::new(max_data)), engine }
     }
 
+    pub(crate) fn engine(&self) -> &E {
+        &self.engine
+    }
+}
+
+impl<E: ?Sized> Shared<E> {
+    /// The state. No application code runs under the lock.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // Each step leaves the state whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the load or the save under way; the next one begins when the guard is dropped.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+}
+
+impl<E: Engine + 'static> From<Arc<Shared<E>>> for Session {
+    fn from(shared: Arc<Shared<E>>) -> Self {
+        Self(shared)
+    }
+}
+
+impl Session {
     /// Returns the value under `key`, or `None` if there is none.
     ///
     /// ```
@@ -134,10 +133,7 @@ impl Session {
     /// stored another type. The value stays as it is: [`remove`](Self::remove) it, or read it as a `serde_json::Value` and
     /// convert it.
     pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
-        if !self.is_changed() {
-            return decode(self.read(key.name()));
-        }
-        let data = self.look(&mut self.lock(), key.name());
+        let data = self.lock().look(key.name());
         decode(data.get(key.name()))
     }
 
@@ -155,10 +151,7 @@ impl Session {
     /// ```
     #[must_use]
     pub fn contains(&self, key: impl KeyName) -> bool {
-        if !self.is_changed() {
-            return self.read(key.name()).is_some();
-        }
-        self.look(&mut self.lock(), key.name()).get(key.name()).is_some()
+        self.lock().look(key.name()).get(key.name()).is_some()
     }
 
     /// Sets `key` to `value`, replacing any existing value.
@@ -184,7 +177,9 @@ impl Session {
     /// every change has; see [`Session`].
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), SessionError> {
         let value = encode(&value)?.into_boxed_slice();
-        self.change(Op::Set { key: key.name().into(), value, guard: self.guard(&key)? })
+        let mut state = self.lock();
+        let guard = self.guard(&state, &key)?;
+        state.change(Op::Set { key: key.name().into(), value, guard })
     }
 
     /// Changes the value under `key` in place; a missing value starts as its default.
@@ -259,8 +254,7 @@ impl Session {
 
             let mut state = self.lock();
             if state.generation() == generation {
-                state.updated(key, &text, erase(change), self.max_data())?;
-                self.mark_changed();
+                state.updated(key, &text, erase(change))?;
                 return Ok(Ok(result));
             }
         }
@@ -290,12 +284,10 @@ impl Session {
         loop {
             let (generation, data) = self.snapshot(key.name())?;
             let Some(value) = decode(data.get(key.name()))? else { return Ok(None) };
-            let guard = self.guard(&key)?;
             let mut state = self.lock();
             if state.generation() == generation {
-                let op = Op::Remove { key: key.name().into(), guard };
-                state.change(op, self.max_data())?;
-                self.mark_changed();
+                let guard = self.guard(&state, &key)?;
+                state.change(Op::Remove { key: key.name().into(), guard })?;
                 return Ok(Some(value));
             }
         }
@@ -316,7 +308,9 @@ impl Session {
     /// [`Conflict`](SessionErrorKind::Conflict) as for [`insert`](Self::insert), and those that every change has; see
     /// [`Session`].
     pub fn remove(&self, key: impl KeyName) -> Result<(), SessionError> {
-        self.change(Op::Remove { key: key.name().into(), guard: self.guard(&key)? })
+        let mut state = self.lock();
+        let guard = self.guard(&state, &key)?;
+        state.change(Op::Remove { key: key.name().into(), guard })
     }
 
     /// Removes all values. The subject stays logged in; to end the session use [`log_out`](Self::log_out).
@@ -332,7 +326,7 @@ impl Session {
     /// # Errors
     /// Only those that every change has; see [`Session`].
     pub fn clear(&self) -> Result<(), SessionError> {
-        self.change(Op::Clear)
+        self.lock().change(Op::Clear)
     }
 
     /// Writes the changes made so far, without waiting for the response.
@@ -363,8 +357,7 @@ impl Session {
     /// but whose reply was lost, are sent again with the next save or the response, and take effect once.
     pub async fn save(&self) -> Result<(), SessionError> {
         self.lock().check_open()?;
-        let backend = Arc::clone(&self.0.backend);
-        backend.save(self).await
+        self.0.engine.save(self).await
     }
 
     /// Allows this session to change after the response was sent; the caller then has to [`save`](Self::save) each change.
@@ -391,10 +384,7 @@ impl Session {
     /// # Errors
     /// [`Closed`](SessionErrorKind::Closed) if the response was sent already.
     pub fn keep_open(&self) -> Result<(), SessionError> {
-        let mut state = self.lock();
-        state.check_open()?;
-        state.keep_open = true;
-        Ok(())
+        self.lock().keep_open()
     }
 
     /// Gives this session's token to a non-browser client: in a response header instead of a cookie.
@@ -415,15 +405,13 @@ impl Session {
     /// `Store(Unsupported)` if the manager has no [`Bearer`](crate::Bearer) among its
     /// [transports](crate::SessionManager::transports), and those that every change has; see [`Session`].
     pub fn issue_bearer(&self) -> Result<(), SessionError> {
-        if !self.0.backend.has_bearer() {
+        if !self.0.engine.has_bearer() {
             return Err(StoreError::unsupported(
                 "hand out bearer tokens: add Bearer to the manager's transports",
             )
             .into());
         }
-        self.change(Op::Renew)?;
-        self.lock().bearer = true;
-        Ok(())
+        self.lock().issue_bearer()
     }
 
     /// Returns the token that the last [`save`](Self::save) of this request brought.
@@ -443,90 +431,31 @@ impl Session {
     /// ```
     #[must_use]
     pub fn token(&self) -> Option<Token> {
-        self.peek()?.token.clone()
+        self.lock().token().cloned()
     }
 
-    /// The value under `key` as it was loaded.
-    fn read(&self, key: &str) -> Option<&[u8]> {
-        self.0.reads.get(self.loaded()?, key)
-    }
-
-    /// What a change of the value under `key` begins with, if nobody is faster.
+    /// What a change of the value under `key` begins with, if no other change is faster.
     fn snapshot(&self, key: &str) -> Result<(u64, Data), SessionError> {
         let mut state = self.lock();
         state.check_open()?;
-        Ok((state.generation(), self.look(&mut state, key)))
+        Ok((state.generation(), state.look(key)))
     }
 
-    /// The data that the handler sees, after noting that it looks at `key`, if that shows it anything stored.
-    fn look(&self, state: &mut State, key: &str) -> Data {
-        if state.shows_stored(key) {
-            match self.loaded() {
-                Some(data) if !state.is_rebased() => drop(self.0.reads.get(data, key)),
-                _ => state.seen.add(key),
-            }
-        }
-        state.view().data.clone()
-    }
-
-    fn change(&self, op: Op) -> Result<(), SessionError> {
-        self.lock().change(op, self.max_data())?;
-        self.mark_changed();
-        Ok(())
-    }
-
-    /// What a blind write of the value under `key` has to mind.
-    fn guard(&self, key: &impl KeyName) -> Result<Guard, SessionError> {
-        if key.last_writer_wins() || self.0.backend.policy().on_stale_write == OnStaleWrite::Overwrite {
+    /// What a blind write of the value under `key` has to respect.
+    fn guard(&self, state: &State, key: &impl KeyName) -> Result<Guard, SessionError> {
+        if key.last_writer_wins() || self.0.engine.policy().on_stale_write == OnStaleWrite::Overwrite {
             return Ok(Guard::Blind);
         }
-        match self.lock().seen.get(key.name()) {
-            Some(Sight::Outdated) => {
-                Err(conflict("a value that this request read was changed by another request before a save"))
-            }
-            Some(Sight::Current) => Ok(Guard::Read),
-            None if self.has_read(key.name()) => Ok(Guard::Read),
-            None => Ok(Guard::Blind),
-        }
+        state.guard(key.name())
     }
 
-    /// Whether `key` was read while the session stood on what was loaded.
-    fn has_read(&self, key: &str) -> bool {
-        self.loaded().is_some_and(|data| self.0.reads.contains(data, key))
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock()
     }
 
-    /// The values that were loaded.
-    fn loaded(&self) -> Option<&Data> {
-        self.opening().base.record().map(Record::data)
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.turn().await
     }
-
-    fn opening(&self) -> &Opening {
-        self.0.opening.get().unwrap_or(&NO_OPENING)
-    }
-
-    /// The part that changes, if anybody has begun to change it.
-    fn peek(&self) -> Option<MutexGuard<'_, State>> {
-        self.0.state.get().map(|state| locked(state))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        let is_closed = self.0.stage.touch();
-        let begin = || Box::new(Mutex::new(State::new(self.opening().base.clone(), is_closed)));
-        locked(self.0.state.get_or_init(begin))
-    }
-
-    fn is_changed(&self) -> bool {
-        self.0.stage.is_changed()
-    }
-
-    fn mark_changed(&self) {
-        self.0.stage.mark_changed();
-    }
-}
-
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    // No application code runs under the lock, and each step leaves the state whole.
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn decode<T: DeserializeOwned>(value: Option<&[u8]>) -> Result<Option<T>, SessionError> {

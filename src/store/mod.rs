@@ -34,7 +34,6 @@ mod session_store;
 #[cfg(feature = "sealed")]
 mod token;
 
-pub(crate) use self::index::MOST_LISTED;
 #[cfg(all(feature = "redis", feature = "config"))]
 pub(crate) use self::record::RedisOptions;
 #[cfg(feature = "memory")]
@@ -57,7 +56,7 @@ pub use self::{
     context::{PresentedToken, StoreContext, within},
     enumerate::EnumerateSessions,
     guarantees::{Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates},
-    index::{SessionIndex, SessionInfo},
+    index::{MOST_LISTED, SessionIndex, SessionInfo},
     layers::{Drained, DrainingStore, MigratingStore, Phase, Progress, StoreLayer},
     record::{RecordBackend, RecordStore, Stored, Swapped, Tombstone},
     session_store::SessionStore,

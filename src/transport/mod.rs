@@ -7,6 +7,7 @@
 //! | `cookie` | [`Cookie`]: its name and attributes, and the `Set-Cookie` lines |
 //! | `bearer` | [`Bearer`]: a token in a header |
 //! | `presented` | the candidates among the tokens that a request presents |
+//! | `request` | what a request presents, and the facts on which its response depends |
 //! | `response` | new tokens, `Vary` and the cache rules of a response |
 //! | `site` | whether a request comes from another site |
 //!
@@ -16,6 +17,7 @@ mod bearer;
 mod cookie;
 mod head;
 mod presented;
+mod request;
 mod response;
 mod site;
 
@@ -28,9 +30,10 @@ pub use self::{
 };
 pub(crate) use self::{
     presented::Candidates,
+    request::RequestFacts,
     response::{Read, ResponseEdits},
-    site::{is_cross_site, is_safe},
 };
+use self::site::{is_cross_site, is_safe};
 use crate::{store::SessionStore, token::Token};
 
 /// How a token travels between client and server.

@@ -4,6 +4,7 @@
 //! [`House`] knows where everything lives and complains.
 
 mod circles;
+mod public_api;
 mod source;
 
 use std::{
@@ -225,6 +226,11 @@ impl House {
 
     /// The module in which the thing at an absolute path was written, however often it was re-exported.
     fn home(&self, path: &str) -> String {
+        self.origin(path).0
+    }
+
+    /// The module in which the thing at an absolute path was written, and its name there; no name if it is a module.
+    fn origin(&self, path: &str) -> (String, String) {
         let mut path = path.to_owned();
         let mut seen = BTreeSet::new();
         loop {
@@ -232,7 +238,7 @@ impl House {
             let (name, rest) = rest.split_once("::").unwrap_or((rest, ""));
             match self.imports.get(&join(module, name)) {
                 Some(target) if seen.insert(path.clone()) => path = join(target, rest),
-                _ => return module.to_owned(),
+                _ => return (module.to_owned(), name.to_owned()),
             }
         }
     }
@@ -322,7 +328,7 @@ mod scanner {
             "const TEXT: &str = \"\\\" crate::store::StoreContext\";\nconst RAW: &str = r#\"\"crate::store::StoreContext\"#;",
             "const BYTES: &[u8] = b\"crate::store::StoreContext\"; const RAW: &[u8] = br\"crate::store::StoreContext\";",
             "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    use crate::store::StoreContext;\n}",
-            "use std::store::StoreContext;\nfn f() { other::store::judge() }",
+            "use std::store::StoreContext;\nfn f() { other::store::authenticate() }",
         ] {
             assert_eq!(climbs("record/mod.rs", source), [""; 0], "{source}");
         }
