@@ -46,9 +46,7 @@ impl Data {
     /// The caller makes sure that no key comes twice.
     #[cfg(feature = "sealed")]
     #[must_use]
-    pub fn from_entries<'a>(
-        entries: impl Iterator<Item = (&'a str, &'a str)> + Clone,
-    ) -> Option<Self> {
+    pub fn from_entries<'a>(entries: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Option<Self> {
         let len = entries.clone().map(|(key, value)| HEADER + key.len() + value.len()).sum();
         if len == 0 {
             return Some(Self::default());

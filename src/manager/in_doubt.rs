@@ -2,7 +2,7 @@
 
 use super::{
     Core,
-    delivery::{Client, Saved, SaveError},
+    delivery::{Client, SaveError, Saved},
     store_calls::{Effect, StoreCalls, WriteError},
 };
 use crate::{

@@ -31,13 +31,13 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::log::{Change, Guard, Op, panicked};
 pub(crate) use self::{
     engine::{BoxFuture, Engine},
     in_doubt::Sent,
     log::{Log, View, conflict},
     state::{Base, Changes, Delivery, EndRequest, Logout, Phase, State, Unsaved},
 };
-use self::log::{Change, Guard, Op, panicked};
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError},
     key::{AsKey, KeyName},

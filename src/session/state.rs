@@ -450,7 +450,8 @@ impl State {
             conflict("a change that was made during a save no longer applies").with_source(error)
         })?;
         let before = self.view().data.clone();
-        let [old, new] = [&self.base, &base].map(|base| base.record().map(Record::data).cloned().unwrap_or_default());
+        let [old, new] =
+            [&self.base, &base].map(|base| base.record().map(Record::data).cloned().unwrap_or_default());
         self.read.rebase([&old, &new], [&before, &view.data]);
         self.base = base;
         self.view = Some(view);

@@ -23,6 +23,7 @@ mod site;
 
 use std::time::Duration;
 
+use self::site::{is_cross_site, is_safe};
 pub use self::{
     bearer::Bearer,
     cookie::{Cookie, SameSite},
@@ -33,7 +34,6 @@ pub(crate) use self::{
     request::RequestFacts,
     response::{Read, ResponseEdits},
 };
-use self::site::{is_cross_site, is_safe};
 use crate::{store::SessionStore, token::Token};
 
 /// How a token travels between client and server.

@@ -12,10 +12,10 @@
 //!
 //! No framework type and no session store is named here.
 
+pub(crate) mod actions;
 pub(crate) mod assets;
 pub(crate) mod cart;
 pub(crate) mod catalogue;
-pub(crate) mod actions;
 pub(crate) mod devices;
 pub(crate) mod views;
 pub(crate) mod visit;

@@ -10,8 +10,8 @@ use cloakroom::{Session, SessionError};
 use crate::{
     setup,
     site::{
-        assets,
         actions::{self, CartChange, EndDevice, Login, Next},
+        assets,
         devices::Devices,
         views,
         visit::Visit,
