@@ -61,7 +61,8 @@ pub(crate) fn print(measuring: bool) {
 }
 
 fn memory(sessions: usize, measuring: bool) {
-    let store = MemoryStore::new().anonymous(Budget { sessions: sessions.max(1000), bytes: usize::MAX });
+    let store =
+        MemoryStore::builder().anonymous(Budget { sessions: sessions.max(1000), bytes: usize::MAX }).build();
     let manager = managed(store);
     let values = PAYLOAD.values();
     let mut cookies: Vec<CookieHeader> = (0..sessions).map(|_| visitor(&manager, &values)).collect();

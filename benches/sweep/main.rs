@@ -80,7 +80,8 @@ struct House {
 
 impl House {
     fn new(sessions: usize) -> Self {
-        let store = MemoryStore::new().anonymous(Budget { sessions: 4 * sessions, bytes: usize::MAX });
+        let store =
+            MemoryStore::builder().anonymous(Budget { sessions: 4 * sessions, bytes: usize::MAX }).build();
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let manager = SessionManager::new(store.clone())
             .clock(Arc::clone(&clock))

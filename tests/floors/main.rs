@@ -314,7 +314,7 @@ mod scanner {
             "const TEXT: &str = \"\\\" crate::store::StoreContext\";\nconst RAW: &str = r#\"\"crate::store::StoreContext\"#;",
             "const BYTES: &[u8] = b\"crate::store::StoreContext\"; const RAW: &[u8] = br\"crate::store::StoreContext\";",
             "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    use crate::store::StoreContext;\n}",
-            "use std::store::StoreContext;\nfn f() { other::store::judge() }",
+            "use std::store::StoreContext;\nfn f() { other::store::authenticate() }",
         ] {
             assert_eq!(climbs("record/mod.rs", source), [""; 0], "{source}");
         }

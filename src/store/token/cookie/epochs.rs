@@ -152,7 +152,7 @@ mod tests {
     use crate::{
         keyring::{KeyRing, SecretKey},
         random::SystemRandom,
-        store::sealed::cookie::{envelope::Format, keys::SealKeys},
+        store::token::cookie::{envelope::Format, keys::SealKeys},
     };
 
     const FORMATS: [Format; 2] = [Format::Aes256Gcm, Format::ChaCha20Poly1305];
