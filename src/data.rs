@@ -41,10 +41,12 @@ impl Data {
         Ok(Self(Some(bytes.into())))
     }
 
-    /// The values of these entries, each a key and its JSON text; `None` if a key or a value is too long to be written
-    /// down. The caller knows that no key comes twice.
-    #[cfg(feature = "jwt")]
-    pub(crate) fn from_entries<'a>(
+    /// The values of these entries, each a key and its JSON text; `None` if a key or a value is too long to be stored.
+    ///
+    /// The caller makes sure that no key comes twice.
+    #[cfg(feature = "sealed")]
+    #[must_use]
+    pub fn from_entries<'a>(
         entries: impl Iterator<Item = (&'a str, &'a str)> + Clone,
     ) -> Option<Self> {
         let len = entries.clone().map(|(key, value)| HEADER + key.len() + value.len()).sum();

@@ -7,7 +7,10 @@ use std::{collections::BTreeMap, env, fmt, fs, path::PathBuf, time::Duration};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor, value::StringDeserializer},
+    de::{
+        DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor,
+        value::{SeqDeserializer, StringDeserializer},
+    },
     forward_to_deserialize_any,
 };
 use zeroize::Zeroizing;
@@ -36,7 +39,7 @@ impl Error for ConfigError {
     }
 }
 
-/// The options of one store by name, each as its file or URL has it.
+/// Options by name, each as its file or URL has it.
 #[derive(Clone, Default, Deserialize)]
 pub(crate) struct Options(BTreeMap<String, Value>);
 
@@ -47,6 +50,7 @@ pub(crate) enum Value {
     Flag(bool),
     Number(u64),
     Text(String),
+    List(Vec<Self>),
     Table(Options),
 }
 
@@ -116,6 +120,7 @@ impl<'de> Deserializer<'de> for Value {
             Self::Flag(flag) => visitor.visit_bool(flag),
             Self::Number(number) => visitor.visit_u64(number),
             Self::Text(text) => visitor.visit_string(text),
+            Self::List(values) => visitor.visit_seq(SeqDeserializer::new(values.into_iter())),
             Self::Table(options) => options.deserialize_any(visitor),
         }
     }
@@ -168,6 +173,14 @@ impl<'de> Deserializer<'de> for Value {
     forward_to_deserialize_any! {
         i8 i16 i32 i64 u8 u16 u32 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
         identifier ignored_any
+    }
+}
+
+impl IntoDeserializer<'_, ConfigError> for Value {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
     }
 }
 

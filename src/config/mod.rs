@@ -23,7 +23,7 @@ pub use self::store::StoreConfig;
 pub use crate::options::ConfigError;
 use crate::{
     manager::SessionManager,
-    options::duration,
+    options::{Options, duration},
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, SaveOn},
     transport::{Bearer, Cookie, Transport},
 };
@@ -65,7 +65,7 @@ use crate::{
 /// | `transports` | a list of `cookie`, `bearer`, and names of headers; `["cookie"]` by default |
 /// | `allow_cross_site` | a list of paths |
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
     /// Where sessions are stored.
@@ -128,11 +128,17 @@ impl<'de> Deserialize<'de> for TransportName {
             "cookie" => Ok(Self::Cookie),
             "bearer" => Ok(Self::Bearer(Bearer::authorization())),
             header => Bearer::try_in_header(header).map(Self::Bearer).ok_or_else(|| {
-                D::Error::custom(format!(
-                    "transports: {header:?} is neither cookie, bearer nor a header's name"
-                ))
+                D::Error::custom(format!("{header:?} is neither cookie, bearer nor the name of a header"))
             }),
         }
+    }
+}
+
+/// Through [`Options`], so that an error names the option, whatever the format of the file.
+impl<'de> Deserialize<'de> for Config {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // With `remote`, the derived function is an inherent one.
+        Self::deserialize(Options::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

@@ -117,7 +117,9 @@ impl<'de> Deserialize<'de> for StoreConfig {
         let config = match Value::deserialize(deserializer)? {
             Value::Text(url) => Self::from_url(&url, Options::default()),
             Value::Table(options) => Self::from_table(options),
-            Value::Flag(_) | Value::Number(_) => Err(ConfigError::custom("expected a URL or a table")),
+            Value::Flag(_) | Value::Number(_) | Value::List(_) => {
+                Err(ConfigError::custom("expected a URL or a table"))
+            }
         };
         config.map_err(D::Error::custom)
     }

@@ -60,9 +60,9 @@ impl Default for Attributes {
 
 #[cfg(feature = "config")]
 impl TryFrom<Attributes> for Cookie {
-    type Error = String;
+    type Error = &'static str;
 
-    fn try_from(attributes: Attributes) -> Result<Self, String> {
+    fn try_from(attributes: Attributes) -> Result<Self, &'static str> {
         let cookie = Self {
             name: attributes.name,
             path: attributes.path,
@@ -71,7 +71,7 @@ impl TryFrom<Attributes> for Cookie {
             secure: !attributes.insecure_for_local_development,
             ends_with_browser: attributes.expires_with_browser,
         };
-        cookie.flaw().map_or(Ok(cookie), |flaw| Err(format!("cookie: {flaw}")))
+        cookie.flaw().map_or(Ok(cookie), Err)
     }
 }
 

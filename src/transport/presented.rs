@@ -12,7 +12,7 @@
 
 use std::borrow::Cow;
 
-use super::RequestHead;
+use super::head::RequestHead;
 use crate::store::{PresentedToken, SessionStore};
 
 /// How many different tokens of one request are looked up at the most.

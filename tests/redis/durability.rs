@@ -110,7 +110,7 @@ async fn what_was_acknowledged_survives_kills_and_nothing_is_counted_twice() {
     counts_while_killed(10_000, 5).await;
 }
 
-/// `cargo test --release --test redis -- --ignored`
+/// `cargo test --release -p cloakroom-tests --test redis -- --ignored`
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes in a debug build; the test above does the same with fewer"]
 async fn what_was_acknowledged_survives_kills_a_hundred_thousand_times() {

@@ -25,5 +25,5 @@ pub use self::redis::{InvalidRedisUrl, LocalCache, RedisBackend, RedisStore, Red
 pub use self::{
     backend::{RecordBackend, Swapped},
     record_store::RecordStore,
-    stored::{Stored, Tombstone, authenticate},
+    stored::{Stored, Tombstone},
 };

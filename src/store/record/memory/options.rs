@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Budget, MemoryBackend, MemoryStore, state::SharedState};
+use super::{
+    backend::{MemoryBackend, MemoryStore},
+    budget::Budget,
+    state::SharedState,
+};
 use crate::store::{NodeName, RecordStore};
 
 /// The options of a [`MemoryStore`]; [`MemoryStore::builder`] begins with the defaults.
@@ -53,5 +57,18 @@ impl MemoryOptions {
         let logged_in = Budget { sessions: self.logged_in_sessions, bytes: self.logged_in_bytes };
         let state = Arc::new(SharedState::new(anonymous, logged_in));
         RecordStore::from_backend(MemoryBackend { state, node: self.node })
+    }
+}
+
+impl MemoryStore {
+    /// An empty store with the default budgets and no node name.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Begins to configure a store.
+    pub fn builder() -> MemoryOptions {
+        MemoryOptions::default()
     }
 }

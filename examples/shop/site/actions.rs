@@ -1,4 +1,4 @@
-//! What a customer can do. Each deed changes the session and says where to go next.
+//! What a customer can do. Each action changes the session and says where to go next.
 
 use std::borrow::Cow;
 
@@ -42,7 +42,7 @@ pub(crate) struct Login {
     name: String,
 }
 
-/// A real shop would ask for a proof first. The cart that was filled before stays with whoever logs in.
+/// A real shop would ask for a password first. The cart that was filled before the login is kept.
 pub(crate) fn log_in(session: &Session, login: &Login) -> Result<Next, SessionError> {
     let name: String = login.name.trim().chars().take(40).collect();
     if name.is_empty() {
@@ -54,7 +54,7 @@ pub(crate) fn log_in(session: &Session, login: &Login) -> Result<Next, SessionEr
     Ok("/".into())
 }
 
-/// Ends the session with everything in it; the goodbye already stands in a new one.
+/// Ends the session with everything in it; the goodbye is stored in a new one.
 pub(crate) fn log_out(session: &Session) -> Result<Next, SessionError> {
     session.log_out()?;
     tell(session, "Goodbye. Your cart is empty again.")?;

@@ -1,11 +1,11 @@
-//! The same shop as `examples/shop`, served by actix-web: `cargo run --example shop_actix`.
+//! The same shop as `examples/shop`, served by actix-web: `cargo run -p shop_actix`.
 //!
-//! Everything but `main.rs` and `handlers.rs` is that shop's own, its settings included.
+//! Everything but `main.rs` and `handlers.rs` is shared with that shop, including its settings.
 
 mod handlers;
-#[path = "../shop/setup.rs"]
+#[path = "../../shop/setup.rs"]
 mod setup;
-#[path = "../shop/site/mod.rs"]
+#[path = "../../shop/site/mod.rs"]
 mod site;
 
 use std::process::ExitCode;

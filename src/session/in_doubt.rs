@@ -1,10 +1,10 @@
 //! A write that was sent and whose reply never came.
 //!
 //! It may have taken effect. If its log were simply written again, an update might be applied twice. So the record is kept
-//! as it was sent, its write ID included: sent once more, the store recognises it and answers as it did the first time.
-//! Only then is applied what was logged since.
+//! as it was sent, with its write ID. If it is sent again, the store recognises it and answers as it did the first time. Only
+//! then are the changes applied that were logged since.
 
-use super::Log;
+use super::{Data, Log};
 use crate::record::{Record, Version};
 
 /// A record on its way to the store.
@@ -15,9 +15,11 @@ pub(crate) struct Sent {
     pub(crate) expected: Option<Version>,
 }
 
-/// A record that may have arrived, and the changes that it holds.
+/// A record that may be stored, and the changes that it contains.
 #[derive(Debug)]
-pub(super) struct Doubt {
+pub(super) struct InDoubt {
     pub(super) sent: Sent,
     pub(super) log: Log,
+    /// The data that the handler saw when the record was made.
+    pub(super) shown: Data,
 }

@@ -1,4 +1,4 @@
-//! The shop's routes, for actix-web. Handlers read and change a [`Session`]; where it lives is not their business.
+//! The shop's routes, for actix-web. Handlers read and change a [`Session`] and do not know where it is stored.
 
 use actix_web::{
     HttpResponse, Responder, Result, Route, guard,
@@ -11,7 +11,7 @@ use crate::{
     setup,
     site::{
         assets,
-        deeds::{self, CartChange, EndDevice, Login, Next},
+        actions::{self, CartChange, EndDevice, Login, Next},
         devices::Devices,
         views,
         visit::Visit,
@@ -56,23 +56,23 @@ async fn show_missing(session: Session) -> Result<impl Responder, SessionError> 
 }
 
 async fn change_cart(session: Session, change: Form<CartChange>) -> Result<Redirect, SessionError> {
-    deeds::change_cart(&session, &change).map(go)
+    actions::change_cart(&session, &change).map(go)
 }
 
 async fn log_in(session: Session, login: Form<Login>) -> Result<Redirect, SessionError> {
-    deeds::log_in(&session, &login).map(go)
+    actions::log_in(&session, &login).map(go)
 }
 
 async fn log_out(session: Session) -> Result<Redirect, SessionError> {
-    deeds::log_out(&session).map(go)
+    actions::log_out(&session).map(go)
 }
 
 async fn end_device(session: Session, device: Form<EndDevice>) -> Result<Redirect, SessionError> {
-    deeds::end_device(&session, &device).await.map(go)
+    actions::end_device(&session, &device).await.map(go)
 }
 
 async fn end_others(session: Session) -> Result<Redirect, SessionError> {
-    deeds::end_others(&session).await.map(go)
+    actions::end_others(&session).await.map(go)
 }
 
 fn go(next: Next) -> Redirect {
