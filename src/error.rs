@@ -89,7 +89,7 @@ impl fmt::Debug for StoreError {
 #[derive(Clone)]
 pub struct SessionError(Arc<Inner>);
 
-/// The parts of a [`SessionError`]; behind a pointer because it stands in the `Result` of every session call.
+/// The parts of a [`SessionError`]; behind a pointer because every session call returns it in its `Result`.
 #[derive(Clone)]
 struct Inner {
     kind: SessionErrorKind,
@@ -126,7 +126,7 @@ pub enum SessionErrorKind {
     TooManyChanges,
     /// A closure given to `update` or `try_update` panicked; its change was not made.
     UpdatePanicked,
-    /// The request is over; this handle can no longer change the session.
+    /// The request has ended; this handle can no longer change the session.
     Closed,
     /// The change needs a new token, which can no longer reach the client.
     TokenUndeliverable,
@@ -145,7 +145,7 @@ impl SessionError {
         Self(Arc::new(Inner { kind, message: message.into(), source: None }))
     }
 
-    /// Another site began the request, and nobody has allowed that.
+    /// Another site began the request, which is not allowed for its path.
     pub(crate) fn cross_site() -> Self {
         Self::new(
             SessionErrorKind::CrossSite,

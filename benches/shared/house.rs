@@ -113,7 +113,7 @@ impl House {
 
 /// A memory store with room for so many sessions.
 pub(crate) fn memory(sessions: usize) -> MemoryStore {
-    MemoryStore::new().anonymous(Budget { sessions, bytes: usize::MAX })
+    MemoryStore::builder().anonymous(Budget { sessions, bytes: usize::MAX }).build()
 }
 
 /// The same with another digit in the ID.

@@ -5,7 +5,7 @@
 //! store fills, then with every session alive, then with all of the first million expired at once.
 //!
 //! ```console
-//! $ cargo bench --bench sweep
+//! $ cargo bench -p cloakroom-benches --bench sweep
 //! ```
 //!
 //! What the operating system takes away from the thread counts too. So the last column leaves out requests in which another
@@ -80,7 +80,8 @@ struct House {
 
 impl House {
     fn new(sessions: usize) -> Self {
-        let store = MemoryStore::new().anonymous(Budget { sessions: 4 * sessions, bytes: usize::MAX });
+        let store =
+            MemoryStore::builder().anonymous(Budget { sessions: 4 * sessions, bytes: usize::MAX }).build();
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let manager = SessionManager::new(store.clone())
             .clock(Arc::clone(&clock))

@@ -1,7 +1,7 @@
 //! A map of headers as the engine sees it. Frameworks differ in the version of the `http` crate whose types they use, so
 //! this is written once, as a macro over those types.
 
-/// Whether a header of the session's may be printed by whatever prints headers, and stand in HPACK's table: tokens may not.
+/// Whether a header may be printed and stored in HPACK's table: those with tokens may not.
 pub(super) fn is_harmless(name: &str) -> bool {
     matches!(name, "cache-control" | "vary")
 }

@@ -1,15 +1,14 @@
 //! A record: everything a store keeps of one session.
 //!
-//! | module | holds |
-//! | --- | --- |
-//! | `mod` | [`Record`], its [`Version`] and its times |
-//! | `credentials` | the secrets, and the judgement of a presented one |
-//! | `passage` | a record while its session moves from one store to another |
-//! | `codec` | the versioned binary form for stores outside the process |
-//! | `parts` | a record in parts, for a store with a form of its own |
-//!
 //! A record is a value: cheap to clone, never changed in place by more than one owner. The engine makes the next
 //! record from the last one; a store keeps what it is given.
+
+// The modules:
+// `mod`: `Record`, its `Version` and its times
+// `credentials`: the secrets, and the judgement of a presented one
+// `passage`: a record while its session moves from one store to another
+// `codec`: the versioned binary form for stores outside the process
+// `parts`: a record in parts, for a store with a form of its own
 
 mod codec;
 mod credentials;
@@ -44,7 +43,7 @@ pub const REMEMBERED_WRITES: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Record(Arc<Inner>);
 
-/// In memory as it stands here: what a load looks at comes first, because with many sessions each line of the cache that
+/// In memory in this order: what a load looks at comes first, because with many sessions each line of the cache that
 /// it touches is a wait.
 #[derive(Clone, Debug)]
 #[repr(C)]
@@ -161,7 +160,8 @@ impl Record {
         self.0.writes.contains(&write)
     }
 
-    /// How often somebody logged in: requests of one epoch belong to one login.
+    /// The number of logins so far: requests of one epoch belong to one login. A renewal changes the secret but not the epoch, so it
+    /// disturbs no request that is under way.
     #[must_use]
     pub fn epoch(&self) -> u32 {
         self.0.epoch

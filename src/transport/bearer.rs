@@ -13,7 +13,7 @@ use crate::{store::SessionStore, token::Token};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bearer {
     request: String,
-    /// Whether the token stands behind the word `Bearer`.
+    /// Whether the token follows the word `Bearer`.
     has_scheme: bool,
     response: String,
 }

@@ -5,8 +5,8 @@ use cloakroom::{
     SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
     store::{
-        Absence, Created, Ended, Guarantees, Index, Loaded, PresentedToken, Replaced, ResponseReordering,
-        Revocation, Scope, StoreContext, Token, TokenForm, Updates,
+        Absence, Created, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, Scope, StoreContext,
+        Token, TokenForm,
     },
     time::Timestamp,
 };
@@ -90,18 +90,11 @@ fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
 #[async_trait]
 impl SessionStore for Carried {
     fn guarantees(&self) -> Guarantees {
-        Guarantees {
-            name: "carried",
-            token: if self.0 == Flaw::ClaimsToHide { TokenForm::Encrypted } else { TokenForm::Readable },
-            revocation: Revocation::AtExpiry,
-            survives_restart: true,
-            scope: Scope::AllNodes,
-            updates: Updates::LastWriterWins,
-            response_reordering: ResponseReordering::MayRevert,
-            index: Index::None,
-            max_data: Some(MAX_DATA),
-            writable: true,
-        }
+        let token = if self.0 == Flaw::ClaimsToHide { TokenForm::Encrypted } else { TokenForm::Readable };
+        Guarantees::new("carried", token)
+            .survives_restart(true)
+            .scope(Scope::AllNodes)
+            .max_data(Some(MAX_DATA))
     }
 
     fn recognises(&self, presented: PresentedToken<'_>) -> bool {
@@ -133,7 +126,7 @@ impl SessionStore for Carried {
 
     async fn find(&self, _: &SessionId, _: StoreContext) -> Result<Found, StoreError> {
         match self.0 {
-            Flaw::FindsNothing => Ok(None),
+            Flaw::FindsNothing => Ok(Found::Absent(Absence::Unknown)),
             _ => Err(StoreError::unsupported("look a session up by its ID")),
         }
     }

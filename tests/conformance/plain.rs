@@ -16,9 +16,8 @@ use cloakroom::{
     conformance::{Harness, Outage},
     record::{Record, Version},
     store::{
-        Absence, Created, Ended, Guarantees, Index, Loaded, PresentedToken, ReferenceToken, Replaced,
-        ResponseReordering, Revocation, Scope, SessionIndex, SessionInfo, StoreContext, TokenForm, Updates,
-        judge,
+        Absence, Created, Ended, Found, Guarantees, Index, Loaded, PresentedToken, ReferenceToken, Replaced,
+        Revocation, Scope, SessionIndex, SessionInfo, StoreContext, TokenForm, Updates, authenticate,
     },
     time::Timestamp,
 };
@@ -114,18 +113,13 @@ fn check_size(record: &Record) -> Result<(), StoreError> {
 #[async_trait]
 impl SessionStore for Plain {
     fn guarantees(&self) -> Guarantees {
-        Guarantees {
-            name: "plain",
-            token: TokenForm::Reference,
-            revocation: Revocation::AtOnce,
-            survives_restart: true,
-            scope: Scope::AllNodes,
-            updates: Updates::NeverLost,
-            response_reordering: ResponseReordering::Harmless,
-            index: Index::AllNodes,
-            max_data: Some(MAX_DATA),
-            writable: true,
-        }
+        Guarantees::new("plain", TokenForm::Reference)
+            .revocation(Revocation::AtOnce)
+            .survives_restart(true)
+            .scope(Scope::AllNodes)
+            .updates(Updates::NeverLost)
+            .index(Index::AllNodes)
+            .max_data(Some(MAX_DATA))
     }
 
     fn recognises(&self, presented: PresentedToken<'_>) -> bool {
@@ -138,7 +132,7 @@ impl SessionStore for Plain {
             return Ok(Loaded::Absent(Absence::Malformed));
         };
         Ok(match standing(slots.get(&token.id()), cx.now) {
-            Ok(record) => judge(&record, &token, cx.now),
+            Ok(record) => authenticate(&record, &token, cx.now),
             Err(absence) => Loaded::Absent(absence),
         })
     }
@@ -191,7 +185,7 @@ impl SessionStore for Plain {
     }
 
     async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
-        Ok(self.standing(id, cx.now)?.ok())
+        Ok(self.standing(id, cx.now)?.map_or_else(Found::Absent, Found::Live))
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {

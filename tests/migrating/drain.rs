@@ -54,7 +54,7 @@ fn a_manager_hands_over_what_its_store_would_lose() {
 #[test]
 fn what_is_not_handed_over_is_told() {
     let world = World::new("memory", "memory");
-    let target = MemoryStore::new().logged_in(Budget { sessions: 3, bytes: 1 << 20 });
+    let target = MemoryStore::builder().logged_in(Budget { sessions: 3, bytes: 1 << 20 }).build();
     let store = DrainingStore::new(MemoryStore::new(), target).clock(world.clock.clone());
     let server = world.serving(store);
     let cookies: Vec<_> = (0..5).map(|_| alone(begun(&server))).collect();

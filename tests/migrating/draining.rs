@@ -14,8 +14,8 @@ use cloakroom::{
     conformance::{self, Harness},
     record::{Record, Version},
     store::{
-        Budget, Created, Drained, DrainingStore, Ended, EnumerateSessions, Guarantees, JwtStore, Loaded,
-        MemoryStore, PresentedToken, Replaced, SessionIndex, StoreContext, Touched,
+        Budget, Created, Drained, DrainingStore, Ended, EnumerateSessions, Found, Guarantees, JwtStore,
+        Loaded, MemoryStore, PresentedToken, Replaced, SessionIndex, StoreContext, Touched,
     },
     time::{ManualClock, Timestamp},
 };
@@ -340,7 +340,7 @@ async fn what_could_not_be_handed_over_is_told_and_tried_again() {
 #[tokio::test]
 async fn what_the_target_has_no_room_for_stays_and_is_told() {
     let world = World::new("memory", "memory");
-    let target = MemoryStore::new().logged_in(Budget { sessions: 3, bytes: 1 << 20 });
+    let target = MemoryStore::builder().logged_in(Budget { sessions: 3, bytes: 1 << 20 }).build();
     let store = DrainingStore::new(MemoryStore::new(), target).clock(world.clock.clone());
     let server = world.serving(store.clone());
     let cookies = all_begun(&server, 5).await;

@@ -10,8 +10,8 @@ use cloakroom::{
     SessionErrorKind, SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
     store::{
-        Created, Ended, Guarantees, Loaded, Phase, Phase::Move, Phase::Prepare, PresentedToken, Replaced,
-        SessionIndex, SessionInfo, StoreContext, Touched,
+        Created, Ended, Found, Guarantees, Loaded, Phase, Phase::Move, Phase::Prepare, PresentedToken,
+        Replaced, SessionIndex, SessionInfo, StoreContext, Touched,
     },
     time::{Deadline, Timestamp},
 };

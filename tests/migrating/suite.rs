@@ -8,8 +8,8 @@ use cloakroom::{
     conformance::{self, Harness, Outage},
     record::{Record, Version},
     store::{
-        Created, Ended, Guarantees, Loaded, MigratingStore, Phase, PresentedToken, Replaced, SessionIndex,
-        StoreContext, Touched,
+        Created, Ended, Found, Guarantees, Loaded, MigratingStore, Phase, PresentedToken, Replaced,
+        SessionIndex, StoreContext, Touched,
     },
     time::Timestamp,
 };

@@ -9,7 +9,7 @@ use crate::browser::Server;
 
 #[tokio::test]
 async fn promise_17_a_flood_of_anonymous_sessions_displaces_no_logged_in_one() {
-    let store = MemoryStore::new().anonymous(Budget { sessions: 100, bytes: 1 << 20 });
+    let store = MemoryStore::builder().anonymous(Budget { sessions: 100, bytes: 1 << 20 }).build();
     let server = Server::new(store.clone());
     let mut users = Vec::new();
     for number in 0..200 {
@@ -44,7 +44,7 @@ async fn promise_17_a_flood_of_reads_stores_nothing() {
 
 #[tokio::test]
 async fn promise_17_logins_beyond_their_budget_are_refused_and_nobody_is_thrown_out() {
-    let store = MemoryStore::new().logged_in(Budget { sessions: 2, bytes: 1 << 20 });
+    let store = MemoryStore::builder().logged_in(Budget { sessions: 2, bytes: 1 << 20 }).build();
     let server = Server::new(store);
     let (mut one, mut two) = (server.browser(), server.browser());
     one.logs_in("alice").await;

@@ -10,7 +10,7 @@ use cloakroom::{
     SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
     store::{
-        Created, Ended, Guarantees, Loaded, MemoryStore, PresentedToken, Replaced, SessionIndex,
+        Created, Ended, Found, Guarantees, Loaded, MemoryStore, PresentedToken, Replaced, SessionIndex,
         StoreContext, Touched,
     },
     time::Timestamp,

@@ -19,7 +19,7 @@ struct Bare(MemoryStore);
 #[async_trait]
 impl SessionStore for Bare {
     fn guarantees(&self) -> Guarantees {
-        Guarantees { name: "bare", index: Index::None, ..self.0.guarantees() }
+        self.0.guarantees().name("bare").index(Index::None)
     }
 
     fn recognises(&self, presented: PresentedToken<'_>) -> bool {

@@ -17,8 +17,8 @@ use cloakroom::{
     Session, SessionError, SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
     store::{
-        Created, Ended, Guarantees, Loaded, PresentedToken, RedisStore, Replaced, SessionIndex, SessionInfo,
-        StoreContext, Touched,
+        Created, Ended, Found, Guarantees, Loaded, PresentedToken, RedisStore, Replaced, SessionIndex,
+        SessionInfo, StoreContext, Touched,
     },
     time::{Deadline, Timestamp},
 };

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionStore,
     conformance::{self, Harness},
-    store::{LocalCache, RedisStore},
+    store::{LocalCache, RedisStore, RedisStoreBuilder},
 };
 
 use crate::{
@@ -23,9 +23,13 @@ use crate::{
 };
 
 fn store(sentinel: &RedisSentinel) -> RedisStore {
+    builder(sentinel).build()
+}
+
+fn builder(sentinel: &RedisSentinel) -> RedisStoreBuilder {
     let hosts: Vec<_> = sentinel.addresses().iter().map(ToString::to_string).collect();
     let url = format!("redis+sentinel://{}/{}", hosts.join(","), RedisSentinel::NAME);
-    RedisStore::from_url(&url).unwrap()
+    RedisStore::builder(&url).unwrap()
 }
 
 /// One deployment for all checks, each of which has a prefix of its own.
@@ -45,8 +49,8 @@ impl Watched {
 
     fn handle(&self) -> Arc<dyn SessionStore> {
         // A server of this deployment may lose sessions when it is restarted alone, so the suite does not restart it.
-        let store = store(&self.sentinel).prefix(&self.prefix).without_persistence();
-        Arc::new(store.local_cache(LocalCache::default()))
+        let store = builder(&self.sentinel).prefix(&self.prefix).without_persistence();
+        Arc::new(store.local_cache(LocalCache::default()).build())
     }
 }
 
@@ -142,7 +146,7 @@ async fn a_primary_without_its_replicas_takes_no_writes_where_that_is_asked_for(
 #[tokio::test]
 async fn one_sentinel_that_is_gone_is_not_missed() {
     let mut sentinel = RedisSentinel::start();
-    let store = store(&sentinel).connect_timeout(Duration::from_secs(2));
+    let store = builder(&sentinel).connect_timeout(Duration::from_secs(2)).build();
     let site = site(store);
     sentinel.kill_sentinel(0);
     let mut browser = site.browser();

@@ -10,7 +10,8 @@ use cloakroom::{
     SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
     store::{
-        Created, Ended, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, StoreContext, Touched,
+        Created, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, StoreContext,
+        Touched,
     },
     time::Timestamp,
 };

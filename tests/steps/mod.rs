@@ -16,7 +16,7 @@ use cloakroom::{
     SessionId, SessionStore, StoreError,
     record::{Record, Version},
     store::{
-        Created, Ended, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, SessionInfo,
+        Created, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, SessionInfo,
         StoreContext, Touched,
     },
     time::Timestamp,

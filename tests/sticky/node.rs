@@ -50,7 +50,7 @@ impl Node {
 
     /// Starts again, with an empty memory.
     pub(crate) fn restart(&mut self) {
-        let memory = MemoryStore::new().node(NodeName::new(self.name).unwrap());
+        let memory = MemoryStore::builder().node(NodeName::new(self.name).unwrap()).build();
         let sessions = SessionManager::new(DrainingStore::new(memory, self.target.clone()))
             .cookie(Cookie::insecure_for_local_development("session"));
         let leaving = Arc::new(AtomicBool::new(false));

@@ -11,8 +11,8 @@ use cloakroom::{
     Cookie, SessionId, SessionManager, SessionStore, StoreError,
     record::{Record, Version},
     store::{
-        Created, Ended, Guarantees, Loaded, MigratingStore, Phase, PresentedToken, Replaced, StoreContext,
-        Touched,
+        Created, Ended, Found, Guarantees, Loaded, MigratingStore, Phase, PresentedToken, Replaced,
+        StoreContext, Touched,
     },
     time::{ManualClock, Timestamp},
 };

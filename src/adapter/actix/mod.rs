@@ -87,7 +87,7 @@ pub async fn existing_session(request: &HttpRequest) -> Result<Option<Session>, 
     seat.lazy.load_existing(&seat.head(request)).await
 }
 
-/// What the middleware leaves in a request for whoever asks for its session.
+/// What the middleware stores in a request's extensions, for extractors.
 #[derive(Debug, Clone)]
 struct SessionHandle {
     lazy: LazySession,

@@ -59,7 +59,7 @@ pub async fn existing_session(parts: &Parts) -> Result<Option<Session>, SessionE
     seat.lazy.load_existing(&seat.head(parts)).await
 }
 
-/// What the layer leaves in a request for whoever asks for its session.
+/// What the layer stores in a request's extensions, for extractors.
 #[derive(Debug, Clone)]
 struct SessionHandle {
     lazy: LazySession,

@@ -23,7 +23,7 @@ use cloakroom::{
     SessionId, SessionStore, StoreError,
     record::{Record, Version},
     store::{
-        Created, Ended, Guarantees, Loaded, PresentedToken, ReferenceToken, Replaced, SessionIndex,
+        Created, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken, Replaced, SessionIndex,
         SessionInfo, StoreContext, Touched,
     },
     time::Timestamp,
@@ -72,11 +72,6 @@ pub(crate) trait Flaw: fmt::Debug + Send + Sync + 'static {
         cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         good.replace(record, expected, cx).await
-    }
-
-    /// Never at once, so that every flaw of `replace` is met.
-    fn replace_now(&self, _: &Plain, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
-        None
     }
 
     async fn end(
@@ -136,10 +131,6 @@ impl<F: Flaw> SessionStore for Broken<F> {
         self.1.recognises(&self.0, presented)
     }
 
-    fn keeps_deadlines(&self) -> bool {
-        false
-    }
-
     async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
         self.1.load(&self.0, presented, cx).await
     }
@@ -159,10 +150,6 @@ impl<F: Flaw> SessionStore for Broken<F> {
         cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         self.1.replace(&self.0, record, expected, cx).await
-    }
-
-    fn replace_now(&self, record: &Record, expected: Version, now: Timestamp) -> Option<Replaced> {
-        self.1.replace_now(&self.0, record, expected, now)
     }
 
     async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {

@@ -13,8 +13,8 @@ use cloakroom::{
     SessionId, SessionStore as _, StoreError,
     record::{Record, Version},
     store::{
-        Absence, Created, Ended, Guarantees, Index, Loaded, PresentedToken, ReferenceToken, Replaced,
-        SessionIndex as _, SessionInfo, StoreContext, judge,
+        Absence, Created, Ended, Found, Guarantees, Index, Loaded, PresentedToken, ReferenceToken, Replaced,
+        SessionIndex as _, SessionInfo, StoreContext, authenticate,
     },
     time::Timestamp,
 };
@@ -105,23 +105,13 @@ impl Flaw for AnswersFromMemory {
     }
 }
 
-/// Says at once that a record was replaced, and does nothing.
-#[derive(Debug, Default)]
-pub(crate) struct PromisesToWrite;
-
-impl Flaw for PromisesToWrite {
-    fn replace_now(&self, _: &Plain, _: &Record, _: Version, _: Timestamp) -> Option<Replaced> {
-        Some(Replaced::Done(None))
-    }
-}
-
 /// Takes less than it declares.
 #[derive(Debug, Default)]
 pub(crate) struct TakesLess;
 
 impl Flaw for TakesLess {
     fn guarantees(&self, good: &Plain) -> Guarantees {
-        Guarantees { max_data: Some(MAX_DATA + 1), ..good.guarantees() }
+        good.guarantees().max_data(Some(MAX_DATA + 1))
     }
 }
 
@@ -131,7 +121,7 @@ pub(crate) struct TakesMore;
 
 impl Flaw for TakesMore {
     fn guarantees(&self, good: &Plain) -> Guarantees {
-        Guarantees { max_data: Some(MAX_DATA - 1), ..good.guarantees() }
+        good.guarantees().max_data(Some(MAX_DATA - 1))
     }
 }
 
@@ -141,7 +131,7 @@ pub(crate) struct HidesItsLimit;
 
 impl Flaw for HidesItsLimit {
     fn guarantees(&self, good: &Plain) -> Guarantees {
-        Guarantees { max_data: None, ..good.guarantees() }
+        good.guarantees().max_data(None)
     }
 }
 
@@ -152,7 +142,7 @@ pub(crate) struct ChangesItsMind(AtomicU64);
 impl Flaw for ChangesItsMind {
     fn guarantees(&self, good: &Plain) -> Guarantees {
         let index = if self.0.fetch_add(1, Ordering::SeqCst) == 0 { Index::AllNodes } else { Index::Process };
-        Guarantees { index, ..good.guarantees() }
+        good.guarantees().index(index)
     }
 }
 
@@ -214,7 +204,7 @@ impl Flaw for WritesForItself {
     ) -> Result<Loaded, StoreError> {
         let own = named(presented).and_then(|token| self.0.lock().unwrap().get(&token.id()).cloned());
         match (own, named(presented)) {
-            (Some(record), Some(token)) => Ok(judge(&record, &token, cx.now)),
+            (Some(record), Some(token)) => Ok(authenticate(&record, &token, cx.now)),
             _ => good.load(presented, cx).await,
         }
     }
@@ -269,6 +259,6 @@ pub(crate) struct FindsNothing;
 impl Flaw for FindsNothing {
     async fn find(&self, good: &Plain, _: &SessionId, _: StoreContext) -> Result<Found, StoreError> {
         drop(good.slots()?);
-        Ok(None)
+        Ok(Found::Absent(Absence::Unknown))
     }
 }

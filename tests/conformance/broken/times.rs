@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore as _, StoreError,
     record::{Record, Version},
-    store::{Absence, Created, Loaded, PresentedToken, Replaced, StoreContext, Touched, judge},
+    store::{Absence, Created, Loaded, PresentedToken, Replaced, StoreContext, Touched, authenticate},
     time::Timestamp,
 };
 
@@ -30,7 +30,7 @@ impl Flaw for IgnoresExpiry {
                 Some(Slot::Live(bytes)) => Record::decode(bytes).unwrap(),
                 _ => return None,
             };
-            Some(judge(&record, &token, record.created_at()))
+            Some(authenticate(&record, &token, record.created_at()))
         });
         if let Some(Loaded::Live { record, .. }) = expired {
             return Ok(live(record));

@@ -17,7 +17,7 @@ fn a_slot_is_two_words() {
 
 #[test]
 fn the_issued_token_opens_the_session_and_names_the_node() {
-    let store = MemoryStore::new().node(NodeName::new("web-1").unwrap());
+    let store = MemoryStore::builder().node(NodeName::new("web-1").unwrap()).build();
     let Created::Done(token) = answer(store.create(&record(1, NOW), cx(NOW))).unwrap() else {
         panic!("the ID is free")
     };
@@ -31,7 +31,7 @@ fn nothing_kept_is_news_to_the_client() {
     let store = MemoryStore::new();
     let record = record(1, NOW);
     create(&store, &record, NOW);
-    let kept = answer(store.find(&id(1), cx(NOW))).unwrap().unwrap();
+    let kept = answer(store.find(&id(1), cx(NOW))).unwrap().live().unwrap();
     assert!(ReferenceToken::issue(&kept, None).is_none());
     let next = sized(&kept, 2, 10);
     assert!(matches!(replace(&store, &next, &record, NOW), Replaced::Done(None)));
@@ -148,7 +148,7 @@ fn a_touch_moves_the_time_and_no_version() {
     let mut used = first.clone();
     used.touch(NOW + MINUTE / 2);
     answer(store.touch(&used, first.version(), cx(NOW + MINUTE / 2))).unwrap();
-    let kept = answer(store.find(&id(1), cx(NOW + MINUTE))).unwrap().unwrap();
+    let kept = answer(store.find(&id(1), cx(NOW + MINUTE))).unwrap().live().unwrap();
     assert_eq!((kept.last_active(), kept.version()), (NOW + MINUTE / 2, first.version()));
 }
 
@@ -199,7 +199,7 @@ fn an_entry_stays_as_long_as_its_session_is_the_subjects() {
     let store = MemoryStore::new();
     create(&store, &owned(record(1, NOW), "ada", NOW), NOW);
     // What a slow writer does that has seen the session leave, but not come back.
-    store.state.forget("ada", id(1));
+    store.backend().state.forget("ada", id(1));
     assert_eq!(listed(&store, "ada", NOW), [id(1)]);
 }
 
@@ -208,7 +208,7 @@ fn an_entry_without_its_session_is_never_shown_and_none_is_made_twice() {
     let store = MemoryStore::new();
     create(&store, &owned(record(1, NOW), "ada", NOW), NOW);
     for (subject, number) in [("bob", 1), ("bob", 2), ("ada", 1)] {
-        store.state.subjects.open(subject.into()).enter(id(number));
+        store.backend().state.subjects.open(subject.into()).enter(id(number));
     }
     assert!(listed(&store, "bob", NOW).is_empty());
     assert_eq!(listed(&store, "ada", NOW), [id(1)]);
@@ -216,7 +216,7 @@ fn an_entry_without_its_session_is_never_shown_and_none_is_made_twice() {
 
 #[test]
 fn a_flood_evicts_what_never_came_back_and_no_login() {
-    let store = MemoryStore::new().anonymous(small(100)).logged_in(small(50));
+    let store = MemoryStore::builder().anonymous(small(100)).logged_in(small(50)).build();
     for number in 0..50 {
         create(&store, &owned(record(number, NOW), "ada", NOW), NOW);
     }
@@ -236,7 +236,7 @@ fn a_flood_evicts_what_never_came_back_and_no_login() {
 
 #[test]
 fn a_session_that_came_back_is_spared_though_its_ticket_lags_behind() {
-    let store = MemoryStore::new().anonymous(small(10));
+    let store = MemoryStore::builder().anonymous(small(10)).build();
     (0..10).for_each(|number| create(&store, &record(number, NOW), NOW));
     (0..10).filter(|number| *number != 7).for_each(|number| drop(load(&store, number, NOW)));
     create(&store, &record(10, NOW), NOW);
@@ -246,7 +246,7 @@ fn a_session_that_came_back_is_spared_though_its_ticket_lags_behind() {
 
 #[test]
 fn among_those_that_came_back_the_ones_not_used_of_late_go_first() {
-    let store = MemoryStore::new().anonymous(small(10));
+    let store = MemoryStore::builder().anonymous(small(10)).build();
     for number in 0..10 {
         create(&store, &record(number, NOW), NOW);
         load(&store, number, NOW);
@@ -266,7 +266,7 @@ fn among_those_that_came_back_the_ones_not_used_of_late_go_first() {
 
 #[test]
 fn a_store_full_of_sessions_in_use_still_takes_a_new_one() {
-    let store = MemoryStore::new().anonymous(small(1000));
+    let store = MemoryStore::builder().anonymous(small(1000)).build();
     for number in 0..1050 {
         create(&store, &record(number, NOW), NOW);
         load(&store, number, NOW);
@@ -280,7 +280,7 @@ fn a_store_full_of_sessions_in_use_still_takes_a_new_one() {
 
 #[test]
 fn an_evicted_session_is_unknown() {
-    let store = MemoryStore::new().anonymous(small(1));
+    let store = MemoryStore::builder().anonymous(small(1)).build();
     create(&store, &record(1, NOW), NOW);
     create(&store, &record(2, NOW), NOW);
     assert!(matches!(load(&store, 1, NOW), Loaded::Absent(Absence::Unknown)));
@@ -289,7 +289,7 @@ fn an_evicted_session_is_unknown() {
 
 #[test]
 fn a_full_login_budget_is_an_error_that_changes_nothing() {
-    let store = MemoryStore::new().logged_in(small(1));
+    let store = MemoryStore::builder().logged_in(small(1)).build();
     create(&store, &owned(record(1, NOW), "ada", NOW), NOW);
     let visitor = record(2, NOW);
     create(&store, &visitor, NOW);
@@ -304,7 +304,7 @@ fn a_full_login_budget_is_an_error_that_changes_nothing() {
 
 #[test]
 fn an_expired_login_makes_room_for_a_new_one() {
-    let store = MemoryStore::new().logged_in(small(20));
+    let store = MemoryStore::builder().logged_in(small(20)).build();
     let later = NOW + MINUTE;
     for number in 0..20 {
         // The tickets lag behind: these sessions log in after they were created.
@@ -321,7 +321,7 @@ fn an_expired_login_makes_room_for_a_new_one() {
 
 #[test]
 fn a_session_that_grows_evicts_others_but_not_itself() {
-    let store = MemoryStore::new().anonymous(Budget { sessions: 10, bytes: 3 * BARE });
+    let store = MemoryStore::builder().anonymous(Budget { sessions: 10, bytes: 3 * BARE }).build();
     let growing = record(1, NOW);
     for record in [&growing, &record(2, NOW), &record(3, NOW)] {
         create(&store, record, NOW);
@@ -335,7 +335,7 @@ fn a_session_that_grows_evicts_others_but_not_itself() {
 
 #[test]
 fn a_record_larger_than_the_whole_budget_is_too_large() {
-    let store = MemoryStore::new().anonymous(Budget { sessions: 10, bytes: BARE + 99 });
+    let store = MemoryStore::builder().anonymous(Budget { sessions: 10, bytes: BARE + 99 }).build();
     let first = record(1, NOW);
     create(&store, &first, NOW);
     let too_large = StoreErrorKind::TooLarge { size: BARE + 100, limit: BARE + 99 };
@@ -377,7 +377,7 @@ fn a_last_use_in_the_future_sweeps_nothing_and_lasts_no_longer_than_the_deadline
 
 #[test]
 fn the_oldest_tombstones_go_when_there_are_as_many_as_sessions_allowed() {
-    let store = MemoryStore::new().anonymous(small(50)).logged_in(small(50));
+    let store = MemoryStore::builder().anonymous(small(50)).logged_in(small(50)).build();
     for number in 0..1000 {
         end(&store, number, Timestamp::MAX, NOW);
         assert!(matches!(load(&store, number, NOW), Loaded::Absent(Absence::Ended { .. })));
@@ -389,7 +389,7 @@ fn the_oldest_tombstones_go_when_there_are_as_many_as_sessions_allowed() {
 #[test]
 fn a_store_without_budget_refuses_and_does_not_hang() {
     let nothing = Budget { sessions: 0, bytes: 0 };
-    let store = MemoryStore::new().anonymous(small(0)).logged_in(nothing);
+    let store = MemoryStore::builder().anonymous(small(0)).logged_in(nothing).build();
     assert_eq!(kind(answer(store.create(&record(1, NOW), cx(NOW)))), StoreErrorKind::Full);
     let login = owned(record(2, NOW), "ada", NOW);
     assert!(matches!(kind(answer(store.create(&login, cx(NOW)))), StoreErrorKind::TooLarge { .. }));

@@ -110,7 +110,7 @@ fn present(store: &MemoryStore, token: &str, now: Timestamp) -> Loaded {
 }
 
 fn is_live(store: &MemoryStore, number: u32, now: Timestamp) -> bool {
-    answer(store.find(&id(number), cx(now))).unwrap().is_some()
+    answer(store.find(&id(number), cx(now))).unwrap().live().is_some()
 }
 
 fn listed(store: &MemoryStore, subject: &str, now: Timestamp) -> Vec<SessionId> {
@@ -122,25 +122,29 @@ fn listed(store: &MemoryStore, subject: &str, now: Timestamp) -> Vec<SessionId> 
 fn assert_in_order(store: &MemoryStore) {
     let usage = store.usage();
     assert_eq!(usage, recount(store));
-    let budgets = &store.state.budgets;
+    let budgets = &store.backend().state.budgets;
     assert!(usage.tombstones <= budgets.most_tombstones());
 
-    let tickets: Vec<_> = store.state.tickets().iter().copied().collect();
-    let slots: HashSet<_> = store.state.slots.collect(|slot| Some(slot.id())).into_iter().collect();
+    let tickets: Vec<_> = store.backend().state.tickets().iter().copied().collect();
+    let slots: HashSet<_> = store.backend().state.slots.collect(|slot| Some(slot.id())).into_iter().collect();
     assert_eq!(tickets.len(), slots.len(), "one ticket per slot");
     assert_eq!(HashSet::from_iter(tickets), slots);
 
-    assert_eq!(store.state.subjects.len(), usage.logged_in_sessions, "one entry per logged-in session");
+    assert_eq!(
+        store.backend().state.subjects.len(),
+        usage.logged_in_sessions,
+        "one entry per logged-in session"
+    );
     for record in records(store).into_iter().flatten() {
         if let Some(subject) = record.subject() {
-            assert!(store.state.subjects.read(subject).contains(&record.id()));
+            assert!(store.backend().state.subjects.read(subject).contains(&record.id()));
         }
     }
 }
 
 /// The record in each slot; `None` for a tombstone.
 fn records(store: &MemoryStore) -> Vec<Option<Record>> {
-    store.state.slots.collect(|slot| match slot {
+    store.backend().state.slots.collect(|slot| match slot {
         Slot::Live { record, .. } => Some(Some(record.clone())),
         Slot::Ended { .. } => Some(None),
     })

@@ -202,8 +202,8 @@ impl Model {
 
     /// Until when the real store keeps a tombstone.
     fn tombstone_until(&self, number: u32) -> Timestamp {
-        let until = self.store.state.slots.read(&id(number), |slot| match slot {
-            Slot::Ended { tombstone, .. } => tombstone.until,
+        let until = self.store.backend().state.slots.read(&id(number), |slot| match slot {
+            Slot::Ended { tombstone, .. } => tombstone.1.until,
             Slot::Live { .. } => self.now,
         });
         until.unwrap_or(self.now)
@@ -273,7 +273,7 @@ proptest! {
     fn tight_budgets_hold_and_logins_stay(calls in prop::collection::vec(call(), 1..120)) {
         let anonymous = Budget { sessions: 2, bytes: 3000 };
         let logged_in = Budget { sessions: 3, bytes: 4000 };
-        let store = MemoryStore::new().anonymous(anonymous).logged_in(logged_in);
+        let store = MemoryStore::builder().anonymous(anonymous).logged_in(logged_in).build();
         let mut now = NOW;
         for (write, call) in (2..).zip(calls) {
             let before = logins(&store, now);
@@ -284,19 +284,19 @@ proptest! {
             prop_assert!(usage.logged_in_sessions <= 3 && usage.logged_in_bytes <= 4000);
             for record in before {
                 let stays = Some(record.id()) != ended && !record.is_expired(now);
-                prop_assert!(!stays || answer(store.find(&record.id(), cx(now))).unwrap().is_some());
+                prop_assert!(!stays || answer(store.find(&record.id(), cx(now))).unwrap().live().is_some());
             }
         }
     }
 }
 
 fn logins(store: &MemoryStore, now: Timestamp) -> Vec<Record> {
-    SUBJECTS.iter().flat_map(|subject| store.state.sessions_of(subject, now)).collect()
+    SUBJECTS.iter().flat_map(|subject| store.backend().state.sessions_of(subject, now)).collect()
 }
 
 /// Makes a call whatever comes of it; the session that it ended.
 fn play_blindly(store: &MemoryStore, call: &Call, write: u64, now: &mut Timestamp) -> Option<SessionId> {
-    let found = |number: u32| answer(store.find(&id(number), cx(*now))).unwrap();
+    let found = |number: u32| answer(store.find(&id(number), cx(*now))).unwrap().live();
     match *call {
         Call::Create { number, subject, len } => {
             let record = record(number, *now).into_draft().data(data(len)).finish();

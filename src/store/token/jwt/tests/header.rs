@@ -1,7 +1,7 @@
 //! Which key, which type, what a header cannot do.
 
 use super::*;
-use crate::store::sealed::jwt::VerifyingKey;
+use crate::store::token::jwt::VerifyingKey;
 
 const MALFORMED: Absence = Absence::Malformed;
 
@@ -78,8 +78,8 @@ fn a_public_key_is_no_secret_of_hs256() {
     for key in [ed, es] {
         let verifier = key.verifying_key();
         let public = match verifier.public() {
-            Some(crate::store::sealed::jwt::keys::Public::Ed25519(key)) => key.to_vec(),
-            Some(crate::store::sealed::jwt::keys::Public::P256(key)) => key.to_vec(),
+            Some(crate::store::token::jwt::keys::Public::Ed25519(key)) => key.to_vec(),
+            Some(crate::store::token::jwt::keys::Public::P256(key)) => key.to_vec(),
             None => panic!("it is public"),
         };
         let confused = SigningKey::of_secret(key.kid(), &public);

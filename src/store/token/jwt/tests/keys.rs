@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     error::StoreErrorKind,
     keyring::{KeyRing, SecretKey},
-    store::{Ended, Loaded, PresentedToken, SessionStore as _, StoreContext, sealed::jwt::VerifyingKey},
+    store::{Ended, Loaded, PresentedToken, SessionStore as _, StoreContext, token::jwt::VerifyingKey},
     time::Deadline,
 };
 
