@@ -23,7 +23,7 @@ impl Data {
     /// Reads a buffer that [`as_bytes`](Self::as_bytes) gave out before.
     ///
     /// # Errors
-    /// [`InvalidData`] unless the entries fill the buffer exactly, their keys are UTF-8 and no key stands twice. The
+    /// [`InvalidData`] unless the entries fill the buffer exactly, their keys are UTF-8 and no key occurs twice. The
     /// values are not decoded here.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidData> {
         if bytes.is_empty() {
@@ -41,12 +41,12 @@ impl Data {
         Ok(Self(Some(bytes.into())))
     }
 
-    /// The values of these entries, each a key and its JSON text; `None` if a key or a value is too long to be written
-    /// down. The caller knows that no key comes twice.
-    #[cfg(feature = "jwt")]
-    pub(crate) fn from_entries<'a>(
-        entries: impl Iterator<Item = (&'a str, &'a str)> + Clone,
-    ) -> Option<Self> {
+    /// The values of these entries, each a key and its JSON text; `None` if a key or a value is too long to be stored.
+    ///
+    /// The caller makes sure that no key comes twice.
+    #[cfg(feature = "sealed")]
+    #[must_use]
+    pub fn from_entries<'a>(entries: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Option<Self> {
         let len = entries.clone().map(|(key, value)| HEADER + key.len() + value.len()).sum();
         if len == 0 {
             return Some(Self::default());
@@ -125,7 +125,7 @@ impl Data {
         Self(Some(buffer))
     }
 
-    /// What stands before and behind the entry of `key`; all and nothing where there is none.
+    /// What precedes and what follows the entry of `key`; all and nothing if there is none.
     fn around(&self, key: &str) -> (&[u8], &[u8]) {
         let bytes = self.as_bytes();
         let mut start = 0;
@@ -159,7 +159,7 @@ fn is_text(key: &[u8]) -> bool {
     key.is_ascii() || std::str::from_utf8(key).is_ok()
 }
 
-/// A buffer to be written to through `Arc::make_mut`, which is a borrow and no copy while nobody else has it.
+/// A buffer to be written to through `Arc::make_mut`, which is a borrow and no copy while it is not shared.
 fn zeroed(len: usize) -> Arc<[u8]> {
     std::iter::repeat_n(0, len).collect()
 }
@@ -208,14 +208,14 @@ impl Entry<'_> {
     }
 }
 
-/// What stands before a key and its value; `None` if either is too long to be written down.
+/// The lengths before a key and its value; `None` if either is too long to be encoded.
 fn header(key: &str, value: &[u8]) -> Option<[u8; HEADER]> {
     let key_len = u8::try_from(key.len()).ok()?;
     let [a, b, c, d] = u32::try_from(value.len()).ok()?.to_le_bytes();
     Some([key_len, a, b, c, d])
 }
 
-/// The first entry and what follows it; `None` where no whole entry stands.
+/// The first entry and what follows it; `None` if there is no whole entry.
 fn split(bytes: &[u8]) -> Option<(Entry<'_>, &[u8])> {
     let ([key_len, value_len @ ..], rest) = bytes.split_first_chunk::<HEADER>()?;
     let (key, rest) = rest.split_at_checked(usize::from(*key_len))?;

@@ -89,7 +89,7 @@ impl fmt::Debug for StoreError {
 #[derive(Clone)]
 pub struct SessionError(Arc<Inner>);
 
-/// The parts of a [`SessionError`]; behind a pointer because it stands in the `Result` of every session call.
+/// The parts of a [`SessionError`]; behind a pointer because every session call returns it in its `Result`.
 #[derive(Clone)]
 struct Inner {
     kind: SessionErrorKind,
@@ -103,7 +103,7 @@ struct Inner {
 pub enum SessionErrorKind {
     /// The store failed; nothing is known about the session, and nothing was cleared.
     Store(StoreErrorKind),
-    /// Somebody else changed, rotated or ended the session meanwhile, and the two cannot be reconciled.
+    /// Another request changed, rotated or ended the session meanwhile, and the two cannot be reconciled.
     Conflict,
     /// A cross-site request tried to change the session.
     CrossSite,
@@ -126,7 +126,7 @@ pub enum SessionErrorKind {
     TooManyChanges,
     /// A closure given to `update` or `try_update` panicked; its change was not made.
     UpdatePanicked,
-    /// The request is over; this handle can no longer change the session.
+    /// The request has ended; this handle can no longer change the session.
     Closed,
     /// The change needs a new token, which can no longer reach the client.
     TokenUndeliverable,
@@ -145,7 +145,7 @@ impl SessionError {
         Self(Arc::new(Inner { kind, message: message.into(), source: None }))
     }
 
-    /// Another site began the request, and nobody has allowed that.
+    /// Another site began the request, which is not allowed for its path.
     pub(crate) fn cross_site() -> Self {
         Self::new(
             SessionErrorKind::CrossSite,
@@ -197,7 +197,7 @@ impl SessionError {
             // A mistake of the developer, who is the one to read it.
             _ if self.kind() == SessionErrorKind::LayerMissing => &self.0.message,
             _ if self.kind() == SessionErrorKind::TooManySessions => {
-                "You are logged in on as many devices as you may be. Log out on one of them and try again."
+                "You have reached the limit of sessions. Log out on another device and try again."
             }
             401 => "Please log in again.",
             403 => "This request came from another site and was refused.",

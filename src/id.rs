@@ -1,4 +1,4 @@
-//! The names of things: a session's ID and a write's ID. Neither is a credential; both may stand in logs.
+//! Identifiers of sessions and of writes. Neither is a credential; both may appear in logs.
 
 use std::{
     fmt,
@@ -10,7 +10,7 @@ use crate::hex;
 
 /// Names a session for its whole life: its key in the store, in logs, in a list of devices.
 ///
-/// An ID is 128 random bits, written as 32 lowercase hex digits. It is **not** a credential: whoever knows it can
+/// An ID is 128 random bits, written as 32 lowercase hex digits. It is **not** a credential: knowing it is enough to
 /// name the session but not act as it, so it may be logged and shown.
 ///
 /// ```

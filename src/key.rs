@@ -2,7 +2,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-/// A name in the session together with the type of the value that stands there.
+/// A name in the session together with the type of its value.
 ///
 /// Declared once, a key makes every access agree on the type; a plain `&str` works wherever a key does, with the
 /// type named at the call.

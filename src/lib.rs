@@ -1,40 +1,66 @@
-//! Web sessions whose home is one line of configuration.
+//! Web sessions with interchangeable storage: memory, Redis, encrypted cookie, signed cookie or JWT.
 //!
-//! An application holds a [`Session`]. Where the session lives between requests is the store that its
-//! [`SessionManager`] was given; no handler knows. In a cloakroom you hand your coat in and carry a ticket, or you keep
-//! your coat on: the app must never notice which.
+//! A handler holds a [`Session`], reads and changes it synchronously, and does not know where it is stored. The
+//! [`SessionManager`] joins a store with the rules of its sessions: timeouts, the cookie, what happens in an outage. An
+//! adapter for axum, tower or actix-web loads the session when a handler asks for it, and saves it when the response leaves.
 //!
 //! ```no_run
-#![doc = include_str!("../examples/memory.rs")]
+//! use axum::{Router, routing::get};
+//! use cloakroom::{Key, Session, SessionError, SessionManager, store::MemoryStore, tower::SessionLayer};
+//!
+//! const VISITS: Key<u32> = Key::new("visits");
+//!
+//! async fn hello(session: Session) -> Result<String, SessionError> {
+//!     let visits = session.update(VISITS, |visits| {
+//!         *visits += 1;
+//!         *visits
+//!     })?;
+//!     Ok(format!("Hello, this is visit number {visits}"))
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> std::io::Result<()> {
+//!     let sessions = SessionManager::new(MemoryStore::new());
+//!     let app = Router::new().route("/", get(hello)).layer(SessionLayer::new(sessions));
+//!     axum::serve(tokio::net::TcpListener::bind("127.0.0.1:3000").await?, app).await
+//! }
 //! ```
+//!
+//! The default cookie is `Secure`, so a browser sends it only over HTTPS. On your own machine use
+//! [`Cookie::insecure_for_local_development`].
 //!
 //! # Where to look
 //!
 //! | you want to | look at |
 //! | --- | --- |
 //! | read and change a session in a handler | [`Session`], [`Key`] |
+//! | log users in and out | [`Session::log_in`], [`Session::log_out`], [`Session::end_others`] |
 //! | set timeouts, the cookie, what happens in an outage | [`SessionManager`], [`Cookie`] |
-//! | serve clients that are no browsers | [`Bearer`], [`SessionManager::transports`] |
-//! | keep sessions at the client | [`store::EncryptedCookieStore`], [`keyring`] |
-//! | use it with axum, or any tower service | [`tower::SessionLayer`] |
-//! | use it with actix-web | [`actix::SessionMiddleware`] |
-//! | choose where sessions live | [`store`], [`store::Guarantees`] |
+//! | serve non-browser clients | [`Bearer`], [`SessionManager::transports`] |
+//! | choose a store | [`store`], [`store::Guarantees`] |
 //! | choose it in a configuration file | [`config::Config`] |
-//! | move them elsewhere while requests are served | [`store::MigratingStore`], [`store::DrainingStore`] |
-//! | write a store of your own | [`SessionStore`], [`conformance`] |
+//! | use axum, or any tower service | [`tower::SessionLayer`] |
+//! | use actix-web | [`actix::SessionMiddleware`] |
+//! | keep sessions in cookies | [`store::EncryptedCookieStore`], [`keyring`] |
+//! | move live sessions to another store | [`store::MigratingStore`], [`store::DrainingStore`] |
+//! | write a store | [`SessionStore`], [`store::RecordBackend`], [`conformance`] |
 //! | write an adapter for another framework | [`manager::Exchange`] |
-//! | test your app without sleeping | [`time::ManualClock`] |
+//! | test an app without sleeping | [`time::ManualClock`] |
 //!
-//! # What holds whatever the store
+//! The repository has a cookbook (guards, CSRF tokens, flash messages, OAuth, websockets), and pages about testing, deployment and
+//! moving from tower-sessions and actix-session.
+//!
+//! # Guarantees of every store
 //!
 //! - Nothing is stored and no cookie is sent until a handler writes something.
-//! - [`Session::log_in`] changes the secret, so a planted token is worth nothing; [`Session::log_out`] is final.
-//! - Idle and absolute timeouts are enforced on the server, both at once.
-//! - An outage is an error, never "no session": nothing is cleared and nothing overwritten.
+//! - [`Session::log_in`] replaces the token, so a planted one opens nothing. [`Session::log_out`] removes the client's cookie, and
+//!   no late write brings the session back where the store keeps records.
+//! - Idle and absolute timeouts are both enforced on the server.
+//! - An outage is an error, never "no session": no cookie is removed and nothing is overwritten.
 //! - Responses that depend on a session are kept out of shared caches.
-//! - A request that another site began can neither log a visitor in nor out.
+//! - A request with an unsafe method that another site began can neither log a visitor in nor out.
 //!
-//! What differs from store to store is data: see [`store::Guarantees`].
+//! What differs between stores is available as data: see [`store::Guarantees`].
 //!
 //! # Features
 //!
@@ -43,15 +69,18 @@
 //! | feature | brings |
 //! | --- | --- |
 //! | `memory` | [`store::MemoryStore`] |
-//! | `redis` | [`store::RedisStore`] |
+//! | `redis` | [`store::RedisStore`] on one server, by TCP or a Unix socket |
+//! | `redis-tls` | encrypted connections to Redis (implies `redis`) |
+//! | `redis-sentinel` | Redis with Sentinel (implies `redis`) |
+//! | `redis-cluster` | Redis Cluster (implies `redis`) |
 //! | `cookie-store` | [`store::EncryptedCookieStore`], [`store::SignedCookieStore`] |
 //! | `jwt` | [`store::JwtStore`] |
-//! | `sealed` | what those two share: [`keyring`], [`store::TokenStore`] (implied by them) |
-//! | `tower` | [`tower::SessionLayer`] for any tower service that speaks `http` 1.x |
+//! | `sealed` | what `cookie-store` and `jwt` share: [`keyring`], [`store::TokenStore`] (implied by both) |
+//! | `tower` | [`tower::SessionLayer`] for any tower service that uses `http` 1.x |
 //! | `axum` | extractors and responses for axum 0.8 (implies `tower`) |
 //! | `actix` | [`actix::SessionMiddleware`] and extractors for actix-web 4 |
-//! | `config` | [`config::Config`]: a store and a manager from a configuration |
-//! | `conformance` | the suite that checks a store against what it declares |
+//! | `config` | [`config::Config`]: a store and a manager from a configuration file |
+//! | `conformance` | the test suite for stores |
 //! | `full` | all of these |
 
 #[cfg(any(feature = "tower", feature = "actix"))]
@@ -68,6 +97,8 @@ mod key;
 #[cfg(feature = "sealed")]
 pub mod keyring;
 pub mod manager;
+#[cfg(feature = "config")]
+mod options;
 mod plan;
 mod policy;
 pub mod random;
@@ -95,10 +126,18 @@ pub use crate::{
     transport::{Bearer, Cookie, RequestHead, RequestHeaders, ResponseHeaders, SameSite, Transport},
 };
 
+// The code of the README and of these pages is compiled by `cargo test --doc`; the cookbook's is run by `tests/cookbook`.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-mod readme {}
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
 
-#[cfg(doctest)]
-#[doc = include_str!("../docs/swap.md")]
-mod swap {}
+    #[doc = include_str!("../docs/redis.md")]
+    mod redis {}
+
+    #[doc = include_str!("../docs/sticky.md")]
+    mod sticky {}
+
+    #[doc = include_str!("../docs/swap.md")]
+    mod swap {}
+}

@@ -10,16 +10,16 @@ use crate::{
     policy::Policy,
     record::Record,
     secret::Secret,
-    session::{Base, Changes, Ending, RequestFacts, View, conflict},
+    session::{Base, Changes, Delivery, EndRequest, Logout, View, conflict},
     store::Absence,
     time::Timestamp,
+    transport::RequestFacts,
 };
 
 /// Everything that a plan depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Situation<'a> {
     pub(crate) changes: &'a Changes,
-    pub(crate) request: RequestFacts,
     /// Whether the response's status lets the handler's changes be kept.
     pub(crate) keeps: bool,
     /// Whether the store takes changes at all.
@@ -33,7 +33,7 @@ impl Situation<'_> {
         if !self.writable {
             return Write::Nothing;
         }
-        upkeep(&self.changes.base, self.request, self.policy, self.now)
+        upkeep(&self.changes.base, self.changes.request, self.policy, self.now)
     }
 }
 
@@ -41,7 +41,7 @@ impl Situation<'_> {
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// The sessions to end first.
-    pub(crate) ends: Vec<Ending>,
+    pub(crate) ends: Vec<EndRequest>,
     pub(crate) write: Write,
     /// Whether the client's cookie goes, unless the write brings another.
     pub(crate) removes_cookie: bool,
@@ -63,48 +63,53 @@ pub(crate) enum Write {
 
 /// A plan that cannot be made.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct PlanError {
     pub(crate) error: SessionError,
     /// Whether the client's cookie goes all the same: an explicit log-out always removes it.
     pub(crate) removes_cookie: bool,
 }
 
-impl From<SessionError> for Refusal {
+impl From<SessionError> for PlanError {
     fn from(error: SessionError) -> Self {
         Self { error, removes_cookie: false }
     }
 }
 
 /// Decides what a commit begins with.
-pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, Refusal> {
-    let Situation { changes, request, keeps, .. } = *situation;
+pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, PlanError> {
+    let Situation { changes, keeps, .. } = *situation;
     let has_log = keeps && !changes.log.is_empty();
-    if !changes.ends && !has_log {
+    if changes.logout.is_none() && !has_log {
         return Ok(Plan { ends: Vec::new(), write: situation.upkeep(), removes_cookie: false });
     }
-    if request.cross_site {
+    if changes.request.cross_site {
         return Err(SessionError::cross_site().into());
     }
-    if changes.ends { after_log_out(situation, has_log) } else { ordinary(situation) }
+    match changes.logout {
+        Some(logout) => after_logout(changes, logout, has_log),
+        None => ordinary(situation),
+    }
 }
 
 /// The session is logged out; what was logged since belongs to a new one.
-fn after_log_out(situation: &Situation<'_>, has_log: bool) -> Result<Plan, Refusal> {
-    let Situation { changes, request, .. } = *situation;
+fn after_logout(changes: &Changes, logout: Logout, has_log: bool) -> Result<Plan, PlanError> {
+    let removes_cookie = changes.request.holds_cookie;
     if let Base::Outage(error) = &changes.base {
-        return Err(Refusal { error: error.clone(), removes_cookie: request.holds_cookie });
+        return Err(PlanError { error: error.clone(), removes_cookie });
     }
     Ok(Plan {
-        ends: changes.base.endings().into_iter().chain(changes.abandoned).collect(),
+        ends: changes.base.presented().into_iter().chain(logout.also).collect(),
         write: if has_log && is_worth_a_session(&changes.view) { Write::Create } else { Write::Nothing },
-        removes_cookie: request.holds_cookie,
+        removes_cookie,
     })
 }
 
-fn ordinary(situation: &Situation<'_>) -> Result<Plan, Refusal> {
+fn ordinary(situation: &Situation<'_>) -> Result<Plan, PlanError> {
     let Situation { changes, policy, now, .. } = *situation;
     let write = match &changes.base {
         Base::Outage(error) => return Err(error.clone().into()),
+        // No handler has it, so nothing was logged.
+        Base::Unloaded => Write::Nothing,
         Base::Live { record, .. } if is_unchanged(record, &changes.view) => situation.upkeep(),
         Base::Live { .. } => Write::Replace,
         _ if !is_worth_a_session(&changes.view) => Write::Nothing,
@@ -149,8 +154,8 @@ fn is_unchanged(record: &Record, view: &View) -> bool {
 ///
 /// If the response with the new secret was lost, the client is served until the grace is over, and begins anew then. That
 /// is the price of the bound: no old secret may buy more time. A bearer token goes another way, and only its asker gets it.
-pub(crate) fn was_renewed(request: RequestFacts, bearer: bool) -> bool {
-    request.is_outdated && !bearer
+pub(crate) fn was_renewed(request: RequestFacts, delivery: Delivery) -> bool {
+    request.has_previous_secret && delivery == Delivery::AsPresented
 }
 
 /// What a session needs that nobody changed.

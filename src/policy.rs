@@ -1,5 +1,5 @@
 //! The rules of a manager: how long sessions live, how large they grow, what happens when something fails. Pure data
-//! and pure questions; the builder methods stand on `SessionManager`.
+//! and pure questions; the builder methods are those of `SessionManager`.
 
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What a request gets while the store is out of reach.
+/// What a request gets while the store is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum OnOutage {
     /// Extracting a session fails with `503 Service Unavailable`. The default.
@@ -21,12 +22,13 @@ pub enum OnOutage {
     Refuse,
     /// The handler runs with an empty session that refuses every change, or with `None` where it asks for an optional one.
     /// Nothing is written and no cookie is cleared,
-    /// so whoever was logged in is logged in again when the store is back.
+    /// so users who were logged in are logged in again when the store is back.
     ServeAnonymous,
 }
 
-/// Which responses keep the changes of their handler. A log-out is always kept.
+/// Which responses keep the changes of their handler. A logout is always kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum SaveOn {
     /// Any response but a server error (5xx). The default.
@@ -50,6 +52,7 @@ impl SaveOn {
 
 /// What a blind write does to a value that changed since this request read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum OnStaleWrite {
     /// The request is answered `409 Conflict` and nothing is written. The default.
@@ -59,8 +62,9 @@ pub enum OnStaleWrite {
     Overwrite,
 }
 
-/// What a login does whose subject has as many sessions as it may have.
+/// What a login does whose subject has reached its limit of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
 pub enum OnTooManySessions {
     /// It ends those used the longest ago. The default.
@@ -82,7 +86,7 @@ pub(crate) struct Policy {
     pub(crate) leeway: Duration,
     /// How long a replaced secret is honoured after a renewal.
     pub(crate) renewal_grace: Duration,
-    /// How long requests that were sent before a login or log-out may still arrive.
+    /// How long requests that were sent before a login or logout may still arrive.
     pub(crate) in_flight: Duration,
     /// The time for all store calls of a load, and again for those of a commit.
     pub(crate) store_timeout: Duration,

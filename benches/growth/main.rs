@@ -1,7 +1,7 @@
 //! How lookups and saves grow with the number of sessions, and what a request puts on the wires, as CSV.
 //!
 //! ```console
-//! $ cargo bench --bench growth -- --measure > docs/measured/growth.csv
+//! $ cargo bench -p cloakroom-benches --bench growth -- --measure > docs/measured/growth.csv
 //! $ scripts/plot
 //! ```
 //!
@@ -49,7 +49,7 @@ fn line(quantity: &str, store: &str, payload: Payload, sessions: usize, value: f
 fn main() {
     let measuring = std::env::args().any(|arg| arg == "--measure");
     println!("# {}", place());
-    println!("# cargo bench --bench growth -- --measure");
+    println!("# cargo bench -p cloakroom-benches --bench growth -- --measure");
     println!("quantity,store,payload,sessions,value");
     traffic::print();
     times::print(measuring);

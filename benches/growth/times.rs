@@ -86,7 +86,7 @@ fn memory(sessions: usize, measuring: bool) {
 fn redis(sizes: impl Iterator<Item = usize>, measuring: bool) {
     let server = RedisServer::start();
     let runtime = Builder::new_current_thread().enable_all().build().expect("there is a runtime");
-    let store = RedisStore::from_url(&server.url()).expect("it is a URL").prefix(PREFIX);
+    let store = RedisStore::builder(&server.url()).expect("it is a URL").prefix(PREFIX).build();
     let manager = managed(store);
     let bare = runtime.block_on(server.client().get_multiplexed_async_connection()).expect("it connects");
     let mut cookies: Vec<CookieHeader> = Vec::new();

@@ -2,8 +2,8 @@
 //!
 //! A real `redis-server` is started for it. The limit of a lookup is a bare `GET` of the same JSON over a connection of
 //! the same client, that of a save a `GET` and a `SET`. Everything is measured one at a time and 64 in flight; a figure
-//! is the time that one of them takes on average. `scripts/bench redis` prints the ratios, `cargo bench --bench redis --
-//! --memory` what a session takes in the server's memory.
+//! is the time that one of them takes on average. `scripts/bench redis` prints the ratios,
+//! `cargo bench -p cloakroom-benches --bench redis -- --memory` what a session takes in the server's memory.
 
 #[path = "../shared/payload.rs"]
 mod payload;
@@ -78,9 +78,10 @@ impl House {
             set(&mut bare, n, &text).await;
         }
         let store = RedisStore::from_url(&server.url()).expect("it is a URL");
-        let cached = store
-            .clone()
-            .local_cache(LocalCache { within: Duration::from_secs(3600), ..LocalCache::default() });
+        let cached = RedisStore::builder(&server.url())
+            .expect("it is a URL")
+            .local_cache(LocalCache { within: Duration::from_secs(3600), ..LocalCache::default() })
+            .build();
         let manager = managed(&store);
         let (mut cookies, mut tokens) = (Vec::new(), Vec::new());
         for _ in 0..SESSIONS {

@@ -5,7 +5,7 @@
 //! store fills, then with every session alive, then with all of the first million expired at once.
 //!
 //! ```console
-//! $ cargo bench --bench sweep
+//! $ cargo bench -p cloakroom-benches --bench sweep
 //! ```
 //!
 //! What the operating system takes away from the thread counts too. So the last column leaves out requests in which another

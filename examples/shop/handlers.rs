@@ -1,4 +1,4 @@
-//! The shop's routes, for axum. Handlers read and change a [`Session`]; where it lives is not their business.
+//! The shop's routes, for axum. Handlers read and change a [`Session`] and do not know where it is stored.
 
 use axum::{
     Form, Router,
@@ -11,8 +11,8 @@ use cloakroom::{Session, SessionError};
 use crate::{
     setup,
     site::{
+        actions::{self, CartChange, EndDevice, Login, Next},
         assets,
-        deeds::{self, CartChange, EndDevice, Login, Next},
         devices::Devices,
         views,
         visit::Visit,
@@ -53,23 +53,23 @@ async fn show_missing(session: Session) -> Result<impl IntoResponse, SessionErro
 }
 
 async fn change_cart(session: Session, Form(change): Form<CartChange>) -> Result<Redirect, SessionError> {
-    deeds::change_cart(&session, &change).map(go)
+    actions::change_cart(&session, &change).map(go)
 }
 
 async fn log_in(session: Session, Form(login): Form<Login>) -> Result<Redirect, SessionError> {
-    deeds::log_in(&session, &login).map(go)
+    actions::log_in(&session, &login).map(go)
 }
 
 async fn log_out(session: Session) -> Result<Redirect, SessionError> {
-    deeds::log_out(&session).map(go)
+    actions::log_out(&session).map(go)
 }
 
 async fn end_device(session: Session, Form(device): Form<EndDevice>) -> Result<Redirect, SessionError> {
-    deeds::end_device(&session, &device).await.map(go)
+    actions::end_device(&session, &device).await.map(go)
 }
 
 async fn end_others(session: Session) -> Result<Redirect, SessionError> {
-    deeds::end_others(&session).await.map(go)
+    actions::end_others(&session).await.map(go)
 }
 
 fn go(next: Next) -> Redirect {
@@ -81,7 +81,7 @@ async fn health() -> StatusCode {
     if setup::is_leaving() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
 }
 
-/// These two extract no session, so they cost no call to the store and caches may keep them.
+/// These two extract no session, so they cost no store call, and caches may keep them.
 async fn style() -> impl IntoResponse {
     asset("text/css; charset=utf-8", assets::STYLE)
 }

@@ -1,14 +1,14 @@
-//! A small shop whose carts and log-ins are sessions: `cargo run --example shop`.
+//! A small shop whose carts and logins are sessions: `cargo run --example shop`.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `main.rs` | the server |
 //! | `setup.rs` | the settings, and what happens at the end |
-//! | `sessions.json` | where sessions live, and their rules |
+//! | `sessions.json` | where sessions are stored, and their rules |
 //! | `handlers.rs` | the routes |
 //! | `site/` | the shop itself, for any framework |
 //!
-//! Three environment variables: `SESSION_STORE` says where sessions live (`memory:`, `redis://localhost`,
+//! Three environment variables: `SESSION_STORE` says where sessions are stored (`memory:`, `redis://localhost`,
 //! `encrypted-cookie:?keys=generate`, `jwt:?keys_env=SESSION_KEYS`, …: see `cloakroom::config::StoreConfig`),
 //! `SESSION_CONFIG` names a file to take the place of `sessions.json`, and `PORT` is the port (3000 by default, 0 for
 //! any free one).

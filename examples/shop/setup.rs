@@ -1,4 +1,4 @@
-//! How the shop begins and ends, whatever web framework serves it: its settings, the rules of its sessions, its leave.
+//! How the shop starts and ends, without a web framework: its settings, the rules of its sessions, its shutdown.
 
 use std::{
     env, fs,
@@ -13,11 +13,11 @@ use std::{
 use cloakroom::{SessionManager, config::Config};
 use tokio::{signal, time::sleep};
 
-/// The rules of the sessions, and where they live. Browsers return a `Secure` cookie only over HTTPS, and this shop speaks
-/// plain HTTP on the loopback address, so its cookie is none; behind HTTPS leave the whole `cookie` out.
+/// Where sessions are stored, and their rules. Browsers return a `Secure` cookie only over HTTPS, and this shop uses plain
+/// HTTP on the loopback address, so its cookie is not `Secure`; behind HTTPS leave the whole `cookie` out.
 const DEFAULT: &str = include_str!("sessions.json");
 
-/// The sessions of the shop, as the file in `SESSION_CONFIG` describes them; `SESSION_STORE` says where they live instead.
+/// The sessions of the shop, as the file in `SESSION_CONFIG` describes them; `SESSION_STORE` names another store.
 pub(crate) fn sessions() -> Result<SessionManager, String> {
     let text = match setting("SESSION_CONFIG") {
         None => DEFAULT.to_owned(),
@@ -49,7 +49,7 @@ fn port(setting: Option<&str>) -> Result<u16, String> {
     number.map_err(|_| format!("PORT={text:?} is no port; use a number up to 65535, or 0 for any free port"))
 }
 
-/// What to do when nobody can listen there.
+/// What to do if the port cannot be used.
 pub(crate) fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
     let port = address.port();
     match error.kind() {
@@ -60,34 +60,34 @@ pub(crate) fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
     }
 }
 
-/// Says where the shop is. If nobody reads standard output, it serves all the same.
-pub(crate) fn announce(address: SocketAddr, lives_in: &str) {
-    let _ = writeln!(io::stdout(), "cloakroom shop: http://{address}  (sessions live in: {lives_in})");
+/// Prints the address of the shop. It serves even if standard output is closed.
+pub(crate) fn announce(address: SocketAddr, store: &str) {
+    let _ = writeln!(io::stdout(), "cloakroom shop: http://{address}  (sessions: {store})");
 }
 
 /// Most supervisors kill a process that has not ended after 30 seconds.
-const HAND_OVER_WITHIN: Duration = Duration::from_secs(20);
+const DRAIN_WITHIN: Duration = Duration::from_secs(20);
 
-/// How long the shop still serves after that. Load balancers ask for its health more often.
-const FOUND_OUT_WITHIN: Duration = Duration::from_secs(1);
+/// How long the shop still serves after that. Load balancers check its health more often.
+const NOTICED_WITHIN: Duration = Duration::from_secs(1);
 
 static LEAVING: AtomicBool = AtomicBool::new(false);
 
-/// Whether load balancers should send requests to another server.
+/// Whether load balancers should send requests to another node.
 pub(crate) fn is_leaving() -> bool {
     LEAVING.load(Ordering::Relaxed)
 }
 
-/// Ends when the shop should stop serving. It is told so with ctrl-c or SIGTERM; then it hands over the sessions that would
-/// end with it, and lets load balancers find out, while it still serves.
-#[expect(clippy::disallowed_methods, reason = "load balancers follow no clock of ours")]
+/// Returns when the shop should stop serving: after ctrl-c or SIGTERM it moves the sessions that would end with it, and
+/// gives load balancers time to notice, while it still serves.
+#[expect(clippy::disallowed_methods, reason = "load balancers do not use our clock")]
 pub(crate) async fn leave(sessions: SessionManager) {
     told_to_end().await;
-    if let Err(error) = sessions.drain(HAND_OVER_WITHIN).await {
-        complain(&format!("some sessions end here: {error}"));
+    if let Err(error) = sessions.drain(DRAIN_WITHIN).await {
+        complain(&format!("some sessions were not moved: {error}"));
     }
     LEAVING.store(true, Ordering::Relaxed);
-    sleep(FOUND_OUT_WITHIN).await;
+    sleep(NOTICED_WITHIN).await;
 }
 
 async fn told_to_end() {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{error::SessionError, session::Session};
 
-/// The session of a request: a new, empty one where none came with it. Refused only where that cannot be told.
+/// The session of a request, or a new, empty one if none came with it. Refused only if the store cannot tell.
 impl<S: Sync> FromRequestParts<S> for Session {
     type Rejection = SessionError;
 
@@ -21,8 +21,8 @@ impl<S: Sync> FromRequestParts<S> for Session {
     }
 }
 
-/// `None` unless a live session came with the request. An outage is refused all the same, unless the manager's
-/// [`OnOutage`](crate::OnOutage) is to carry on: then it is `None` too.
+/// `None` unless a live session came with the request. An outage is refused, too, unless the manager
+/// [serves anonymously](crate::OnOutage::ServeAnonymous) then: the result is `None`.
 impl<S: Sync> OptionalFromRequestParts<S> for Session {
     type Rejection = SessionError;
 

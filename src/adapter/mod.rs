@@ -1,13 +1,13 @@
-//! Thin shells around the engine, one for each framework. No policy lives here.
+//! Thin adapters around the engine, one for each framework. They contain no policy.
 //!
 //! | module | holds |
 //! | --- | --- |
 //! | `tower` | any tower service that speaks `http` 1.x |
 //! | `axum` | extractors and responses for axum 0.8, on top of `tower` |
 //! | `actix` | middleware and extractors for actix-web 4 |
-//! | `ending` | what they share: waits for the handler, then for the commit |
-//! | `headers` | what they share: a map of headers as the engine sees it |
-//! | `refusal` | what they share: the words of a refusal, for the client and for the log |
+//! | `ending` | what they share: waiting for the handler, then for the commit |
+//! | `headers` | what they share: a map of headers, as the engine reads it |
+//! | `refusal` | what they share: the text of a refusal, for the client and for the log |
 
 #[cfg(feature = "actix")]
 pub mod actix;

@@ -1,4 +1,4 @@
-//! The words of a refusal: the same whatever the framework.
+//! The text of a refusal, the same for all frameworks.
 
 use crate::error::SessionError;
 
@@ -13,5 +13,5 @@ pub(super) fn text(error: &SessionError) -> String {
 /// What the log says when an extractor refuses a request.
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub(super) fn log(error: &SessionError) {
-    tracing::error!(%error, kind = ?error.kind(), "a request was refused because its session could not be had");
+    tracing::error!(%error, kind = ?error.kind(), "a request was refused because its session could not be loaded");
 }

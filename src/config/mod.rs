@@ -11,25 +11,21 @@
 //! Nothing here decides anything: each field is an option of [`SessionManager`] or of a store, by the same name and with
 //! the same default. What has no field is set in the program, on the manager that comes out.
 //!
-//! Secrets never stand in a configuration. It says where they are: in an environment variable or in a file.
+//! A configuration never contains secrets. It says where they are: in an environment variable or in a file.
 
-#[cfg_attr(not(feature = "full"), allow(dead_code, reason = "each store uses the part that it needs"))]
-mod fields;
-mod open;
-#[cfg_attr(not(feature = "full"), allow(dead_code, reason = "each store uses the part that it needs"))]
-mod secrets;
 mod store;
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
-use self::fields::Scalar;
-pub use self::{fields::ConfigError, store::StoreConfig};
+pub use self::store::StoreConfig;
+pub use crate::options::ConfigError;
 use crate::{
     manager::SessionManager,
+    options::{Options, duration},
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, SaveOn},
-    transport::{Attributes, Bearer, Cookie, SameSite, Transport},
+    transport::{Bearer, Cookie, Transport},
 };
 
 /// A session manager, as an application's configuration file describes it.
@@ -44,7 +40,7 @@ use crate::{
 ///         "store": "memory:?node=web-1",
 ///         "idle_timeout": "30m",
 ///         "absolute_timeout": "12h",
-///         "on_outage": "carry-on-anonymous",
+///         "on_outage": "serve-anonymous",
 ///         "cookie": { "name": "__Host-shop", "same_site": "strict" },
 ///         "transports": ["cookie", "bearer"],
 ///         "allow_cross_site": ["/callback"]
@@ -62,37 +58,44 @@ use crate::{
 /// | `max_data` | bytes |
 /// | `sessions_per_subject` | a number; as many as one likes by default |
 /// | `on_too_many_sessions` | `end-oldest`, `refuse` |
-/// | `on_outage` | `refuse`, `carry-on-anonymous` |
-/// | `save_on` | `anything-but-server-errors`, `success`, `everything` |
+/// | `on_outage` | `refuse`, `serve-anonymous` |
+/// | `save_on` | `except-server-errors`, `success`, `everything` |
 /// | `on_stale_write` | `conflict`, `overwrite` |
 /// | `cookie` | a table: `name`, `path`, `domain` (shared with its subdomains), `same_site` (`strict`, `lax`, `none`), `expires_with_browser` and `insecure_for_local_development` (`true`, `false`) |
 /// | `transports` | a list of `cookie`, `bearer`, and names of headers; `["cookie"]` by default |
 /// | `allow_cross_site` | a list of paths |
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(try_from = "Raw")]
+#[serde(remote = "Self", default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Config {
-    /// Where sessions live.
+    /// Where sessions are stored.
     pub store: StoreConfig,
     /// [`SessionManager::idle_timeout`]
+    #[serde(deserialize_with = "duration")]
     pub idle_timeout: Option<Duration>,
     /// [`SessionManager::absolute_timeout`]
+    #[serde(deserialize_with = "duration")]
     pub absolute_timeout: Option<Duration>,
     /// [`SessionManager::remember_at_most`]
+    #[serde(deserialize_with = "duration")]
     pub remember_at_most: Option<Duration>,
     /// [`SessionManager::touch_after`]
+    #[serde(deserialize_with = "duration")]
     pub touch_after: Option<Duration>,
     /// [`SessionManager::leeway`]
+    #[serde(deserialize_with = "duration")]
     pub leeway: Option<Duration>,
     /// [`SessionManager::renewal_grace`]
+    #[serde(deserialize_with = "duration")]
     pub renewal_grace: Option<Duration>,
     /// [`SessionManager::store_timeout`]
+    #[serde(deserialize_with = "duration")]
     pub store_timeout: Option<Duration>,
     /// [`SessionManager::max_data`]
     pub max_data: Option<usize>,
     /// [`SessionManager::sessions_per_subject`]
     pub sessions_per_subject: Option<usize>,
-    /// The same: what a login beyond that does.
+    /// What a login beyond [`sessions_per_subject`](Self::sessions_per_subject) does.
     pub on_too_many_sessions: OnTooManySessions,
     /// [`SessionManager::on_outage`]
     pub on_outage: Option<OnOutage>,
@@ -100,10 +103,43 @@ pub struct Config {
     pub save_on: Option<SaveOn>,
     /// [`SessionManager::on_stale_write`]
     pub on_stale_write: Option<OnStaleWrite>,
-    /// [`SessionManager::transports`], if there are any.
-    pub transports: Vec<Transport>,
-    /// [`SessionManager::allow_cross_site`], for each of them.
+    /// The cookie in which tokens are sent, where `transports` contains one.
+    pub cookie: Cookie,
+    /// [`SessionManager::transports`]
+    pub transports: Vec<TransportName>,
+    /// [`SessionManager::allow_cross_site`], for each path.
     pub allow_cross_site: Vec<String>,
+}
+
+/// How tokens travel, by name: `cookie`, `bearer` for the `Authorization` header, or the name of another header.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum TransportName {
+    /// The [cookie](Config::cookie).
+    Cookie,
+    /// A header.
+    Bearer(Bearer),
+}
+
+impl<'de> Deserialize<'de> for TransportName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        match name.as_str() {
+            "cookie" => Ok(Self::Cookie),
+            "bearer" => Ok(Self::Bearer(Bearer::authorization())),
+            header => Bearer::try_in_header(header).map(Self::Bearer).ok_or_else(|| {
+                D::Error::custom(format!("{header:?} is neither cookie, bearer nor the name of a header"))
+            }),
+        }
+    }
+}
+
+/// Through [`Options`], so that an error names the option, whatever the format of the file.
+impl<'de> Deserialize<'de> for Config {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // With `remote`, the derived function is an inherent one.
+        Self::deserialize(Options::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }
 
 /// The defaults of everything but the store.
@@ -134,9 +170,20 @@ impl Config {
         let manager = given(manager, self.on_outage, SessionManager::on_outage);
         let manager = given(manager, self.save_on, SessionManager::save_on);
         let manager = given(manager, self.on_stale_write, SessionManager::on_stale_write);
-        let transports = Some(self.transports.clone()).filter(|transports| !transports.is_empty());
-        let manager = given(manager, transports, SessionManager::transports);
+        let manager = manager.transports(self.transports());
         Ok(self.allow_cross_site.iter().fold(manager, |manager, path| manager.allow_cross_site(path)))
+    }
+
+    /// The cookie alone, unless the configuration says otherwise.
+    fn transports(&self) -> Vec<Transport> {
+        if self.transports.is_empty() {
+            return vec![self.cookie.clone().into()];
+        }
+        let transport = |name: &TransportName| match name {
+            TransportName::Cookie => self.cookie.clone().into(),
+            TransportName::Bearer(bearer) => bearer.clone().into(),
+        };
+        self.transports.iter().map(transport).collect()
     }
 }
 
@@ -149,136 +196,5 @@ fn given<T>(
     match value {
         Some(value) => set(manager, value),
         None => manager,
-    }
-}
-
-/// The file's own words.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Raw {
-    store: StoreConfig,
-    idle_timeout: Option<Scalar>,
-    absolute_timeout: Option<Scalar>,
-    remember_at_most: Option<Scalar>,
-    touch_after: Option<Scalar>,
-    leeway: Option<Scalar>,
-    renewal_grace: Option<Scalar>,
-    store_timeout: Option<Scalar>,
-    max_data: Option<Scalar>,
-    sessions_per_subject: Option<Scalar>,
-    on_too_many_sessions: Option<Scalar>,
-    on_outage: Option<Scalar>,
-    save_on: Option<Scalar>,
-    on_stale_write: Option<Scalar>,
-    cookie: Option<RawCookie>,
-    transports: Vec<String>,
-    allow_cross_site: Vec<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawCookie {
-    name: Option<String>,
-    path: Option<String>,
-    domain: Option<String>,
-    same_site: Option<Scalar>,
-    expires_with_browser: bool,
-    insecure_for_local_development: bool,
-}
-
-/// Everything but what the store refers to is known to be right once it is read.
-impl TryFrom<Raw> for Config {
-    type Error = ConfigError;
-
-    fn try_from(raw: Raw) -> Result<Self, ConfigError> {
-        let duration = |value: &Option<Scalar>, name| value.as_ref().map(|it| it.duration(name)).transpose();
-        Ok(Self {
-            idle_timeout: duration(&raw.idle_timeout, "idle_timeout")?,
-            absolute_timeout: duration(&raw.absolute_timeout, "absolute_timeout")?,
-            remember_at_most: duration(&raw.remember_at_most, "remember_at_most")?,
-            touch_after: duration(&raw.touch_after, "touch_after")?,
-            leeway: duration(&raw.leeway, "leeway")?,
-            renewal_grace: duration(&raw.renewal_grace, "renewal_grace")?,
-            store_timeout: duration(&raw.store_timeout, "store_timeout")?,
-            max_data: raw.max_data.as_ref().map(|it| it.number("max_data")).transpose()?,
-            sessions_per_subject: raw
-                .sessions_per_subject
-                .as_ref()
-                .map(|it| it.number("sessions_per_subject"))
-                .transpose()?,
-            on_too_many_sessions: chosen(
-                raw.on_too_many_sessions.as_ref(),
-                "on_too_many_sessions",
-                &[("end-oldest", OnTooManySessions::EndOldest), ("refuse", OnTooManySessions::Refuse)],
-            )?
-            .unwrap_or_default(),
-            on_outage: chosen(
-                raw.on_outage.as_ref(),
-                "on_outage",
-                &[("refuse", OnOutage::Refuse), ("carry-on-anonymous", OnOutage::ServeAnonymous)],
-            )?,
-            save_on: chosen(
-                raw.save_on.as_ref(),
-                "save_on",
-                &[
-                    ("anything-but-server-errors", SaveOn::ExceptServerErrors),
-                    ("success", SaveOn::Success),
-                    ("everything", SaveOn::Everything),
-                ],
-            )?,
-            on_stale_write: chosen(
-                raw.on_stale_write.as_ref(),
-                "on_stale_write",
-                &[("conflict", OnStaleWrite::Conflict), ("overwrite", OnStaleWrite::Overwrite)],
-            )?,
-            transports: raw.transports()?,
-            store: raw.store,
-            allow_cross_site: raw.allow_cross_site,
-        })
-    }
-}
-
-fn chosen<T: Copy>(
-    value: Option<&Scalar>,
-    field: &str,
-    choices: &[(&str, T)],
-) -> Result<Option<T>, ConfigError> {
-    value.map(|value| value.choice(field, choices)).transpose()
-}
-
-impl Raw {
-    /// None where neither they nor the cookie are spoken of: then the manager's default holds.
-    fn transports(&self) -> Result<Vec<Transport>, ConfigError> {
-        let cookie = self.cookie.as_ref().map(RawCookie::cookie).transpose()?;
-        if self.transports.is_empty() {
-            return Ok(cookie.into_iter().map(Transport::from).collect());
-        }
-        let cookie = cookie.unwrap_or_default();
-        let transport = |name: &String| match name.as_str() {
-            "cookie" => Ok(cookie.clone().into()),
-            "bearer" => Ok(Bearer::authorization().into()),
-            header => Bearer::try_in_header(header).map(Transport::from).ok_or_else(|| {
-                ConfigError::of(
-                    "transports",
-                    format!("{header:?} is neither cookie, bearer nor a header's name"),
-                )
-            }),
-        };
-        self.transports.iter().map(transport).collect()
-    }
-}
-
-impl RawCookie {
-    fn cookie(&self) -> Result<Cookie, ConfigError> {
-        let same_sites = [("strict", SameSite::Strict), ("lax", SameSite::Lax), ("none", SameSite::None)];
-        let attributes = Attributes {
-            name: self.name.clone(),
-            path: self.path.clone(),
-            domain: self.domain.clone(),
-            same_site: chosen(self.same_site.as_ref(), "cookie.same_site", &same_sites)?.unwrap_or_default(),
-            insecure: self.insecure_for_local_development,
-            ends_with_browser: self.expires_with_browser,
-        };
-        attributes.cookie().map_err(|flaw| ConfigError::of("cookie", flaw))
     }
 }

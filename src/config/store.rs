@@ -1,23 +1,34 @@
-//! Where sessions live, as a URL or a table.
+//! The store that a configuration names: a URL or a table.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::fields::{ConfigError, Fields, Scalar, check, names};
+#[cfg(feature = "jwt")]
+use crate::store::JwtOptions;
+#[cfg(feature = "redis")]
+use crate::store::RedisOptions;
+#[cfg(feature = "memory")]
+use crate::store::{DrainingStore, MemoryOptions};
+#[cfg(feature = "cookie-store")]
+use crate::store::{EncryptedCookieOptions, SignedCookieOptions};
+use crate::{
+    options::{self, ConfigError, Options, Value},
+    store::{MigratingStore, Phase, SessionStore},
+};
 
-/// Where sessions live, as a configuration says it.
+/// Where sessions are stored, as a configuration says it.
 ///
-/// Either a URL, whose query has the options, or a table with the same options: `"redis://cache/0?prefix=shop:"` is the
-/// same as `{ "url": "redis://cache/0", "prefix": "shop:" }`, and `"memory:"` the same as `{ "kind": "memory" }`. In a
-/// query, `&`, `#`, `%` and `+` are written as `%26`, `%23`, `%25` and `%2B`. An option that is a store is a URL or a table
-/// again: `"migrating:?from=redis://cache&to=jwt:?keys_env=KEYS&phase=move"` is the same as
+/// It is either a URL, whose query contains the options, or a table with the same options:
+/// `"redis://cache/0?prefix=shop:"` means the same as `{ "url": "redis://cache/0", "prefix": "shop:" }`, and `"memory:"` the
+/// same as `{ "kind": "memory" }`. In a query, write `&`, `#`, `%` and `+` as `%26`, `%23`, `%25` and `%2B`. An option that is
+/// a store is again a URL or a table: `"migrating:?from=redis://cache&to=jwt:?keys_env=KEYS&phase=move"` means the same as
 /// `{ "kind": "migrating", "from": "redis://cache", "to": { "kind": "jwt", "keys_env": "KEYS" }, "phase": "move" }`.
 ///
 /// | store | options |
 /// | --- | --- |
-/// | `memory:` | `node`, `anonymous_sessions`, `anonymous_bytes`, `logged_in_sessions`, `logged_in_bytes`, `drain_to` (a store that keeps its sessions) |
+/// | `memory:` | `node`, `anonymous_sessions`, `anonymous_bytes`, `logged_in_sessions`, `logged_in_bytes`, `drain_to` (a store that keeps records) |
 /// | `redis://…`, `rediss://…`, `redis+unix://…`, `redis+sentinel://…`, `redis+cluster://…` | `password_env` or `password_file`, `prefix`, `tls_roots_file`, `connect_timeout`, `local_cache` (how stale it may be), `local_cache_sessions`, `persistent` |
 /// | `encrypted-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `cipher` (`aes-256-gcm`, `chacha20-poly1305`), `context`, `max_token` |
 /// | `signed-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `context`, `max_token` |
@@ -31,127 +42,86 @@ use super::fields::{ConfigError, Fields, Scalar, check, names};
 /// assert_eq!(config.open()?.guarantees().name, "encrypted-cookie");
 ///
 /// let error = "mongodb://db".parse::<StoreConfig>().unwrap_err();
-/// assert!(error.to_string().contains("redis+sentinel"), "it says what there is");
+/// assert!(error.to_string().contains("redis+sentinel"), "the message lists what is supported");
 /// # Ok::<(), cloakroom::config::ConfigError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Written")]
-pub struct StoreConfig {
-    pub(super) kind: Kind,
-    /// The URL without the options.
-    pub(super) url: String,
-    pub(super) fields: Fields,
-    /// The options that are stores.
-    stores: BTreeMap<String, StoreConfig>,
+#[derive(Clone)]
+pub struct StoreConfig(Kind);
+
+/// Each store with its options.
+#[derive(Clone)]
+enum Kind {
+    #[cfg(feature = "memory")]
+    Memory(Box<Memory>),
+    #[cfg(feature = "redis")]
+    Redis(RedisOptions),
+    #[cfg(feature = "cookie-store")]
+    EncryptedCookie(EncryptedCookieOptions),
+    #[cfg(feature = "cookie-store")]
+    SignedCookie(SignedCookieOptions),
+    #[cfg(feature = "jwt")]
+    Jwt(JwtOptions),
+    Migrating(Box<Migrating>),
+    /// Opening it is an error, which names the feature.
+    NotCompiled(&'static str),
 }
 
-/// Which store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Memory,
-    Redis,
-    EncryptedCookie,
-    SignedCookie,
-    Jwt,
-    Migrating,
+#[cfg(feature = "memory")]
+#[derive(Clone, Default)]
+struct Memory {
+    options: MemoryOptions,
+    drain_to: Option<StoreConfig>,
 }
 
-/// Schemes, and the stores that they name.
-const SCHEMES: [(&str, Kind); 13] = [
-    ("memory", Kind::Memory),
-    ("redis", Kind::Redis),
-    ("rediss", Kind::Redis),
-    ("redis+unix", Kind::Redis),
-    ("unix", Kind::Redis),
-    ("redis+sentinel", Kind::Redis),
-    ("rediss+sentinel", Kind::Redis),
-    ("redis+cluster", Kind::Redis),
-    ("rediss+cluster", Kind::Redis),
-    ("encrypted-cookie", Kind::EncryptedCookie),
-    ("signed-cookie", Kind::SignedCookie),
-    ("jwt", Kind::Jwt),
-    ("migrating", Kind::Migrating),
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Migrating {
+    from: StoreConfig,
+    to: StoreConfig,
+    phase: Phase,
+    #[serde(default)]
+    when_read: bool,
+    #[serde(default, deserialize_with = "options::duration")]
+    tokens_live_at_most: Option<Duration>,
+}
+
+/// The schemes of URLs.
+const SCHEMES: [&str; 13] = [
+    "memory",
+    "redis",
+    "rediss",
+    "redis+unix",
+    "unix",
+    "redis+sentinel",
+    "rediss+sentinel",
+    "redis+cluster",
+    "rediss+cluster",
+    "encrypted-cookie",
+    "signed-cookie",
+    "jwt",
+    "migrating",
 ];
-
-impl Kind {
-    fn options(self) -> &'static [&'static str] {
-        match self {
-            Self::Memory => {
-                &["node", "anonymous_sessions", "anonymous_bytes", "logged_in_sessions", "logged_in_bytes"]
-            }
-            Self::Redis => &[
-                "password_env",
-                "password_file",
-                "prefix",
-                "tls_roots_file",
-                "connect_timeout",
-                "local_cache",
-                "local_cache_sessions",
-                "persistent",
-            ],
-            Self::EncryptedCookie => &["keys_env", "keys_file", "keys", "cipher", "context", "max_token"],
-            Self::SignedCookie => &["keys_env", "keys_file", "keys", "context", "max_token"],
-            Self::Jwt => &[
-                "keys_env",
-                "keys_file",
-                "keys",
-                "pem_env",
-                "pem_file",
-                "public_pem_env",
-                "public_pem_file",
-                "issuer",
-                "audience",
-                "leeway",
-                "accepting_type",
-                "context",
-                "max_token",
-            ],
-            Self::Migrating => &["phase", "when_read", "tokens_live_at_most"],
-        }
-    }
-
-    /// The options that are stores.
-    fn stores(self) -> &'static [&'static str] {
-        match self {
-            Self::Memory => &["drain_to"],
-            Self::Migrating => &["from", "to"],
-            _ => &[],
-        }
-    }
-}
 
 impl Default for StoreConfig {
     /// `memory:`
     fn default() -> Self {
-        Self { kind: Kind::Memory, url: "memory:".into(), fields: Fields::default(), stores: BTreeMap::new() }
+        #[cfg(feature = "memory")]
+        return Self(Kind::Memory(Box::default()));
+        #[cfg(not(feature = "memory"))]
+        Self(Kind::NotCompiled("memory"))
     }
 }
 
-/// What a file may say: a URL or a table.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Url(String),
-    Table(Table),
-}
-
-type Table = BTreeMap<String, Entry>;
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Entry {
-    Value(Scalar),
-    Store(Table),
-}
-
-impl TryFrom<Written> for StoreConfig {
-    type Error = ConfigError;
-
-    fn try_from(written: Written) -> Result<Self, ConfigError> {
-        match written {
-            Written::Url(url) => url.parse(),
-            Written::Table(table) => Self::from_table(table).map_err(|error| error.within("store")),
-        }
+impl<'de> Deserialize<'de> for StoreConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let config = match Value::deserialize(deserializer)? {
+            Value::Text(url) => Self::from_url(&url, Options::default()),
+            Value::Table(options) => Self::from_table(options),
+            Value::Flag(_) | Value::Number(_) | Value::List(_) => {
+                Err(ConfigError::custom("expected a URL or a table"))
+            }
+        };
+        config.map_err(D::Error::custom)
     }
 }
 
@@ -159,95 +129,170 @@ impl FromStr for StoreConfig {
     type Err = ConfigError;
 
     fn from_str(url: &str) -> Result<Self, ConfigError> {
-        Self::from_url(url).map_err(|error| error.within("store"))
+        Self::from_url(url, Options::default()).map_err(|error| error.within("store"))
     }
 }
 
 impl StoreConfig {
-    fn from_url(url: &str) -> Result<Self, ConfigError> {
-        let (place, query) = url.split_once('?').unwrap_or((url, ""));
-        let mut fields = Fields::default();
-        // A socket's database is not an option of ours.
-        let mut rest = Vec::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').ok_or_else(|| {
-                ConfigError::of(
-                    "url",
-                    format!("its query is made of name=value, which \"{}\" is not", shown(pair)),
-                )
-            })?;
-            if name == "db" {
-                rest.push(pair);
-            } else {
-                fields.0.insert(name.to_owned(), Scalar::Text(decoded(name, value)?));
-            }
-        }
-        let url = if rest.is_empty() { place.to_owned() } else { format!("{place}?{}", rest.join("&")) };
-        Self::new(url, fields, BTreeMap::new())
+    fn from_table(mut options: Options) -> Result<Self, ConfigError> {
+        let url = options.remove_text("url").or_else(|| options.remove_text("kind"));
+        let url = url.ok_or_else(|| ConfigError::new("kind", "missing; a store has a kind or a url"))?;
+        Self::from_url(&url, options)
     }
 
-    fn from_table(table: Table) -> Result<Self, ConfigError> {
-        let (mut fields, mut stores) = (Fields::default(), BTreeMap::new());
-        for (name, entry) in table {
-            match entry {
-                Entry::Value(value) => drop(fields.0.insert(name, value)),
-                Entry::Store(table) => {
-                    let store = Self::from_table(table).map_err(|error| error.within(&name))?;
-                    stores.insert(name, store);
-                }
-            }
+    /// The options of a table are added to those in the URL's query.
+    fn from_url(url: &str, table: Options) -> Result<Self, ConfigError> {
+        let (url, query) = url.split_once('?').unwrap_or((url, ""));
+        if query.contains('@') && url.contains("//") && !url.contains('@') {
+            // Quoting anything here could quote a part of the password.
+            return Err(ConfigError::new("url", "a \"?\" in a user name or password is written as %3F"));
         }
-        let place = fields.0.remove("url").or(fields.0.remove("kind"));
-        let place = place.ok_or_else(|| ConfigError::of("kind", "a store has a kind or a url"))?;
-        let mut config = Self::from_url(&place.to_string())?;
-        config.fields.0.extend(fields.0);
-        config.stores.extend(stores);
-        Self::new(config.url, config.fields, config.stores)
+        let (mut options, database) = parse_query(query)?;
+        options.extend(table);
+        let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
+        Kind::new(scheme, &format!("{url}{database}"), options).map(Self)
     }
 
-    fn new(url: String, mut fields: Fields, mut stores: BTreeMap<String, Self>) -> Result<Self, ConfigError> {
-        let scheme = url.split_once(':').map_or(url.as_str(), |(scheme, _)| scheme);
-        let Some((_, kind)) = SCHEMES.iter().find(|(name, _)| *name == scheme) else {
-            let known = names(SCHEMES.iter().map(|(name, _)| *name));
-            return Err(ConfigError::of("url", format!("it begins with none of {known}")));
-        };
-        for name in kind.stores() {
-            if let Some(url) = fields.0.remove(*name) {
-                let store = Self::from_url(&url.to_string()).map_err(|error| error.within(name))?;
-                stores.insert((*name).to_owned(), store);
-            }
-        }
-        if let Some(name) = stores.keys().find(|name| kind.options().contains(&name.as_str())) {
-            return Err(ConfigError::of(name, "it takes a value and no table"));
-        }
-        let options = [kind.options(), kind.stores()].concat();
-        check(fields.0.keys().chain(stores.keys()), &options)?;
-        Ok(Self { kind: *kind, url, fields, stores })
-    }
-
-    /// An option that is a store, if it is there.
-    pub(super) fn store(&self, name: &str) -> Option<&Self> {
-        self.stores.get(name)
+    /// Opens the store. No connection is made yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if an option has a wrong value, a key or file is missing, or the feature of the store is not compiled in.
+    pub fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
+        self.0.open().map_err(|error| error.within("store"))
     }
 }
 
-fn decoded(name: &str, value: &str) -> Result<String, ConfigError> {
-    let text = percent_decode_str(value).decode_utf8();
-    text.map(String::from).map_err(|_| ConfigError::of(name, "it is no UTF-8 once it is decoded"))
+impl Kind {
+    fn new(scheme: &str, url: &str, mut options: Options) -> Result<Self, ConfigError> {
+        let _ = (url, &mut options);
+        match scheme {
+            #[cfg(feature = "memory")]
+            "memory" => {
+                let drain_to = options.remove("drain_to").map(StoreConfig::deserialize).transpose();
+                Ok(Self::Memory(Box::new(Memory {
+                    drain_to: drain_to.map_err(|error| error.within("drain_to"))?,
+                    options: MemoryOptions::deserialize(options)?,
+                })))
+            }
+            #[cfg(feature = "cookie-store")]
+            "encrypted-cookie" => EncryptedCookieOptions::deserialize(options).map(Self::EncryptedCookie),
+            #[cfg(feature = "cookie-store")]
+            "signed-cookie" => SignedCookieOptions::deserialize(options).map(Self::SignedCookie),
+            #[cfg(feature = "jwt")]
+            "jwt" => JwtOptions::deserialize(options).map(Self::Jwt),
+            "migrating" => Migrating::deserialize(options).map(Box::new).map(Self::Migrating),
+            #[cfg(feature = "redis")]
+            scheme if SCHEMES.contains(&scheme) && feature(scheme) == "redis" => {
+                options.insert("url", url);
+                RedisOptions::deserialize(options).map(Self::Redis)
+            }
+            scheme if SCHEMES.contains(&scheme) => Ok(Self::NotCompiled(feature(scheme))),
+            _ => Err(ConfigError::new(
+                "url",
+                format!("expected it to begin with one of {}", SCHEMES.join(", ")),
+            )),
+        }
+    }
+
+    fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
+        match self {
+            #[cfg(feature = "memory")]
+            Self::Memory(memory) => memory.open(),
+            #[cfg(feature = "redis")]
+            Self::Redis(options) => Ok(Arc::new(options.open()?)),
+            #[cfg(feature = "cookie-store")]
+            Self::EncryptedCookie(options) => Ok(Arc::new(options.open()?)),
+            #[cfg(feature = "cookie-store")]
+            Self::SignedCookie(options) => Ok(Arc::new(options.open()?)),
+            #[cfg(feature = "jwt")]
+            Self::Jwt(options) => Ok(Arc::new(options.open()?)),
+            Self::Migrating(migrating) => migrating.open(),
+            Self::NotCompiled(feature) => Err(ConfigError::new(
+                "url",
+                format!(
+                    "this program was built without the store; it needs the feature \"{feature}\" of cloakroom"
+                ),
+            )),
+        }
+    }
 }
 
-/// Enough of a text to find it, and not enough to be a secret.
-fn shown(text: &str) -> String {
-    text.chars().take(8).collect()
+#[cfg(feature = "memory")]
+impl Memory {
+    fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
+        let store = self.options.clone().build();
+        let Some(target) = &self.drain_to else { return Ok(Arc::new(store)) };
+        let target = target.0.open().map_err(|error| error.within("drain_to"))?;
+        if target.guarantees().token.is_self_contained() {
+            let problem = "sessions can only be drained into a store that keeps records; the clients of this one carry them";
+            return Err(ConfigError::new("drain_to", problem));
+        }
+        Ok(Arc::new(DrainingStore::new(store, target)))
+    }
 }
 
-/// The kinds, and the names of the options: the URL may have a password.
+impl Migrating {
+    fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
+        let from = self.from.0.open().map_err(|error| error.within("from"))?;
+        let to = self.to.0.open().map_err(|error| error.within("to"))?;
+        let mut store = MigratingStore::new(from, to, self.phase);
+        if self.when_read {
+            store = store.when_read();
+        }
+        if let Some(lifetime) = self.tokens_live_at_most {
+            store = store.tokens_live_at_most(lifetime);
+        }
+        Ok(Arc::new(store))
+    }
+}
+
+/// The feature that brings the store of a scheme.
+fn feature(scheme: &str) -> &'static str {
+    match scheme {
+        "memory" => "memory",
+        "encrypted-cookie" | "signed-cookie" => "cookie-store",
+        "jwt" => "jwt",
+        _ => "redis",
+    }
+}
+
+/// The options in a query, and the rest of it, which belongs to the URL: a socket's database.
+fn parse_query(query: &str) -> Result<(Options, String), ConfigError> {
+    let (mut options, mut rest) = (Options::default(), String::new());
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').ok_or_else(|| {
+            ConfigError::new("url", "its query has to consist of name=value pairs, separated by &")
+        })?;
+        if name == "db" {
+            rest = format!("?{pair}");
+            continue;
+        }
+        let value = percent_decode_str(value).decode_utf8();
+        options.insert(name, value.map_err(|_| ConfigError::new(name, "not UTF-8 once it is decoded"))?);
+    }
+    Ok((options, rest))
+}
+
+/// Which store, and nothing of its options: the URL may contain a password.
 impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreConfig")
-            .field("kind", &self.kind)
-            .field("options", &self.fields)
-            .field("stores", &self.stores)
-            .finish()
+        write!(
+            f,
+            "StoreConfig({})",
+            match &self.0 {
+                #[cfg(feature = "memory")]
+                Kind::Memory(_) => "memory",
+                #[cfg(feature = "redis")]
+                Kind::Redis(_) => "redis",
+                #[cfg(feature = "cookie-store")]
+                Kind::EncryptedCookie(_) => "encrypted-cookie",
+                #[cfg(feature = "cookie-store")]
+                Kind::SignedCookie(_) => "signed-cookie",
+                #[cfg(feature = "jwt")]
+                Kind::Jwt(_) => "jwt",
+                Kind::Migrating(_) => "migrating",
+                Kind::NotCompiled(_) => "not compiled",
+            }
+        )
     }
 }

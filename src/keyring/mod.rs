@@ -1,12 +1,11 @@
 //! Secret keys, and the ring of those that are in use: one active, any number accepted.
 //!
-//! | module | holds |
-//! | --- | --- |
-//! | `mod` | [`SecretKey`] and [`KeyRing`] |
-//! | `derivation` | the keys that are derived from a secret key |
-//!
-//! Nobody seals under a key itself: each use derives a key of its own with HKDF-SHA256 (RFC 5869), so that one key has
-//! one algorithm and one purpose.
+//! No token is sealed under a secret key itself: each use derives a key of its own with HKDF-SHA256 (RFC 5869), so that
+//! each key has one algorithm and one purpose.
+
+// The modules:
+// `mod`: `SecretKey` and `KeyRing`
+// `derivation`: the keys that are derived from a secret key
 
 #![cfg_attr(
     not(any(feature = "cookie-store", feature = "jwt")),
@@ -54,13 +53,15 @@ impl KeyId {
     /// The number of bytes in a key ID.
     pub const LEN: usize = 8;
 
-    #[cfg(feature = "cookie-store")]
-    pub(crate) const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+    /// A key ID from its bytes, as a token names it.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
 
-    #[cfg(feature = "cookie-store")]
-    pub(crate) const fn as_bytes(&self) -> &[u8; Self::LEN] {
+    /// The bytes of the ID.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
         &self.0
     }
 }

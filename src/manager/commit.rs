@@ -3,281 +3,226 @@
 use tracing::{debug, warn};
 
 use super::{
-    Core, doubt,
-    store_calls::{Call, Failed, MOST_ATTEMPTS, Written, live},
+    Core,
+    delivery::{Client, SaveError, Saved},
+    session_limit,
+    store_calls::{Effect, MOST_ATTEMPTS, StoreCalls, WriteError},
 };
 use crate::{
-    error::{SessionError, SessionErrorKind, StoreError, StoreErrorKind},
+    error::{SessionError, StoreError, StoreErrorKind},
     id::SessionId,
-    plan::{self, Draws, OnConflict, Plan, Refusal, Write},
+    plan::{self, Draws, OnConflict, Plan, PlanError, Write},
     random,
     record::{Record, Version},
-    session::{Backend as _, Base, Changes, Ending, Sent, Session, Turn, View, conflict, max_data},
-    store::{Absence, Created, Replaced, Token, Touched, within},
+    session::{Base, Changes, Delivery, EndRequest, Sent, View, conflict},
+    store::{Absence, Created, Replaced, Token, Touched},
 };
 
-/// Waits until no other handle writes the session.
-pub(super) async fn turn<'a>(core: &Core, session: &'a Session) -> Result<Turn<'a>, StoreError> {
-    // Hardly ever is there anybody to wait for, and then no clock is read.
-    if let Some(turn) = session.try_turn() {
-        return Ok(turn);
-    }
-    within(core.cx().deadline, async { Ok(session.turn().await) }).await
-}
-
-/// Writes what a handler asked to be saved before its response leaves, or after.
-pub(super) async fn save(core: &Core, session: &Session) -> Result<(), SessionError> {
-    let _turn = turn(core, session).await?;
-    doubt::settle(core, session).await.map_err(|failed| failed.error)?;
-    let mut taken = Taken { session, changes: session.take_changes(), written: false };
-    if taken.changes.is_empty() {
-        return Ok(());
-    }
-    if taken.changes.is_detached && needs_token(core, &taken.changes) {
-        return Err(SessionError::new(
-            SessionErrorKind::TokenUndeliverable,
-            "the response is gone, so the client cannot be told the new token that this change needs",
-        ));
-    }
-    let written = commit(core, &mut taken.changes, true).await.map_err(|failed| failed.error)?;
-    taken.written = true;
-    session.deposit(written.edits, written.token);
-    session.rebase(written.base)
-}
-
-/// Changes on their way to the store; put back if they do not get there.
-struct Taken<'a> {
-    session: &'a Session,
-    changes: Changes,
-    written: bool,
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        if !self.written {
-            self.session.restore(&mut self.changes);
-        }
-    }
-}
-
-/// Whether these changes end in a token for the client.
-fn needs_token(core: &Core, changes: &Changes) -> bool {
-    core.guarantees.token.is_self_contained()
-        || changes.base.record().is_none_or(Record::needs_token)
-        || changes.view.rotates()
-        || (changes.ends && !changes.log.is_empty())
-}
-
 /// Writes the changes; `keeps` says whether the response's status lets them be kept.
-pub(super) async fn commit(core: &Core, changes: &mut Changes, keeps: bool) -> Result<Written, Failed> {
-    let request = changes.request;
-    let call = Call::new(core, request);
-    changes.view.was_renewed = plan::was_renewed(request, changes.bearer);
-    let plan = call
-        .plan(changes, keeps)
-        .map_err(|refusal| Failed::new(core, refusal.error, request, refusal.removes_cookie))?;
+pub(super) async fn commit(core: &Core, changes: &mut Changes, keeps: bool) -> Result<Saved, SaveError> {
+    let client = Client::new(core, changes.request, changes.delivery);
+    let calls = StoreCalls::new(core);
+    changes.view.was_renewed = plan::was_renewed(changes.request, changes.delivery);
+    let plan = plan::plan(&core.situation(changes, keeps, calls.cx.now))
+        .map_err(|PlanError { error, removes_cookie }| client.failed(error, removes_cookie))?;
     let removes_cookie = plan.removes_cookie;
-    let done = call.carry_out_within_limits(plan, changes).await;
-    let (base, token) = done.map_err(|error| Failed::new(core, error, request, removes_cookie))?;
-    call.told(base, token, changes.bearer, removes_cookie)
+    let written = Commit { core, calls, changes }.carry_out(plan).await;
+    let (base, token) = written.map_err(|error| client.failed(error, removes_cookie))?;
+    client.tell(base, token, removes_cookie, calls.cx.now)
 }
 
-fn asks_for_reissue(changes: &Changes) -> bool {
-    matches!(changes.base, Base::Live { reissue: true, .. })
+/// What a session is based on after a write, and the token that the client must be told.
+type Written = (Base, Option<Token>);
+
+/// A commit that is carried out. The changes are borrowed mutably throughout, because the log's closures are `Send` but not
+/// `Sync`.
+struct Commit<'a> {
+    core: &'a Core,
+    calls: StoreCalls<'a>,
+    changes: &'a mut Changes,
 }
 
-/// What a session stands on after a write, and the token that the client must be told.
-type Done = (Base, Option<Token>);
-
-impl Call<'_> {
-    // The log's closures are `Send` but not `Sync`: no reference to the changes may be held across a wait.
-    fn plan(&self, changes: &Changes, keeps: bool) -> Result<Plan, Refusal> {
-        plan::plan(&self.core.situation(changes, self.request, keeps, self.cx.now))
-    }
-
-    /// A login counts the sessions of its subject. Whoever logged out before it is logged out, whatever becomes of it.
-    async fn carry_out_within_limits(&self, plan: Plan, changes: &mut Changes) -> Result<Done, SessionError> {
+impl Commit<'_> {
+    /// A login counts the sessions of its subject. A logout before it is carried out in any case.
+    async fn carry_out(&mut self, plan: Plan) -> Result<Written, SessionError> {
         self.end_all(&plan.ends).await?;
-        if changes.ends {
-            changes.base = Base::Absent(None);
+        if self.changes.logout.is_some() {
+            self.changes.base = Base::Absent(None);
         }
-        if !changes.view.logged_in || self.core.policy.sessions_per_subject.is_none() {
-            return self.carry_out(plan.write, changes).await;
-        }
-        if let Some(subject) = changes.view.subject.clone() {
-            self.admit(subject.as_str(), changes.base.record().map(Record::id)).await?;
-        }
-        let done = self.carry_out(plan.write, changes).await?;
-        if let Some(record) = done.0.record() {
-            self.make_room(record).await;
-        }
-        Ok(done)
-    }
-
-    async fn carry_out(&self, write: Write, changes: &mut Changes) -> Result<Done, SessionError> {
-        match (write, changes.base.record().cloned()) {
-            (Write::Create, _) => self.create_for(changes).await,
-            (Write::Touch, Some(record)) => Ok(self.touch(record).await),
-            (Write::Reissue, Some(record)) => Ok(self.reissue(record).await),
-            (Write::Replace, Some(record)) => self.replace(record, changes).await,
-            _ => Ok((changes.base.clone(), None)),
-        }
-    }
-
-    /// Ends sessions: each is tried, whatever became of the others.
-    async fn end_all(&self, ends: &[Ending]) -> Result<(), SessionError> {
-        let mut outcome = Ok(());
-        for ending in ends {
-            outcome = self.end(*ending).await.and(outcome);
-        }
-        outcome
-    }
-
-    /// Writes down the last use. A failure is no concern of the response.
-    async fn touch(&self, record: Record) -> Done {
-        let touched = async {
-            let next = self.next(&record, &View::of(&record), false)?;
-            let call = self.core.store.touch(&next, record.version(), self.cx);
-            Ok(match self.in_time(call).await? {
-                Touched::Done(token) => (live(next), token),
-                Touched::Gone(absence) => (Base::Absent(Some(absence)), None),
-            })
+        let policy = &self.core.policy;
+        let subject = self.changes.view.subject.clone().filter(|_| self.changes.view.logged_in);
+        let Some(subject) = subject.filter(|_| policy.sessions_per_subject.is_some()) else {
+            return self.write(plan.write).await;
         };
-        unless_failed(touched.await, record)
+        let own = self.changes.base.record().map(Record::id);
+        session_limit::check(&self.calls, policy, subject.as_str(), own).await?;
+        let written = self.write(plan.write).await?;
+        if let Some(record) = written.0.record() {
+            session_limit::enforce(&self.calls, policy, record).await;
+        }
+        Ok(written)
+    }
+
+    /// Ends sessions: each is tried, even if another one fails.
+    async fn end_all(&mut self, ends: &[EndRequest]) -> Result<(), SessionError> {
+        let mut outcome = Ok(());
+        for end in ends {
+            outcome = self.calls.end(*end).await.map(drop).and(outcome);
+        }
+        Ok(outcome?)
+    }
+
+    async fn write(&mut self, write: Write) -> Result<Written, SessionError> {
+        match (write, self.changes.base.record().cloned()) {
+            (Write::Create, _) => self.create_or_join().await,
+            (Write::Touch, Some(record)) => Ok(unless_failed(self.touch(&record).await, record)),
+            (Write::Reissue, Some(record)) => Ok(unless_failed(self.reissue(&record).await, record)),
+            (Write::Replace, Some(record)) => self.replace(record).await,
+            _ => Ok((self.changes.base.clone(), None)),
+        }
+    }
+
+    /// Stores the last-activity time.
+    async fn touch(&mut self, record: &Record) -> Result<Written, SessionError> {
+        let next = self.next(record, &View::of(record), false)?;
+        Ok(match self.calls.store.touch(&next, record.version(), self.calls.cx).await? {
+            Touched::Done(token) => (Base::written(next), token),
+            Touched::Gone(absence) => (Base::Absent(Some(absence)), None),
+        })
     }
 
     /// Writes a record that has not changed: its rotation is confirmed, or its form is outdated.
-    async fn reissue(&self, record: Record) -> Done {
-        let reissued = async {
-            let next = self.next(&record, &View::of(&record), true)?;
-            let call = self.core.store.replace(&next, record.version(), self.cx);
-            Ok(match self.in_time(call).await? {
-                Replaced::Done(token) => (live(next), token),
-                // Somebody else has written meanwhile; the next request sees to it.
-                Replaced::Conflict(stored) => (self.continued(&record, stored), None),
-                Replaced::Gone(absence) => (Base::Absent(Some(absence)), None),
-            })
-        };
-        unless_failed(reissued.await, record)
+    async fn reissue(&mut self, record: &Record) -> Result<Written, SessionError> {
+        let next = self.next(record, &View::of(record), true)?;
+        Ok(match self.calls.store.replace(&next, record.version(), self.calls.cx).await? {
+            Replaced::Done(token) => (Base::written(next), token),
+            // Another request has written meanwhile; the next one repeats this.
+            Replaced::Conflict(stored) => (self.continued(record, stored), None),
+            Replaced::Gone(absence) => (Base::Absent(Some(absence)), None),
+        })
     }
 
-    /// What a session stands on that was loaded as one record and is stored as another: a later login is not its own.
+    /// The base of a session that was loaded as one record and is stored as another: a later login is not its own.
     fn continued(&self, loaded: &Record, stored: Record) -> Base {
         if plan::is_continued_by(loaded, &stored) {
-            return live(stored);
+            return Base::written(stored);
         }
-        Base::Absent(Some(Absence::Rotated { id: stored.id(), at: self.cx.now }))
+        Base::Absent(Some(Absence::Rotated { id: stored.id(), at: self.calls.cx.now }))
     }
 
-    /// Puts the changed record in place of `loaded`, replaying the log as often as others are faster.
-    async fn replace(&self, loaded: Record, changes: &mut Changes) -> Result<Done, SessionError> {
-        let mut reissue = asks_for_reissue(changes);
+    /// Replaces `loaded` by the changed record, and replays the log whenever another request was faster.
+    async fn replace(&mut self, loaded: Record) -> Result<Written, SessionError> {
+        let mut reissue = matches!(self.changes.base, Base::Live { reissue: true, .. });
         let mut current = loaded.clone();
         loop {
-            let next = self.next(&current, &changes.view, reissue)?;
-            let stored = match self.replace_once(&next, current.version(), changes).await? {
-                Replaced::Done(token) => return Ok((live(next), token)),
+            let next = self.next(&current, &self.changes.view, reissue)?;
+            let stored = match self.replace_once(&next, current.version()).await? {
+                Replaced::Done(token) => return Ok((Base::written(next), token)),
                 Replaced::Conflict(stored) => stored,
-                Replaced::Gone(absence) => return self.gone(absence, changes).await,
+                Replaced::Gone(absence) => return self.gone(absence).await,
             };
-            match plan::on_conflict(&loaded, &stored, changes, &self.core.policy, self.cx.now) {
+            match plan::on_conflict(&loaded, &stored, self.changes, &self.core.policy, self.calls.cx.now) {
                 OnConflict::Refuse => {
-                    return Err(conflict("somebody logged in while this request was under way"));
+                    return Err(conflict("another request logged in while this one was under way"));
                 }
-                OnConflict::StartAnew(twin) => return self.start_anew(changes, twin).await,
+                OnConflict::StartAnew(twin) => return self.start_anew(twin).await,
                 OnConflict::Replay => {}
             }
             self.check_deadline()?;
             debug!(session = %stored.id(), "another request was faster; its session's changes are replayed");
-            changes.view = self.replay(&loaded, &stored, changes)?;
+            self.changes.view = self.replay(&loaded, &stored)?;
             reissue = false;
             current = stored;
         }
     }
 
-    fn replay(&self, loaded: &Record, stored: &Record, changes: &Changes) -> Result<View, SessionError> {
-        let mut view = changes.log.replay(loaded.data(), stored, max_data(self.core))?;
-        view.was_renewed = changes.view.was_renewed || (!changes.bearer && !stored.has_secret_of(loaded));
-        Ok(view)
+    fn replay(&self, loaded: &Record, stored: &Record) -> Result<View, SessionError> {
+        let Changes { log, view, delivery, .. } = &*self.changes;
+        let mut replayed = log.replay(loaded.data(), stored, self.core.max_data())?;
+        let was_renewed = *delivery == Delivery::AsPresented && !stored.has_secret_of(loaded);
+        replayed.was_renewed = view.was_renewed || was_renewed;
+        Ok(replayed)
     }
 
-    /// One compare-and-swap; it stays in doubt where no reply tells what became of it.
-    async fn replace_once(
-        &self,
-        next: &Record,
-        expected: Version,
-        changes: &mut Changes,
-    ) -> Result<Replaced, SessionError> {
-        changes.sent = Some(Sent { record: next.clone(), expected: Some(expected) });
-        let mut reply_lost = false;
-        let answer = self.try_replace(next, expected, &mut reply_lost).await;
-        changes.sent = changes.sent.take().filter(|_| answer.is_err() && reply_lost);
-        answer
+    /// One compare-and-swap; it stays in doubt if no reply tells whether it took effect.
+    async fn replace_once(&mut self, next: &Record, expected: Version) -> Result<Replaced, SessionError> {
+        self.changes.sent = Some(Sent { record: next.clone(), expected: Some(expected) });
+        let answer = self.calls.replace(next, expected, Effect::None).await;
+        self.answered(answer)
     }
 
-    async fn gone(&self, absence: Absence, changes: &mut Changes) -> Result<Done, SessionError> {
-        if changes.log.logs_in() {
-            return self.start_anew(changes, None).await;
+    async fn gone(&mut self, absence: Absence) -> Result<Written, SessionError> {
+        if self.changes.log.logs_in() {
+            return self.start_anew(None).await;
         }
         debug!(?absence, "a session ended while a request was under way");
         Err(conflict("the session was ended while this request was under way"))
     }
 
-    /// Begins a fresh session for a login whose session is no longer there to be logged in to. What was logged
-    /// before the login is dropped: it may be a stranger's.
-    async fn start_anew(&self, changes: &mut Changes, twin: Option<Record>) -> Result<Done, SessionError> {
+    /// Begins a fresh session for a login whose session no longer exists. What was logged before the login is dropped: it may
+    /// belong to someone else.
+    async fn start_anew(&mut self, twin: Option<Record>) -> Result<Written, SessionError> {
+        let changes = &mut *self.changes;
         changes.log = std::mem::take(&mut changes.log).since_login();
         let data = twin.map(|record| record.data().clone()).unwrap_or_default();
         let mut view = View { data, ..View::default() };
-        changes.log.apply(&mut view, max_data(self.core))?;
+        changes.log.apply(&mut view, self.core.max_data())?;
         changes.view = view;
-        self.create(changes).await
+        self.create().await
     }
 
-    /// Creates the session that the changes describe.
-    async fn create_for(&self, changes: &mut Changes) -> Result<Done, SessionError> {
-        if let Base::Absent(Some(Absence::Rotated { id, .. })) = changes.base
-            && let Some(twin) = self.twin(id, &changes.view).await
+    /// Creates the session that the changes describe, with the data of its twin if there is one.
+    async fn create_or_join(&mut self) -> Result<Written, SessionError> {
+        if let Base::Absent(Some(Absence::Rotated { id, .. })) = self.changes.base
+            && let Some(twin) = self.twin(id).await
         {
-            return self.start_anew(changes, Some(twin)).await;
+            return self.start_anew(Some(twin)).await;
         }
-        self.create(changes).await
+        self.create().await
     }
 
-    /// The session that the same subject has just logged in to with the token that was presented here: the second
+    /// The session in which the same subject has just logged in with the token that was presented here: the second
     /// request of a double click finds the first one's.
-    async fn twin(&self, id: SessionId, view: &View) -> Option<Record> {
-        if !view.logged_in {
+    async fn twin(&mut self, id: SessionId) -> Option<Record> {
+        if !self.changes.view.logged_in {
             return None;
         }
-        let found = self.in_time(self.core.store.find(&id, self.cx)).await.ok()?.live()?;
-        plan::is_same_login(&found, view, &self.core.policy, self.cx.now).then_some(found)
+        let StoreCalls { store, cx } = self.calls;
+        let found = store.find(&id, cx).await.ok()?.live()?;
+        plan::is_same_login(&found, &self.changes.view, &self.core.policy, cx.now).then_some(found)
     }
 
-    async fn create(&self, changes: &mut Changes) -> Result<Done, SessionError> {
+    async fn create(&mut self) -> Result<Written, SessionError> {
         let core = self.core;
         for _ in 0..MOST_ATTEMPTS {
             let (id, secret) = random::id_and_secret(&*core.random)?;
             let write = core.write_ids.next(&*core.random)?;
-            let record = plan::first_record(id, secret, write, &changes.view, &core.policy, self.cx.now);
-            match self.create_once(&record, changes).await? {
-                Created::Done(token) => return Ok((live(record), Some(token))),
+            let view = &self.changes.view;
+            let record = plan::first_record(id, secret, write, view, &core.policy, self.calls.cx.now);
+            match self.create_once(&record).await? {
+                Created::Done(token) => return Ok((Base::written(record), Some(token))),
                 Created::Ended => return Err(conflict("the session was ended while it was being created")),
                 Created::Taken(_) => {
-                    warn!(session = %id, "a random session ID was taken; is the generator sound?");
+                    warn!(session = %id, "a random session ID was taken; is the random generator sound?");
                 }
             }
         }
         Err(StoreError::new(StoreErrorKind::Corrupt, "every random session ID was taken").into())
     }
 
-    /// One creation; it stays in doubt where no reply tells what became of it.
-    async fn create_once(&self, record: &Record, changes: &mut Changes) -> Result<Created, SessionError> {
-        changes.sent = Some(Sent { record: record.clone(), expected: None });
-        let mut reply_lost = false;
-        let answer = self.try_create(record, &mut reply_lost).await;
-        changes.sent = changes.sent.take().filter(|_| answer.is_err() && reply_lost);
-        answer
+    /// One creation; it stays in doubt if no reply tells whether it took effect.
+    async fn create_once(&mut self, record: &Record) -> Result<Created, SessionError> {
+        self.changes.sent = Some(Sent { record: record.clone(), expected: None });
+        let answer = self.calls.create(record, Effect::None).await;
+        self.answered(answer)
+    }
+
+    /// Forgets what was sent, unless it is in doubt.
+    fn answered<T>(&mut self, answer: Result<T, WriteError>) -> Result<T, SessionError> {
+        if !matches!(answer, Err(WriteError { effect: Effect::InDoubt, .. })) {
+            self.changes.sent = None;
+        }
+        answer.map_err(|failed| failed.error.into())
     }
 
     /// The state after `view` on top of `base`.
@@ -287,26 +232,23 @@ impl Call<'_> {
             write: self.core.write_ids.next(random)?,
             secret: if view.rotates() || base.is_token_due() { Some(random::secret(random)?) } else { None },
         };
-        let confirms = reissue && !self.request.is_outdated;
-        Ok(plan::next_record(base, view, draws, confirms, &self.core.policy, self.cx.now))
+        let confirms = reissue && !self.changes.request.has_previous_secret;
+        Ok(plan::next_record(base, view, draws, confirms, &self.core.policy, self.calls.cx.now))
     }
 
-    fn check_deadline(&self) -> Result<(), SessionError> {
-        if self.cx.deadline.is_over() {
-            return Err(StoreError::new(
-                StoreErrorKind::Timeout,
-                "too many other requests wrote the same session",
-            )
-            .into());
+    fn check_deadline(&self) -> Result<(), StoreError> {
+        if self.calls.cx.deadline.is_over() {
+            let message = "too many other requests wrote the same session";
+            return Err(StoreError::new(StoreErrorKind::Timeout, message));
         }
         Ok(())
     }
 }
 
-/// The outcome of upkeep; its failure is logged and changes nothing.
-fn unless_failed(outcome: Result<Done, SessionError>, record: Record) -> Done {
+/// The outcome of a write that no handler asked for: its failure is logged, and does not concern the response.
+fn unless_failed(outcome: Result<Written, SessionError>, record: Record) -> Written {
     outcome.unwrap_or_else(|error| {
-        warn!(%error, kind = ?error.kind(), session = %record.id(), "a session's last use or form could not be written down");
-        (live(record), None)
+        warn!(%error, kind = ?error.kind(), session = %record.id(), "failed to update a session's last-activity time or token");
+        (Base::written(record), None)
     })
 }

@@ -1,99 +1,42 @@
-//! From a request's headers to what its session begins with.
+//! From the tokens that a request presents to what its session is based on.
 
 use tracing::{debug, warn};
 
 use super::Core;
 use crate::{
-    error::{SessionError, StoreError, StoreErrorKind},
-    policy::OnOutage,
+    error::SessionError,
     record::{Record, SecretMatch},
-    session::{Arrival, Backend as _, Base, Ending, Opening, RequestFacts},
+    session::{Base, EndRequest},
     store::{Absence, Loaded, PresentedToken, ReferenceToken, StoreContext},
     time::{Deadline, Timestamp},
-    transport::{Candidates, RequestHead, ResponseEdits, Transport, is_cross_site, is_safe},
+    transport::{RequestFacts, RequestHead},
 };
 
-/// What the session of a request begins with, if the store answers without waiting: no future, no timer, no allocation.
-pub(super) fn load_now(core: &Core, arrival: &Arrival<'_>) -> Option<Opening> {
-    let Arrival { candidates, request } = arrival;
-    let now = request.loaded_at;
-    let mut finding = Finding::default();
+/// What the session of a request is based on, and the facts of the request.
+pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> (Base, RequestFacts) {
+    let now = core.clock.now();
+    let (mut request, candidates) = RequestFacts::read(head, &core.transports, &*core.store, now);
+    let mut opened = Opened::default();
+    // A store that answers at once needs no deadline, and so no other clock is read.
+    let mut deadline = None;
     for token in candidates.tokens() {
-        match core.store.load_now(token, now)? {
-            Ok(loaded) => finding.add(core.checked(loaded, now), token, now),
-            Err(error) => return Some(on_outage(core, error, *request)),
+        let answer = match core.store.load_now(token, now) {
+            Some(answer) => answer,
+            None => {
+                let deadline = *deadline.get_or_insert_with(|| Deadline::after(core.policy.store_timeout));
+                core.store.load(token, StoreContext::new(now, deadline)).await
+            }
+        };
+        match answer {
+            Ok(loaded) => opened.add(core.checked(loaded, now), token, now),
+            Err(error) => {
+                warn!(%error, kind = ?error.kind(), "a session could not be loaded");
+                return (Base::Outage(SessionError::from(error)), request);
+            }
         }
     }
-    Some(finding.into_opening(*request, candidates.any))
-}
-
-/// What the session of a request begins with.
-pub(super) async fn load(core: &Core, arrival: &Arrival<'_>) -> Opening {
-    let Arrival { candidates, request } = arrival;
-    let now = request.loaded_at;
-    let cx = StoreContext::new(now, Deadline::after(core.policy.store_timeout));
-    let mut finding = Finding::default();
-    for token in candidates.tokens() {
-        match core.in_time(cx.deadline, core.store.load(token, cx)).await {
-            Ok(loaded) => finding.add(core.checked(loaded, now), token, now),
-            Err(error) => return on_outage(core, error, *request),
-        }
-    }
-    finding.into_opening(*request, candidates.any)
-}
-
-/// What the request presents in the first place where a token stands.
-pub(super) fn arrival<'a>(core: &Core, head: &RequestHead<'a>, allows_cross_site: bool) -> Arrival<'a> {
-    let mut facts = RequestFacts::at(core.now());
-    let mut chosen = Candidates::default();
-    for (at, transport) in core.transports.iter().enumerate() {
-        let candidates = transport.candidates(head, &*core.store);
-        if let Transport::Cookie(_) = transport {
-            facts.holds_cookie |= candidates.any;
-            facts.highest_part = facts.highest_part.max(candidates.highest_part);
-        }
-        if candidates.too_many {
-            warn!("a request presented more session tokens than are tried");
-        }
-        if chosen.is_empty() && !candidates.is_empty() {
-            facts.transport = at;
-            chosen = candidates;
-        } else {
-            chosen.any |= candidates.any;
-        }
-    }
-    let by_bearer = !chosen.is_empty() && matches!(core.transports[facts.transport], Transport::Bearer(_));
-    facts.cross_site = !by_bearer && !allows_cross_site && is_forgeable(head);
-    Arrival { candidates: chosen, request: facts }
-}
-
-/// Whether another site began the request with a method that may change something.
-fn is_forgeable(head: &RequestHead<'_>) -> bool {
-    !is_safe(head.method) && is_cross_site(head)
-}
-
-/// An outage is a refusal, or by the policy's choice a session that refuses changes.
-fn on_outage(core: &Core, error: StoreError, request: RequestFacts) -> Opening {
-    warn!(%error, kind = ?error.kind(), "a session could not be loaded");
-    // A record that cannot be read is no outage: carrying on would end in overwriting it.
-    let is_outage = error.kind() != StoreErrorKind::Corrupt;
-    let carries_on = is_outage && core.policy.on_outage == OnOutage::ServeAnonymous;
-    let error = SessionError::from(error);
-    Opening { refusal: (!carries_on).then(|| error.clone()), base: Base::Outage(error), request }
-}
-
-/// Two live sessions were presented. For a name that a sibling subdomain can plant, its variants are removed.
-pub(super) fn refuse_both(core: &Core, head: &RequestHead<'_>) -> ResponseEdits {
-    warn!("a request presented tokens of two live sessions; neither is believed");
-    let mut edits = ResponseEdits::default();
-    for transport in &core.transports {
-        if let Transport::Cookie(cookie) = transport
-            && cookie.can_be_planted()
-        {
-            cookie.remove_planted(head.host().unwrap_or_default(), &mut edits);
-        }
-    }
-    edits
+    let base = opened.into_base(&mut request, candidates.any);
+    (base, request)
 }
 
 impl Core {
@@ -113,27 +56,27 @@ impl Core {
 
 /// What the presented tokens open, taken together. Their order carries no meaning.
 #[derive(Default)]
-struct Finding {
-    live: Option<Found>,
+struct Opened {
+    live: Option<OpenedSession>,
     /// Other live sessions.
-    others: Vec<Ending>,
+    others: Vec<EndRequest>,
     absent: Option<Absence>,
 }
 
 /// A live session, and the token that opened it.
-struct Found {
+struct OpenedSession {
     record: Record,
     reissue: bool,
     token_len: usize,
-    is_outdated: bool,
+    by_previous_secret: bool,
 }
 
-impl Finding {
+impl Opened {
     fn add(&mut self, loaded: Loaded, token: PresentedToken<'_>, now: Timestamp) {
         match loaded {
             Loaded::Absent(absence) => self.add_absence(absence),
-            Loaded::Live { record, reissue } => self.add_live(Found {
-                is_outdated: is_outdated(&record, token, now),
+            Loaded::Live { record, reissue } => self.add_live(OpenedSession {
+                by_previous_secret: has_previous_secret(&record, token, now),
                 token_len: token.bytes().len(),
                 record,
                 reissue,
@@ -141,13 +84,13 @@ impl Finding {
         }
     }
 
-    fn add_live(&mut self, found: Found) {
+    fn add_live(&mut self, session: OpenedSession) {
         match &self.live {
-            Some(known) if known.record.id() != found.record.id() => {
-                self.others.push(Ending::of(&found.record));
+            Some(known) if known.record.id() != session.record.id() => {
+                self.others.push(EndRequest::from(&session.record));
             }
-            Some(known) if !found.is_newer(known) => {}
-            _ => self.live = Some(found),
+            Some(known) if !session.is_newer(known) => {}
+            _ => self.live = Some(session),
         }
     }
 
@@ -160,34 +103,34 @@ impl Finding {
         }
     }
 
-    fn into_opening(mut self, mut request: RequestFacts, any_cookie: bool) -> Opening {
-        let base = match self.live {
-            Some(found) if self.others.is_empty() => {
-                request.token_len = Some(found.token_len);
-                request.is_outdated = found.is_outdated;
-                Base::Live { record: found.record, reissue: found.reissue }
+    fn into_base(mut self, request: &mut RequestFacts, any_cookie: bool) -> Base {
+        match self.live {
+            Some(session) if self.others.is_empty() => {
+                request.token_len = Some(session.token_len);
+                request.has_previous_secret = session.by_previous_secret;
+                Base::Live { record: session.record, reissue: session.reissue }
             }
-            Some(found) => {
-                self.others.push(Ending::of(&found.record));
+            Some(session) => {
+                self.others.push(EndRequest::from(&session.record));
                 Base::Ambiguous(self.others)
             }
             None => Base::Absent(self.absent.or(any_cookie.then_some(Absence::Malformed))),
-        };
-        Opening { base, request, refusal: None }
+        }
     }
 }
 
-impl Found {
+impl OpenedSession {
     /// Of two tokens of one session: a later state, or the same state under its newer secret.
     fn is_newer(&self, known: &Self) -> bool {
-        let age = |found: &Self| (found.record.version().counter, !found.is_outdated);
+        let age = |session: &Self| (session.record.version().counter, !session.by_previous_secret);
         age(self) > age(known)
     }
 }
 
-/// Whether a token has the secret before the present one.
-fn is_outdated(record: &Record, token: PresentedToken<'_>, now: Timestamp) -> bool {
-    // Seldom: the secret is judged a second time only within the grace after a renewal.
+/// Whether a token has the previous secret of the record that it opened.
+///
+/// The store's answer does not tell, so the secret is compared a second time, but only within a grace period: hardly ever.
+fn has_previous_secret(record: &Record, token: PresentedToken<'_>, now: Timestamp) -> bool {
     record.in_grace(now)
         && ReferenceToken::parse(token.bytes())
             .is_some_and(|token| record.compare_secret(token.secret(), now) == SecretMatch::Previous)

@@ -1,35 +1,49 @@
-//! The engine: one request from its headers to its response, without any framework.
+//! One request from its headers to its response, without any framework.
 //!
-//! | module | holds |
-//! | --- | --- |
-//! | `mod` | [`SessionManager`]: a store and the rules |
-//! | `load` | from a request's headers to a session |
-//! | `commit` | from a session's log to the store |
-//! | `call` | one commit's calls of the store, and what the client is told |
-//! | `doubt` | sending again what an earlier save left in doubt |
-//! | `exchange` | one request and its response: [`Exchange`], [`LazySession`] |
-//!
-//! Every decision stands in `plan`; what is here carries it out.
+//! [`SessionManager`] joins a store with the rules of its sessions. [`Exchange`] is what an adapter for a web framework
+//! uses for each request; its documentation shows a complete adapter.
+
+// What is where:
+//
+// - `mod`: `SessionManager`: a store and the rules
+// - `core`: what all requests share
+// - `exchange`: `Exchange`: one request and its response
+// - `lazy`: `LazySession`: the session of a request, loaded when a handler first asks for it
+// - `load`: from the tokens that a request presents to what its session is based on
+// - `save`: waiting for one's turn, saving, and going on from what was written
+// - `in_doubt`: sending again what an earlier save left in doubt
+// - `commit`: from a session's log to the store
+// - `session_limit`: how many sessions one subject may have
+// - `store_calls`: calls of the store under one deadline, repeated where a reply may have been lost
+// - `delivery`: what the client is told of a save
+//
+// Every decision is made in `plan`; these modules carry it out.
 
 mod commit;
-mod doubt;
+mod core;
+mod delivery;
 mod exchange;
+mod in_doubt;
+mod lazy;
 mod load;
+mod save;
 mod session_limit;
 mod store_calls;
 
 use std::{sync::Arc, time::Duration};
 
-pub use self::exchange::{Exchange, Finish, Finished, LazySession};
+use self::core::Core;
+pub use self::{
+    exchange::{Exchange, Finish, Finished},
+    lazy::LazySession,
+};
 use crate::{
-    error::{SessionError, StoreError},
-    plan::{self, Situation, Write},
+    error::StoreError,
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, Policy, SaveOn},
-    random::{Random, SystemRandom, WriteIds},
-    session::{Arrival, Backend, Base, BoxFuture, Changes, Opening, RequestFacts, Session},
+    random::Random,
     store::{Guarantees, SessionStore, StoreContext},
-    time::{Clock, Deadline, SystemClock, Timestamp},
-    transport::{Cookie, RequestHead, ResponseEdits, Transport},
+    time::{Clock, Deadline},
+    transport::{Cookie, Transport},
 };
 
 /// A store together with the rules of its sessions; cheap to clone.
@@ -44,103 +58,157 @@ use crate::{
 ///     .cookie(Cookie::named("__Host-session"));
 /// ```
 ///
-/// The store is the only line that changes when the sessions move elsewhere. It may be chosen at run time: an
+/// Only the store changes when the sessions are kept elsewhere. It can be chosen at run time, because an
 /// `Arc<dyn SessionStore>` is a store too.
 #[derive(Debug, Clone)]
 pub struct SessionManager(Arc<Core>);
 
-#[derive(Debug, Clone)]
-pub(crate) struct Core {
-    store: Arc<dyn SessionStore>,
-    guarantees: Guarantees,
-    policy: Policy,
-    /// In the order in which they are read. Never empty.
-    transports: Vec<Transport>,
-    /// The request headers that they read.
-    vary: Vec<String>,
-    cross_site_paths: Vec<String>,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
-    write_ids: WriteIds,
-}
-
 impl SessionManager {
-    /// A manager of the sessions in `store`, with safe defaults.
+    /// Manages the sessions in `store`, with safe defaults.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use cloakroom::{SessionManager, SessionStore, store::{MemoryStore, RedisStore}};
+    ///
+    /// fn open(redis_url: Option<&str>) -> Result<SessionManager, Box<dyn std::error::Error>> {
+    ///     let store: Arc<dyn SessionStore> = match redis_url {
+    ///         Some(url) => Arc::new(RedisStore::from_url(url)?),
+    ///         None => Arc::new(MemoryStore::new()),
+    ///     };
+    ///     Ok(SessionManager::new(store))
+    /// }
+    /// # assert_eq!(open(None)?.guarantees().name, "memory");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(store: impl SessionStore) -> Self {
-        Self(Arc::new(Core {
-            guarantees: store.guarantees(),
-            store: Arc::new(store),
-            policy: Policy::default(),
-            transports: vec![Cookie::default().into()],
-            vary: vec!["Cookie".to_owned()],
-            cross_site_paths: Vec::new(),
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom::new()),
-            write_ids: WriteIds::default(),
-        }))
+        Self(Arc::new(Core::new(store)))
     }
 
-    /// A session ends when it was not used for this long. Default: 30 minutes.
+    /// Sets how long a session may stay unused before it expires. Default: 30 minutes.
     ///
-    /// The last use is written down at most once a minute or a tenth of this time, whichever is shorter (see
-    /// [`touch_after`](Self::touch_after)), so a session may end that much early.
+    /// The time of the last use is written at most once a minute or a tenth of this timeout, whichever is shorter (see
+    /// [`touch_after`](Self::touch_after)), so a session may expire that much early.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// // For a bank: five minutes.
+    /// let sessions = SessionManager::new(store).idle_timeout(Duration::from_secs(5 * 60));
+    /// ```
     #[must_use]
     pub fn idle_timeout(self, timeout: Duration) -> Self {
         self.with(|core| core.policy.lifetime.idle = timeout)
     }
 
-    /// A session ends this long after it began or its subject logged in, used or not. Default: 12 hours.
+    /// Sets how long a session lives after it began or its subject logged in, regardless of activity. Default: 12 hours.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// // A login a week, as long as there is activity on each day.
+    /// let day = Duration::from_secs(24 * 60 * 60);
+    /// let sessions = SessionManager::new(store).idle_timeout(day).absolute_timeout(7 * day);
+    /// ```
     #[must_use]
     pub fn absolute_timeout(self, timeout: Duration) -> Self {
         self.with(|core| core.policy.lifetime.absolute = timeout)
     }
 
-    /// The longest time that [`Session::remember`] may ask for. Default: 30 days.
+    /// Sets the longest lifetime that [`Session::remember`](crate::Session::remember) grants. Default: 30 days.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// let sessions = SessionManager::new(store).remember_at_most(Duration::from_secs(90 * 24 * 60 * 60));
+    /// ```
     #[must_use]
     pub fn remember_at_most(self, limit: Duration) -> Self {
         self.with(|core| core.policy.remember_at_most = limit)
     }
 
-    /// How stale the stored last use may get before a request that changes nothing writes it down. Default: a tenth
+    /// Sets how old the stored time of the last use may get before a request that changes nothing writes it. Default: a tenth
     /// of the idle timeout, at most a minute.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// // Sessions that live for a day need not be written each minute.
+    /// let sessions = SessionManager::new(store)
+    ///     .idle_timeout(Duration::from_secs(24 * 60 * 60))
+    ///     .touch_after(Duration::from_secs(10 * 60));
+    /// ```
     #[must_use]
     pub fn touch_after(self, age: Duration) -> Self {
         self.with(|core| core.policy.touch_after = Some(age))
     }
 
-    /// How far ahead of this server's clock a session may claim to have begun. Default: 60 seconds.
+    /// Sets how far ahead of this node's clock a session may have begun. Default: 60 seconds.
+    ///
+    /// The clocks of the nodes that share sessions have to agree within this time: a session from further ahead is not accepted.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// let sessions = SessionManager::new(store).leeway(Duration::from_secs(5));
+    /// ```
     #[must_use]
     pub fn leeway(self, leeway: Duration) -> Self {
         self.with(|core| core.policy.leeway = leeway)
     }
 
-    /// How long the old secret is honoured after [`Session::renew`], unless the new one is seen before. Default and
-    /// longest: 30 seconds.
+    /// Sets how long the old token stays valid after [`Session::renew`](crate::Session::renew), unless the new one is used before. Default and maximum:
+    /// 30 seconds.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// let sessions = SessionManager::new(store).renewal_grace(Duration::from_secs(10));
+    /// ```
     #[must_use]
     pub fn renewal_grace(self, grace: Duration) -> Self {
         self.with(|core| core.policy.renewal_grace = grace.min(Policy::LONGEST_GRACE))
     }
 
-    /// The time for all store calls of a load, and again for those of a commit. Default: 2 seconds.
+    /// Sets the time for all store calls that load a session, and again for those that save it. Default: 2 seconds.
     ///
-    /// A store that waits needs a tokio runtime with its timer enabled, as every web framework has.
+    /// A store that does I/O needs a tokio runtime with its timer enabled, which every web framework has.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// // Rather an error page than a page that takes longer than this.
+    /// let sessions = SessionManager::new(store).store_timeout(Duration::from_millis(500));
+    /// ```
     #[must_use]
     pub fn store_timeout(self, timeout: Duration) -> Self {
         self.with(|core| core.policy.store_timeout = timeout)
     }
 
-    /// The largest session data, in bytes. Default: 256 KiB, or less where the store takes less.
+    /// Sets the largest size of a session's data, in bytes. Default: 256 KiB, or less where the store takes less.
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// // As little as a cookie store would take, so that a later change of the store breaks nothing.
+    /// let sessions = SessionManager::new(store).max_data(2_500);
+    /// ```
     #[must_use]
     pub fn max_data(self, bytes: usize) -> Self {
         self.with(|core| core.policy.max_data = bytes)
     }
 
-    /// How many sessions a subject may have at the most, at least one; what a login beyond that does. Default: as many as
-    /// it likes.
+    /// Sets how many sessions a subject may have, at least one, and what a login beyond that does. Default: no limit.
     ///
-    /// Logins look it up in the store's index, which need not list more than a thousand; on a store without one they fail
-    /// with `Store(Unsupported)`.
+    /// Each login then asks the index of the store, which need not list more than a thousand sessions. On a store without an
+    /// index logins fail with `Store(Unsupported)`.
     ///
     /// ```
     /// use cloakroom::{OnTooManySessions, SessionManager, store::MemoryStore};
@@ -153,35 +221,71 @@ impl SessionManager {
         self.with(|core| core.policy.sessions_per_subject = Some((most.max(1), beyond)))
     }
 
-    /// What a request gets while the store is out of reach. Default: 503.
+    /// Sets what a request gets while the store is unavailable. Default: 503.
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// use cloakroom::OnOutage;
+    ///
+    /// // A news site stays readable: its visitors appear logged out until the store is back.
+    /// let sessions = SessionManager::new(store).on_outage(OnOutage::ServeAnonymous);
+    /// ```
     #[must_use]
     pub fn on_outage(self, choice: OnOutage) -> Self {
         self.with(|core| core.policy.on_outage = choice)
     }
 
-    /// Which responses keep the changes of their handler. Default: all but server errors.
+    /// Sets which responses keep the changes of their handler. Default: all but server errors.
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// use cloakroom::SaveOn;
+    ///
+    /// // A form that is answered with 400 leaves no trace in the session.
+    /// let sessions = SessionManager::new(store).save_on(SaveOn::Success);
+    /// ```
     #[must_use]
     pub fn save_on(self, choice: SaveOn) -> Self {
         self.with(|core| core.policy.save_on = choice)
     }
 
-    /// What a blind write does to a value that changed since it was read. Default: 409.
+    /// Sets what an [`insert`](Session::insert) does if another request has changed the value since it was read. Default: 409.
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// use cloakroom::OnStaleWrite;
+    ///
+    /// // As other session libraries behave: the last request wins.
+    /// let sessions = SessionManager::new(store).on_stale_write(OnStaleWrite::Overwrite);
+    /// ```
     #[must_use]
     pub fn on_stale_write(self, choice: OnStaleWrite) -> Self {
         self.with(|core| core.policy.on_stale_write = choice)
     }
 
-    /// Tokens travel in this cookie and in no other way. Default: [`Cookie::default`].
+    /// Sends tokens in this cookie and in no other way. Default: [`Cookie::default`].
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// use cloakroom::{Cookie, SameSite};
+    ///
+    /// let cookie = Cookie::named("__Host-admin").same_site(SameSite::Strict).expires_with_browser();
+    /// let sessions = SessionManager::new(store).cookie(cookie);
+    /// ```
     #[must_use]
     pub fn cookie(self, cookie: Cookie) -> Self {
         self.transports([cookie.into()])
     }
 
-    /// How tokens travel, in the order in which requests are searched: the first place where a token stands counts, and
-    /// the others are not looked at.
+    /// Sets how tokens travel, in the order in which requests are searched: the first transport with a token is used, and the
+    /// others are ignored.
     ///
-    /// A client gets its new tokens in the way in which it presented the last one; one that presented none gets them in
-    /// the first way, unless the handler [issues a bearer token](Session::issue_bearer).
+    /// A client gets its new tokens in the way in which it presented the last one. One that presented none gets them in the first
+    /// way, unless the handler [issues a bearer token](crate::Session::issue_bearer).
     ///
     /// ```
     /// use cloakroom::{Bearer, Cookie, SessionManager, store::MemoryStore};
@@ -191,7 +295,7 @@ impl SessionManager {
     /// ```
     ///
     /// # Panics
-    /// If there is none: a mistake in the program.
+    /// If `transports` is empty: a mistake in the program.
     #[must_use]
     pub fn transports(self, transports: impl IntoIterator<Item = Transport>) -> Self {
         let transports: Vec<_> = transports.into_iter().collect();
@@ -203,47 +307,116 @@ impl SessionManager {
         })
     }
 
-    /// Lets requests that another site began change sessions at exactly this path: for the callback of an OpenID
-    /// Connect or SAML login that uses the form-post response mode.
+    /// Lets requests that another site began change sessions at exactly this path, whatever their method.
     ///
-    /// It is the path of the request as the session layer sees it: the whole one, unless the layer stands inside a
-    /// nested router.
+    /// It is for callbacks that a login provider posts to, as OpenID Connect does in the `form_post` mode and SAML does. It is the
+    /// path as the session layer sees it: the whole path, unless the layer is inside a nested router. Browsers do not send a
+    /// `SameSite=Lax` cookie with such a request: set [`SameSite::None`](crate::SameSite::None) if the callback needs the session
+    /// that began the login.
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// use cloakroom::{Cookie, SameSite};
+    ///
+    /// let sessions = SessionManager::new(store)
+    ///     .cookie(Cookie::default().same_site(SameSite::None))
+    ///     .allow_cross_site("/login/callback");
+    /// ```
     #[must_use]
     pub fn allow_cross_site(self, path: impl Into<String>) -> Self {
         self.with(|core| core.cross_site_paths.push(path.into()))
     }
 
-    /// What tells the time. Default: the system's clock; a test injects a [`ManualClock`](crate::time::ManualClock).
+    /// Sets the clock. Default: that of the system; a test sets a [`ManualClock`](crate::time::ManualClock).
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// use std::{sync::Arc, time::Duration};
+    /// use cloakroom::time::{ManualClock, Timestamp};
+    ///
+    /// let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
+    /// let sessions = SessionManager::new(store).clock(Arc::clone(&clock));
+    /// clock.advance(Duration::from_secs(31 * 60)); // sessions from before have expired now
+    /// ```
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
         self.with(|core| core.clock = Arc::new(clock))
     }
 
-    /// What IDs and secrets are drawn from. Default: the system's cryptographic generator.
+    /// Sets where IDs and secrets are drawn from. Default: the cryptographic generator of the system.
+    ///
+    /// Only tests set another one, for example to see that its failure is an error.
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// use cloakroom::random::{Random, NoRandomness};
+    ///
+    /// #[derive(Debug)]
+    /// struct Broken;
+    ///
+    /// impl Random for Broken {
+    ///     fn fill(&self, _: &mut [u8]) -> Result<(), NoRandomness> {
+    ///         Err(NoRandomness)
+    ///     }
+    /// }
+    ///
+    /// let sessions = SessionManager::new(store).random(Broken);
+    /// ```
     #[must_use]
     pub fn random(self, random: impl Random) -> Self {
         self.with(|core| core.random = Arc::new(random))
     }
 
-    /// What the store promises.
+    /// Returns what the store guarantees.
+    ///
+    /// ```
+    /// use cloakroom::{SessionManager, store::{Index, MemoryStore}};
+    ///
+    /// let sessions = SessionManager::new(MemoryStore::new());
+    /// // At the start, rather than an error when the first user opens the list of devices.
+    /// assert_ne!(sessions.guarantees().index, Index::None, "this app lists a user's devices");
+    /// ```
     #[must_use]
     pub fn guarantees(&self) -> Guarantees {
         self.0.guarantees
     }
 
-    /// Hands over what would be lost with this process, within this time. Call it when the process is told to end, while it
-    /// still serves; when it is done, stop serving.
+    /// Moves the sessions that would be lost with this process to the store's drain target, within this time.
     ///
-    /// It does nothing unless the store keeps sessions in this process and was told where they go from here, so an
-    /// application calls it whatever its store is.
+    /// Call it when the process is told to end, while it still serves requests; stop serving when it is done. It does nothing
+    /// unless the store keeps sessions in this process and has a target, so an application can call it whatever its store is.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::SessionManager;
+    /// async fn shut_down(sessions: SessionManager) {
+    ///     if let Err(error) = sessions.drain(Duration::from_secs(20)).await {
+    ///         eprintln!("some sessions were not moved: {error}");
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// When not everything could be handed over in time. It may be called again.
+    /// If not all sessions could be moved in time. The call may be repeated.
     pub async fn drain(&self, within: Duration) -> Result<(), StoreError> {
         self.0.store.drain(StoreContext::new(self.0.clock.now(), Deadline::after(within))).await
     }
 
-    /// The exchange of one request to this path and its response: what an adapter begins for each request.
+    /// Begins the exchange of one request to `path` and its response: what an adapter does for each request.
+    ///
+    /// [`Exchange`] has a complete example.
+    ///
+    /// ```
+    /// use cloakroom::{SessionManager, manager::Finish, store::MemoryStore};
+    ///
+    /// let sessions = SessionManager::new(MemoryStore::new());
+    /// let exchange = sessions.exchange("/style.css");
+    /// // No handler asked for the session, so there is nothing to wait for.
+    /// assert!(matches!(exchange.finish(200), Finish::Ready(_)));
+    /// ```
     #[must_use]
     pub fn exchange(&self, path: &str) -> Exchange {
         Exchange::new(Arc::clone(&self.0), path)
@@ -252,91 +425,5 @@ impl SessionManager {
     fn with(mut self, change: impl FnOnce(&mut Core)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
-    }
-}
-
-impl Core {
-    /// What a plan depends on.
-    fn situation<'a>(
-        &'a self,
-        changes: &'a Changes,
-        request: RequestFacts,
-        keeps: bool,
-        now: Timestamp,
-    ) -> Situation<'a> {
-        Situation { changes, request, keeps, writable: self.guarantees.writable, policy: &self.policy, now }
-    }
-
-    /// What a session needs that nobody has changed.
-    fn upkeep(&self, base: &Base, request: RequestFacts, now: Timestamp) -> Write {
-        if !self.guarantees.writable {
-            return Write::Nothing;
-        }
-        plan::upkeep(base, request, &self.policy, now)
-    }
-
-    /// The answer of a call of the store, or a timeout when the deadline has passed.
-    async fn in_time<T>(
-        &self,
-        deadline: Deadline,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let _ = deadline;
-        call.await
-    }
-
-    /// Whether another site may begin requests to this path.
-    fn allows_cross_site(&self, path: &str) -> bool {
-        self.cross_site_paths.iter().any(|allowed| allowed == path)
-    }
-
-    fn bearer(&self) -> Option<&Transport> {
-        self.transports.iter().find(|transport| matches!(transport, Transport::Bearer(_)))
-    }
-}
-
-impl Backend for Core {
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    fn cx(&self) -> StoreContext {
-        StoreContext::new(self.clock.now(), Deadline::after(self.policy.store_timeout))
-    }
-
-    fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    fn guarantees(&self) -> &Guarantees {
-        &self.guarantees
-    }
-
-    fn store(&self) -> &dyn SessionStore {
-        &*self.store
-    }
-
-    fn has_bearer(&self) -> bool {
-        self.bearer().is_some()
-    }
-
-    fn arrival<'a>(&self, head: &RequestHead<'a>, allows_cross_site: bool) -> Arrival<'a> {
-        load::arrival(self, head, allows_cross_site)
-    }
-
-    fn load_now(&self, arrival: &Arrival<'_>) -> Option<Opening> {
-        load::load_now(self, arrival)
-    }
-
-    fn load<'a>(&'a self, arrival: &'a Arrival<'_>) -> BoxFuture<'a, Opening> {
-        Box::pin(load::load(self, arrival))
-    }
-
-    fn refuse_both(&self, head: &RequestHead<'_>) -> ResponseEdits {
-        load::refuse_both(self, head)
-    }
-
-    fn save<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>> {
-        Box::pin(commit::save(self, session))
     }
 }

@@ -1,4 +1,4 @@
-//! How many sessions one subject may have. Looked at when somebody logs in, at no other time.
+//! How many sessions one subject may have. It is checked when a subject logs in, and at no other time.
 //!
 //! Logins at the same moment may not see each other, so for that moment there may be as many more; the next one ends them.
 //! Where they do see each other, the earlier one gives way: none ends one that came after it, or they would end each other.
@@ -7,74 +7,75 @@ use std::cmp::Reverse;
 
 use tracing::warn;
 
-use super::store_calls::Call;
+use super::store_calls::StoreCalls;
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError},
     id::SessionId,
-    policy::OnTooManySessions,
+    policy::{OnTooManySessions, Policy},
     record::Record,
-    session::Ending,
+    session::EndRequest,
     store::SessionInfo,
 };
 
-impl Call<'_> {
-    /// Refuses a login where the subject has all the sessions that it may have, and none of them is to make room.
-    ///
-    /// # Errors
-    /// `TooManySessions`, and the store's failure: whether there is room must be known.
-    pub(super) async fn admit(&self, subject: &str, own: Option<SessionId>) -> Result<(), SessionError> {
-        match self.core.policy.sessions_per_subject {
-            Some((most, OnTooManySessions::Refuse)) if self.others(subject, own).await?.len() >= most => {
-                Err(SessionError::new(
-                    SessionErrorKind::TooManySessions,
-                    format!("its subject has {most} sessions, and may have no more"),
-                ))
-            }
-            Some((_, OnTooManySessions::EndOldest)) if self.core.store.index().is_none() => {
-                Err(no_index().into())
-            }
-            _ => Ok(()),
+/// Refuses a login where the subject has all the sessions that it may have, and none of them is to be ended for it.
+///
+/// # Errors
+/// `TooManySessions`, and the store's failure: whether another session is allowed must be known.
+pub(super) async fn check(
+    calls: &StoreCalls<'_>,
+    policy: &Policy,
+    subject: &str,
+    own: Option<SessionId>,
+) -> Result<(), SessionError> {
+    match policy.sessions_per_subject {
+        Some((most, OnTooManySessions::Refuse)) if others(calls, subject, own).await?.len() >= most => {
+            Err(SessionError::new(
+                SessionErrorKind::TooManySessions,
+                format!("the subject has reached its limit of {most} sessions"),
+            ))
         }
-    }
-
-    /// Ends the sessions of the subject that is now logged in which are too many: those used the longest ago. The login
-    /// stands, whatever becomes of that.
-    pub(super) async fn make_room(&self, record: &Record) {
-        let (Some((most, OnTooManySessions::EndOldest)), Some(subject)) =
-            (self.core.policy.sessions_per_subject, record.subject())
-        else {
-            return;
-        };
-        let others = match self.others(subject, Some(record.id())).await {
-            Ok(others) => others,
-            Err(error) => return warn!(%error, "whether a subject has too many sessions could not be told"),
-        };
-        // What claims to be of the future came before.
-        let latest = Some(self.cx.now + self.core.policy.leeway);
-        let is_later = |other: &SessionInfo| {
-            let [own, others] = [record.authenticated_at(), other.authenticated_at()];
-            let order = others.cmp(&own).then_with(|| other.id().as_bytes().cmp(record.id().as_bytes()));
-            order.is_gt() && others <= latest
-        };
-        let (later, mut earlier): (Vec<_>, Vec<_>) = others.into_iter().partition(is_later);
-        earlier.sort_by_key(|session| Reverse(session.last_active()));
-        for session in earlier.iter().skip(most.saturating_sub(1 + later.len())) {
-            if self.cx.deadline.is_over() {
-                return warn!("there was no time to end all sessions that a subject has too many");
-            }
-            // What fails is logged, and ended at the next login.
-            let _ = self.end(Ending { id: session.id(), until: session.deadline() }).await;
-        }
-    }
-
-    async fn others(&self, subject: &str, own: Option<SessionId>) -> Result<Vec<SessionInfo>, StoreError> {
-        let index = self.core.store.index().ok_or_else(no_index)?;
-        let mut sessions = self.in_time(index.list(subject, self.cx)).await?;
-        sessions.retain(|session| Some(session.id()) != own);
-        Ok(sessions)
+        // What cannot be kept must not be promised.
+        Some((_, OnTooManySessions::EndOldest)) => Ok(calls.index().map(drop)?),
+        _ => Ok(()),
     }
 }
 
-fn no_index() -> StoreError {
-    StoreError::unsupported("count the sessions of a subject")
+/// Ends the sessions beyond the limit of the subject that has just logged in: those that were used the longest ago. A failure
+/// does not undo the login.
+pub(super) async fn enforce(calls: &StoreCalls<'_>, policy: &Policy, record: &Record) {
+    let (Some((most, OnTooManySessions::EndOldest)), Some(subject)) =
+        (policy.sessions_per_subject, record.subject())
+    else {
+        return;
+    };
+    let others = match others(calls, subject, Some(record.id())).await {
+        Ok(others) => others,
+        Err(error) => return warn!(%error, "failed to count the sessions of a subject after its login"),
+    };
+    // A login that claims to be from the future counts as an earlier one.
+    let latest = Some(calls.cx.now + policy.leeway);
+    let is_later = |other: &SessionInfo| {
+        let [own, others] = [record.authenticated_at(), other.authenticated_at()];
+        let order = others.cmp(&own).then_with(|| other.id().as_bytes().cmp(record.id().as_bytes()));
+        order.is_gt() && others <= latest
+    };
+    let (later, mut earlier): (Vec<_>, Vec<_>) = others.into_iter().partition(is_later);
+    earlier.sort_by_key(|session| Reverse(session.last_active()));
+    for session in earlier.iter().skip(most.saturating_sub(1 + later.len())) {
+        if calls.cx.deadline.is_over() {
+            return warn!("the time to end all sessions beyond a subject's limit did not suffice");
+        }
+        // A failure is logged, and the session is ended at the next login.
+        let _ = calls.end(EndRequest::from(session)).await;
+    }
+}
+
+async fn others(
+    calls: &StoreCalls<'_>,
+    subject: &str,
+    own: Option<SessionId>,
+) -> Result<Vec<SessionInfo>, StoreError> {
+    let mut sessions = calls.list(subject).await?;
+    sessions.retain(|session| Some(session.id()) != own);
+    Ok(sessions)
 }

@@ -40,9 +40,9 @@ const ARRIVING: u8 = 32;
 const LEFT: u8 = 64;
 const KNOWN_FLAGS: u8 = REMEMBERED | AUTHENTICATED | PREVIOUS | SUBJECT | SEALED | ARRIVING | LEFT;
 
-/// The most bytes of a sealed record beside its data and its subject.
-#[cfg(feature = "cookie-store")]
-pub(crate) const SEALED_OVERHEAD: usize = 1 + 1 + 16 + 8 + 4 + 5 * 8 + 2 + 4;
+/// The most bytes that [`Record::encode_sealed`] appends, beside the record's [`variable_len`](Record::variable_len).
+#[cfg(feature = "sealed")]
+pub const SEALED_OVERHEAD: usize = 1 + 1 + 16 + 8 + 4 + 5 * 8 + 2 + 4;
 
 /// The bytes are no record of a format that this version reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,9 +71,12 @@ impl Record {
         out
     }
 
-    /// Appends the record as its client carries it, to be sealed.
-    #[cfg(feature = "cookie-store")]
-    pub(crate) fn encode_sealed(&self, out: &mut Vec<u8>) {
+    /// Appends the record as its client carries it, to be encrypted or signed: for a [`Seal`](crate::store::Seal).
+    ///
+    /// It has no secret, because the seal is what opens it, and remembers no writes. [`decode`](Self::decode) reads it, once
+    /// the seal has been verified.
+    #[cfg(feature = "sealed")]
+    pub fn encode_sealed(&self, out: &mut Vec<u8>) {
         self.push_head(out, SEALED);
         self.push_times(out);
         self.push_rest(out);
@@ -117,7 +120,7 @@ impl Record {
         out.extend_from_slice(inner.data.as_bytes());
     }
 
-    /// Reads what [`encode`](Self::encode) wrote.
+    /// Reads what [`encode`](Self::encode) wrote, in this version or an earlier one. Hostile bytes are refused, not trusted.
     ///
     /// # Errors
     /// [`InvalidRecord`] if it is of another version or damaged.
@@ -330,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "cookie-store")]
+    #[cfg(feature = "sealed")]
     fn a_record_that_its_client_carries_keeps_all_but_its_secret_and_its_writes() {
         let record = rich();
         let mut bytes = Vec::new();

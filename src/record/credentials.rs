@@ -1,4 +1,7 @@
-//! The secrets that open a record, and the one judgement of a presented secret that all reference stores share.
+//! The secrets that open a record, and the comparison of a presented secret with them.
+//!
+//! The engine draws a secret together with the write that introduces it, so the client is told about it exactly once: a store
+//! issues a token only for a secret that is fresh. That is why responses to ordinary writes set no cookie.
 
 use std::fmt;
 
@@ -72,7 +75,7 @@ pub(crate) struct Previous {
     pub(crate) honoured_until: Timestamp,
 }
 
-/// What a presented secret is to a record.
+/// Which secret of a record was presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SecretMatch {
     /// The current secret.
@@ -81,7 +84,7 @@ pub(crate) enum SecretMatch {
     Previous,
     /// The previous secret, replaced at that time and no longer honoured.
     Rotated(Timestamp),
-    /// No secret of this record.
+    /// None of them.
     None,
 }
 

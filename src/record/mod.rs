@@ -1,32 +1,31 @@
 //! A record: everything a store keeps of one session.
 //!
-//! | module | holds |
-//! | --- | --- |
-//! | `mod` | [`Record`], its [`Version`] and its times |
-//! | `credentials` | the secrets, and the judgement of a presented one |
-//! | `passage` | a record while its session moves from one store to another |
-//! | `codec` | the versioned binary form for stores outside the process |
-//! | `parts` | a record in parts, for a store with a form of its own |
-//!
 //! A record is a value: cheap to clone, never changed in place by more than one owner. The engine makes the next
 //! record from the last one; a store keeps what it is given.
+
+// The modules:
+// `mod`: `Record`, its `Version` and its times
+// `credentials`: the secrets, and the judgement of a presented one
+// `passage`: a record while its session moves from one store to another
+// `codec`: the versioned binary form for stores outside the process
+// `parts`: a record in parts, for a store with a form of its own
 
 mod codec;
 mod credentials;
 mod migration;
-#[cfg(feature = "jwt")]
+#[cfg(feature = "sealed")]
 mod parts;
 
 use std::{sync::Arc, time::Duration};
 
 pub use self::codec::InvalidRecord;
-#[cfg(feature = "cookie-store")]
-pub(crate) use self::codec::SEALED_OVERHEAD;
+#[cfg(feature = "sealed")]
+pub use self::codec::SEALED_OVERHEAD;
 use self::credentials::Credentials;
 pub(crate) use self::credentials::SecretMatch;
 pub(crate) use self::migration::MigrationState;
-#[cfg(feature = "jwt")]
-pub(crate) use self::parts::Parts;
+#[cfg(feature = "sealed")]
+pub use self::parts::Parts;
 pub use crate::data::{Data, InvalidData};
 use crate::{
     id::{SessionId, WriteId},
@@ -44,7 +43,7 @@ pub const REMEMBERED_WRITES: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Record(Arc<Inner>);
 
-/// In memory as it stands here: what a load looks at comes first, because with many sessions each line of the cache that
+/// In memory in this order: what a load looks at comes first, because with many sessions each line of the cache that
 /// it touches is a wait.
 #[derive(Clone, Debug)]
 #[repr(C)]
@@ -71,18 +70,24 @@ struct Inner {
 
 /// Who a session belongs to: the application's own name for a user. Redacted in `Debug`.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Subject(Arc<str>);
+pub struct Subject(Arc<str>);
 
 impl Subject {
-    pub(crate) fn new(name: &str) -> Self {
+    /// A subject of this name.
+    ///
+    /// A name has between one and [`MAX_SUBJECT_LEN`] bytes. That is for the caller to check, if the name comes from elsewhere
+    /// than a record.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
         Self(name.into())
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    #[cfg(feature = "memory")]
     pub(crate) fn shared(&self) -> Arc<str> {
         Arc::clone(&self.0)
     }
@@ -155,7 +160,8 @@ impl Record {
         self.0.writes.contains(&write)
     }
 
-    /// How often somebody logged in: requests of one epoch belong to one login.
+    /// The number of logins so far: requests of one epoch belong to one login. A renewal changes the secret but not the epoch, so it
+    /// disturbs no request that is under way.
     #[must_use]
     pub fn epoch(&self) -> u32 {
         self.0.epoch
@@ -171,8 +177,9 @@ impl Record {
         self.0.subject.as_ref()
     }
 
-    #[cfg(feature = "memory")]
-    pub(crate) fn shared_subject(&self) -> Option<Arc<str>> {
+    /// Who is logged in, for an index in memory: every record of one session shares this name, so it costs no copy.
+    #[must_use]
+    pub fn shared_subject(&self) -> Option<Arc<str>> {
         self.0.subject.as_ref().map(Subject::shared)
     }
 
@@ -251,9 +258,11 @@ impl Record {
         self
     }
 
-    /// The same record with the secret that opens it in the clear: to be kept within the process.
-    #[cfg(feature = "redis")]
-    pub(crate) fn opened_by(&self, secret: &Secret) -> Self {
+    /// The same record with its secret in the clear, so that it is compared without being hashed: for a cache in memory.
+    ///
+    /// `secret` is one that has just opened the record as its current one. The record [encodes](Self::encode) as before.
+    #[must_use]
+    pub fn opened_by(&self, secret: &Secret) -> Self {
         let mut inner = Inner::clone(&self.0);
         inner.credentials.current = credentials::Kept::Plain(secret.clone());
         Self(Arc::new(inner))
@@ -343,8 +352,11 @@ impl Draft {
 }
 
 impl Record {
-    /// Whether a replaced secret would still open the record.
-    pub(crate) fn in_grace(&self, now: Timestamp) -> bool {
+    /// Whether a replaced secret still opens the record at `now`.
+    ///
+    /// The first load with the new secret then asks for a write, which ends the grace. A cache leaves such a record out.
+    #[must_use]
+    pub fn in_grace(&self, now: Timestamp) -> bool {
         self.0.credentials.in_grace(now)
     }
 

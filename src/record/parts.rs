@@ -1,6 +1,6 @@
 //! A record in parts, for a store that writes it in a form of its own under a seal.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{Credentials, Data, Inner, MigrationState, REMEMBERED_WRITES, Record, Subject};
 use crate::{
@@ -9,24 +9,46 @@ use crate::{
 };
 
 /// What a record that its client carries consists of: it needs no secret and remembers no writes.
-pub(crate) struct Parts {
-    pub(crate) id: SessionId,
-    pub(crate) version: u64,
-    pub(crate) epoch: u32,
-    pub(crate) remembered: bool,
-    pub(crate) created_at: Timestamp,
-    pub(crate) last_active: Timestamp,
-    pub(crate) idle: Duration,
-    pub(crate) deadline: Timestamp,
-    pub(crate) authenticated_at: Option<Timestamp>,
-    pub(crate) subject: Option<Subject>,
-    pub(crate) data: Data,
-    /// What a newer version of the format wrote and this one does not understand.
-    pub(crate) extra: Option<Arc<Vec<u8>>>,
+///
+/// A [`Seal`](crate::store::Seal) whose tokens have a form of their own, as JSON Web Tokens do, makes a record of them by
+/// [`Record::from_parts`]. One that is free to choose uses [`Record::encode_sealed`].
+pub struct Parts {
+    /// [`Record::id`].
+    pub id: SessionId,
+    /// The counter of [`Record::version`].
+    pub version: u64,
+    /// [`Record::epoch`].
+    pub epoch: u32,
+    /// [`Record::is_remembered`].
+    pub remembered: bool,
+    /// [`Record::created_at`].
+    pub created_at: Timestamp,
+    /// [`Record::last_active`].
+    pub last_active: Timestamp,
+    /// [`Record::idle_timeout`].
+    pub idle: Duration,
+    /// [`Record::deadline`].
+    pub deadline: Timestamp,
+    /// [`Record::authenticated_at`].
+    pub authenticated_at: Option<Timestamp>,
+    /// [`Record::subject`].
+    pub subject: Option<Subject>,
+    /// [`Record::data`].
+    pub data: Data,
+    /// [`Record::extra`].
+    pub extra: Option<Arc<Vec<u8>>>,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("id", &self.id).field("version", &self.version).finish_non_exhaustive()
+    }
 }
 
 impl Record {
-    pub(crate) fn from_parts(parts: Parts) -> Self {
+    /// The record that consists of these parts. No secret opens it.
+    #[must_use]
+    pub fn from_parts(parts: Parts) -> Self {
         Self(Arc::new(Inner {
             id: parts.id,
             version: parts.version,
@@ -46,8 +68,9 @@ impl Record {
         }))
     }
 
-    /// What a newer version of the format wrote and this one does not understand.
-    pub(crate) fn extra(&self) -> Option<&[u8]> {
+    /// What a newer version of the crate stored in the record and this one does not understand. It is written back as it is.
+    #[must_use]
+    pub fn extra(&self) -> Option<&[u8]> {
         self.0.extra.as_deref().map(Vec::as_slice)
     }
 }

@@ -1,42 +1,53 @@
 //! The other sessions of the same subject: "your devices".
 
-use super::Session;
+use super::{EndRequest, Session};
 use crate::{
-    error::{SessionError, StoreError},
+    error::SessionError,
     id::SessionId,
-    store::{Ended, MOST_LISTED, SessionIndex, SessionInfo, SessionStore, within},
+    store::{Ended, MOST_LISTED, SessionInfo},
 };
 
 impl Session {
-    /// The live sessions of this session's subject, this one included, the newest first. Empty for an anonymous one.
+    /// Lists the live sessions of this session's subject, including this one, the newest first.
+    ///
+    /// The list is empty for an anonymous session. Of more than a thousand sessions the store may list only the thousand used
+    /// last.
     ///
     /// ```
     /// # use cloakroom::{Session, SessionError};
     /// async fn devices(session: Session) -> Result<String, SessionError> {
     ///     let lines = session.sessions().await?.into_iter().map(|other| {
-    ///         let here = if session.id() == Some(other.id()) { " (this device)" } else { "" };
-    ///         format!("{} last active {}{here}\n", other.id(), other.last_active())
+    ///         let this = if session.id() == Some(other.id()) { " (this device)" } else { "" };
+    ///         format!("{} last active {}{this}\n", other.id(), other.last_active())
     ///     });
     ///     Ok(lines.collect())
     /// }
     /// ```
     ///
     /// # Errors
-    /// `Store(Unsupported)` where the store keeps no index, as its guarantees say; otherwise the store's failure.
+    /// `Store(Unsupported)` where the store keeps no index, as its guarantees say; otherwise those of the store.
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>, SessionError> {
-        let index = self.index()?;
-        let Some(subject) = self.subject() else { return Ok(Vec::new()) };
-        let cx = self.0.backend.cx();
-        let mut sessions = within(cx.deadline, index.list(&subject, cx)).await?;
+        let subject = self.subject();
+        let mut sessions = self.0.engine.list(subject.as_deref()).await?;
         sessions.retain(SessionInfo::is_resident);
         Ok(sessions)
     }
 
-    /// Ends one session of this subject; its own is logged out. Whether there was such a session.
+    /// Ends one session of this subject and returns whether there was such a session.
+    ///
+    /// The session's own ID [logs it out](Self::log_out). IDs of other subjects' sessions are not found.
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// async fn sign_out_device(session: Session, id: String) -> Result<&'static str, SessionError> {
+    ///     let Ok(id) = id.parse() else { return Ok("No such device") };
+    ///     Ok(if session.end(id).await? { "Signed out" } else { "It was signed out already" })
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// Those of [`sessions`](Self::sessions), and [`CrossSite`](crate::SessionErrorKind::CrossSite) if another site
-    /// began this request.
+    /// Those of [`sessions`](Self::sessions), and [`CrossSite`](crate::SessionErrorKind::CrossSite) if another site began this
+    /// request.
     pub async fn end(&self, id: SessionId) -> Result<bool, SessionError> {
         if self.id() == Some(id) {
             return self.log_out().map(|()| true);
@@ -47,10 +58,22 @@ impl Session {
         self.end_listed(session).await
     }
 
-    /// Ends all other sessions of this subject; how many there were.
+    /// Ends all other sessions of this subject and returns how many there were.
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// # async fn store_password(user: &str, password: String) {}
+    /// async fn change_password(session: Session, password: String) -> Result<String, SessionError> {
+    ///     let Some(user) = session.subject() else { return Ok("Please log in".to_owned()) };
+    ///     store_password(&user, password).await;
+    ///     let ended = session.end_others().await?;
+    ///     session.log_in(user)?; // a new token for this device, too
+    ///     Ok(format!("Password changed; {ended} other devices were signed out."))
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// Those of [`end`](Self::end). Some may have ended before an error.
+    /// Those of [`end`](Self::end). Some sessions may have ended before an error.
     pub async fn end_others(&self) -> Result<usize, SessionError> {
         self.check_site()?;
         let mut ended = 0;
@@ -73,10 +96,17 @@ impl Session {
         Ok((sessions.len(), ended))
     }
 
-    /// Ends all sessions of this subject, this one included; how many there were.
+    /// Ends all sessions of this subject, including this one, and returns how many there were.
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// async fn log_out_everywhere(session: Session) -> Result<String, SessionError> {
+    ///     Ok(format!("Signed out on {} devices.", session.end_all().await?))
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// Those of [`end`](Self::end). Some may have ended before an error.
+    /// Those of [`end`](Self::end). Some sessions may have ended before an error.
     pub async fn end_all(&self) -> Result<usize, SessionError> {
         let others = self.end_others().await?;
         self.log_out()?;
@@ -84,18 +114,11 @@ impl Session {
     }
 
     async fn end_listed(&self, session: &SessionInfo) -> Result<bool, SessionError> {
-        let (id, cx) = (session.id(), self.0.backend.cx());
-        let ended = self.0.backend.store().end(&id, session.deadline(), cx);
-        Ok(within(cx.deadline, ended).await? == Ended::Done)
+        Ok(self.0.engine.end(EndRequest::from(session)).await? == Ended::Done)
     }
 
     /// The store is told at once, so another site is refused here and not when the response leaves.
     fn check_site(&self) -> Result<(), SessionError> {
-        if self.request().cross_site { Err(SessionError::cross_site()) } else { Ok(()) }
-    }
-
-    fn index(&self) -> Result<&dyn SessionIndex, StoreError> {
-        let store: &dyn SessionStore = self.0.backend.store();
-        store.index().ok_or_else(|| StoreError::unsupported("list the sessions of a subject"))
+        if self.lock().request().cross_site { Err(SessionError::cross_site()) } else { Ok(()) }
     }
 }

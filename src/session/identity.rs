@@ -8,21 +8,31 @@ use super::{Op, Session};
 use crate::{
     error::{SessionError, SessionErrorKind},
     id::SessionId,
-    record::{MAX_SUBJECT_LEN, Record},
+    record::{MAX_SUBJECT_LEN, Record, Subject},
     store::Guarantees,
     time::Timestamp,
 };
 
 impl Session {
-    /// Makes `subject` the owner of this session: call it when somebody has proved who they are.
+    /// Logs `subject` in: call it when a user has proved who they are.
     ///
-    /// The client gets a new secret, and the old one is refused at once, so a token that was planted before the login is
-    /// worth nothing. What an anonymous visitor collected is kept; what belonged to another subject is
-    /// cleared. The absolute timeout starts anew.
+    /// The client gets a new token and the old one is refused at once, so a token planted before the login opens nothing. The
+    /// values of an anonymous visitor are kept; those of another subject are removed. The absolute timeout starts again.
     ///
-    /// If the session was ended or rotated meanwhile, the login starts a fresh one: it is never dropped. If it was the same
-    /// subject who logged in a moment before with the same token, as in a double click, the fresh session begins with a
-    /// copy of that one's data.
+    /// If the session was ended or given a new secret meanwhile, the login starts a fresh session: a login is never lost. If the
+    /// same subject logged in with the same token a moment before, as with a double click, the fresh session starts with a copy
+    /// of that one's values.
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// # struct User { id: u64 }
+    /// # fn verify(name: &str, password: &str) -> Option<User> { None }
+    /// async fn log_in(session: Session, name: String, password: String) -> Result<&'static str, SessionError> {
+    ///     let Some(user) = verify(&name, &password) else { return Ok("Wrong name or password") };
+    ///     session.log_in(user.id.to_string())?;
+    ///     Ok("Welcome back")
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`InvalidSubject`](SessionErrorKind::InvalidSubject) unless `subject` has 1 to [`MAX_SUBJECT_LEN`] bytes, and
@@ -33,130 +43,250 @@ impl Session {
             let message = format!("a subject has 1 to {MAX_SUBJECT_LEN} bytes, not {}", subject.len());
             return Err(SessionError::new(SessionErrorKind::InvalidSubject, message));
         }
-        self.lock().log_in(subject, self.0.backend.now(), self.max_data())?;
-        self.mark_changed();
-        Ok(())
+        self.lock().change(Op::LogIn { subject: Subject::new(subject), at: self.0.engine.now() })
     }
 
-    /// Ends this session, with every token that was ever issued for it, and removes the client's cookie.
+    /// Ends this session, with every token that was issued for it, and removes the client's cookie.
     ///
-    /// What is written afterwards, like a farewell message, begins a new anonymous session. A log-out is kept
-    /// whatever the response's status, and carried through if the client disconnects.
+    /// Values written afterwards, such as a farewell message, begin a new anonymous session. A logout is kept whatever the status
+    /// of the response, and completed if the client disconnects. On a store whose clients carry the session, copies of the token
+    /// stay valid until they expire; see [`Guarantees`].
+    ///
+    /// ```
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const NOTICE: Key<String> = Key::new("notice").last_writer_wins();
+    ///
+    /// async fn log_out(session: Session) -> Result<(), SessionError> {
+    ///     session.log_out()?;
+    ///     session.insert(NOTICE, "You are logged out.".to_owned()) // in a new session
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// [`Closed`](SessionErrorKind::Closed) once the response was sent. While the store is out of reach the call
-    /// succeeds, the cookie is removed, and the response is an error that says that the end is not confirmed.
+    /// [`Closed`](SessionErrorKind::Closed) once the response was sent. While the store is unavailable the call succeeds, the
+    /// cookie is removed, and the response is an error which says that the logout is not confirmed.
     pub fn log_out(&self) -> Result<(), SessionError> {
-        let mut state = self.lock();
-        state.check_phase()?;
-        state.log_out();
-        self.mark_changed();
-        Ok(())
+        self.lock().log_out()
     }
 
-    /// Gives the client a new secret without changing who it is.
+    /// Gives the client a new token without changing who is logged in.
     ///
-    /// The old secret is honoured until the new one is first seen, at most 30 seconds, so that requests under way
-    /// are not thrown out. For a change of privilege use [`log_in`](Self::log_in), which has no grace.
+    /// The old token stays valid until the new one is first used, at most 30 seconds, so that requests under way are served. For
+    /// a change of privilege use [`log_in`](Self::log_in), which has no such grace. A request that comes with the old token
+    /// renews nothing, because its client was given the new one already.
     ///
-    /// A request that comes with the old secret renews nothing: its client has been given the new one already.
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::{Session, SessionError};
+    /// # use time::OffsetDateTime;
+    /// const RENEWED: &str = "renewed";
+    ///
+    /// /// Called for each request of a long-lived session: a new token once an hour.
+    /// fn renew_hourly(session: &Session, now: OffsetDateTime) -> Result<(), SessionError> {
+    ///     let last = session.get::<i64>(RENEWED)?.unwrap_or_default();
+    ///     if now.unix_timestamp() - last >= 3600 {
+    ///         session.insert(RENEWED, now.unix_timestamp())?;
+    ///         session.renew()?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     /// Only those that every change has; see [`Session`].
     pub fn renew(&self) -> Result<(), SessionError> {
-        self.change(Op::Renew)
+        self.lock().change(Op::Renew)
     }
 
-    /// Lets this session live for `duration`, used or not, with a new secret: the "remember me" of a login form.
+    /// Sets a fixed lifetime of `duration`, regardless of activity, and a new token: "remember me" on a login form.
     ///
-    /// It replaces both timeouts and is bounded by the manager's
-    /// [`remember_at_most`](crate::SessionManager::remember_at_most), 30 days by default. A request that comes with the
-    /// old secret of a [renewal](Self::renew) gets no other, and the cookie that its client holds lasts as long as it did.
+    /// It replaces both timeouts. The manager's [`remember_at_most`](crate::SessionManager::remember_at_most) limits it, by
+    /// default to 30 days. In a request with the old token of a [renewal](Self::renew) the lifetime of the session changes, but
+    /// that of the client's cookie does not.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::{Session, SessionError};
+    /// async fn logged_in(session: Session, user: String, remember_me: bool) -> Result<(), SessionError> {
+    ///     session.log_in(user)?;
+    ///     if remember_me {
+    ///         session.remember(Duration::from_secs(14 * 24 * 60 * 60))?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     /// Only those that every change has; see [`Session`].
     pub fn remember(&self, duration: Duration) -> Result<(), SessionError> {
-        self.change(Op::Remember(duration))
+        self.lock().change(Op::Remember(duration))
     }
 
-    /// Who is logged in.
+    /// Returns who is logged in, or `None` for an anonymous session.
+    ///
+    /// ```
+    /// # use cloakroom::Session;
+    /// async fn greeting(session: Session) -> String {
+    ///     match session.subject() {
+    ///         Some(user) => format!("Hello, user {user}"),
+    ///         None => "Please log in".to_owned(),
+    ///     }
+    /// }
+    /// ```
     #[must_use]
     pub fn subject(&self) -> Option<String> {
-        if !self.is_changed() {
-            return self.opening().base.record().and_then(Record::subject).map(str::to_owned);
-        }
         self.lock().view().subject.as_ref().map(|subject| subject.as_str().to_owned())
     }
 
-    /// When the subject last proved who it is.
+    /// Returns when the subject last logged in, or `None` for an anonymous session.
+    ///
+    /// ```
+    /// # use cloakroom::Session;
+    /// fn footer(session: &Session) -> String {
+    ///     session.authenticated_at().map_or_else(String::new, |at| format!("Logged in since {at}"))
+    /// }
+    /// ```
     #[must_use]
     pub fn authenticated_at(&self) -> Option<OffsetDateTime> {
         self.login_time().map(OffsetDateTime::from)
     }
 
-    /// Passes only if the subject logged in less than `age` ago: for what deserves a fresh login, like a change of
-    /// password.
+    /// Passes only if the subject logged in less than `age` ago: a guard for what deserves a fresh login.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::{Session, SessionError};
+    /// async fn change_password(session: Session, new_password: String) -> Result<(), SessionError> {
+    ///     session.require_login_within(Duration::from_secs(5 * 60))?;
+    ///     // store the new password
+    ///     # drop(new_password);
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`FreshLoginRequired`](SessionErrorKind::FreshLoginRequired), answered as 401.
     pub fn require_login_within(&self, age: Duration) -> Result<(), SessionError> {
         match self.login_time() {
-            Some(at) if self.0.backend.now().since(at) < age => Ok(()),
+            Some(at) if self.0.engine.now().since(at) < age => Ok(()),
             _ => Err(SessionError::new(SessionErrorKind::FreshLoginRequired, "this needs a fresh login")),
         }
     }
 
-    /// The session's name: public, safe to log. `None` for a session that was not stored yet.
+    /// Returns the public name of the session, or `None` if it is not stored yet.
+    ///
+    /// The ID is not a credential and may be logged. It stays the same when the token changes. A new session gets its ID when it
+    /// is first [saved](Self::save).
+    ///
+    /// ```
+    /// # use cloakroom::Session;
+    /// fn log_line(session: &Session, path: &str) -> String {
+    ///     match session.id() {
+    ///         Some(id) => format!("{path} session={id}"),
+    ///         None => format!("{path} session=-"),
+    ///     }
+    /// }
+    /// ```
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
         self.record().map(|record| record.id())
     }
 
-    /// Whether there is no stored session behind this one: the visitor's first request, or the one after an end.
+    /// Whether this session is not stored yet, as on a visitor's first request or after a logout.
+    ///
+    /// ```
+    /// # use cloakroom::Session;
+    /// async fn banner(session: Session) -> &'static str {
+    ///     if session.is_new() { "Welcome! We use a cookie for your cart." } else { "" }
+    /// }
+    /// ```
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.record().is_none()
     }
 
-    /// When the session ends unless it is used before. `None` for a session that was not stored yet.
+    /// Returns when the session expires unless it is used before, or `None` if it is not stored yet.
+    ///
+    /// ```
+    /// # use cloakroom::Session;
+    /// /// A response header by which the page can warn its user.
+    /// async fn expiry(session: Session) -> [(&'static str, String); 1] {
+    ///     let at = session.expires_at().map_or(0, |at| at.unix_timestamp());
+    ///     [("x-session-expires", at.to_string())]
+    /// }
+    /// ```
     #[must_use]
     pub fn expires_at(&self) -> Option<OffsetDateTime> {
         self.record().map(|record| record.expires_at().into())
     }
 
-    /// It ends when it was not used for this long.
+    /// Returns how long the session may stay unused before it expires.
+    ///
+    /// ```
+    /// # use cloakroom::Session;
+    /// fn warning(session: &Session) -> String {
+    ///     format!("You are logged out after {} minutes without activity.", session.idle_timeout().as_secs() / 60)
+    /// }
+    /// ```
     #[must_use]
     pub fn idle_timeout(&self) -> Duration {
-        self.record().map_or(self.0.backend.policy().lifetime.idle, |record| record.idle_timeout())
+        self.record().map_or(self.0.engine.policy().lifetime.idle, |record| record.idle_timeout())
     }
 
-    /// It ends this long after it began, used or not, unless `remember` chose otherwise.
+    /// Returns the manager's absolute timeout: how long a session lives after its login, regardless of activity.
+    ///
+    /// A session that was [remembered](Self::remember) has its own lifetime instead; [`expires_at`](Self::expires_at) tells.
+    ///
+    /// ```
+    /// # use cloakroom::Session;
+    /// fn terms(session: &Session) -> String {
+    ///     format!("You have to log in again after {} hours.", session.absolute_timeout().as_secs() / 3600)
+    /// }
+    /// ```
     #[must_use]
     pub fn absolute_timeout(&self) -> Duration {
-        self.0.backend.policy().lifetime.absolute
+        self.0.engine.policy().lifetime.absolute
     }
 
-    /// The size of the token that the client presented, in bytes.
+    /// Returns the size of the token that the client presented, in bytes, or `None` without a valid one.
+    ///
+    /// It matters where clients carry the session, because browsers and proxies limit the size of headers.
+    ///
+    /// ```
+    /// # use cloakroom::Session;
+    /// fn warn_of_large_cookies(session: &Session) {
+    ///     if session.token_len().is_some_and(|len| len > 3000) {
+    ///         eprintln!("a session nears the size limit of one cookie");
+    ///     }
+    /// }
+    /// ```
     #[must_use]
     pub fn token_len(&self) -> Option<usize> {
-        self.opening().request.token_len
+        self.lock().request().token_len
     }
 
-    /// What the store behind this session promises.
+    /// Returns what the store behind this session guarantees.
+    ///
+    /// ```
+    /// # use cloakroom::{Session, store::Revocation};
+    /// fn logout_hint(session: &Session) -> &'static str {
+    ///     match session.guarantees().revocation {
+    ///         Revocation::AtExpiry => "You are logged out of this browser.",
+    ///         _ => "You are logged out.",
+    ///     }
+    /// }
+    /// ```
     #[must_use]
     pub fn guarantees(&self) -> Guarantees {
-        *self.0.backend.guarantees()
+        *self.0.engine.guarantees()
     }
 
-    /// The record that the session stands on, unless it was logged out.
-    pub(super) fn record(&self) -> Option<Record> {
-        if self.is_changed() { self.lock().record().cloned() } else { self.opening().base.record().cloned() }
+    /// The record that the session is based on, unless it was logged out.
+    fn record(&self) -> Option<Record> {
+        self.lock().record().cloned()
     }
 
     fn login_time(&self) -> Option<Timestamp> {
-        if self.is_changed() {
-            return self.lock().view().authenticated_at;
-        }
-        self.opening().base.record().and_then(Record::authenticated_at)
+        self.lock().view().authenticated_at
     }
 }

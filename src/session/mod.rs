@@ -5,65 +5,52 @@
 //! | `mod` | [`Session`]: its values |
 //! | `identity` | log in, log out, renew, remember |
 //! | `devices` | the other sessions of the same subject |
-//! | `opening` | what it begins with |
-//! | `stage` | how far it has come |
+//! | `state` | what the session is based on, what was logged, and whether it may still change |
 //! | `log` | the operation log and its replay |
-//! | `reads` | which stored values were looked at |
-//! | `doubt` | a write whose reply never came |
-//! | `state` | what the session stands on and whether it may still change |
-//! | `engine` | what the engine does with a session |
-//! | `backend` | what a session asks of the engine |
+//! | `read_set` | which stored values were looked at |
+//! | `in_doubt` | a write whose reply never came |
+//! | `engine` | what a session asks of the engine |
 //!
-//! Nothing here does I/O on its own: a handler's calls are synchronous, and what they log is written once, when the
-//! response is about to leave.
+//! Nothing here does I/O: a handler's calls are synchronous, and what they log is written once, when the response is about to
+//! leave.
 
-mod backend;
 mod devices;
-mod doubt;
 mod engine;
 mod identity;
+mod in_doubt;
 mod log;
-mod opening;
 mod read_set;
-mod stage;
 mod state;
 
 use std::{
     convert::Infallible,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::log::{Change, Guard, Op, panicked};
 pub(crate) use self::{
-    backend::{Backend, BoxFuture},
-    doubt::Sent,
-    engine::{RequestFacts, Turn, max_data},
+    engine::{BoxFuture, Engine},
+    in_doubt::Sent,
     log::{Log, View, conflict},
-    opening::{Arrival, Opening},
-    state::{Base, Changes, Ending},
-};
-use self::{
-    log::{Change, Guard, Op, panicked},
-    read_set::{Reads, Sight},
-    stage::Stage,
-    state::State,
+    state::{Base, Changes, Delivery, EndRequest, Logout, Phase, State, Unsaved},
 };
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError},
     key::{AsKey, KeyName},
     policy::OnStaleWrite,
-    record::{Data, Record},
+    record::Data,
     store::Token,
 };
 
-/// A visitor's session, wherever it lives.
+/// A visitor's session: values under typed keys, and who is logged in.
 ///
-/// A handler gets it as an extractor, reads and changes it synchronously, and never asks where it is kept. Clones are
-/// handles of the same session. What was changed is written when the response is about to leave; if another request
-/// of the same session was faster, the changes are replayed on what it left, so that neither is lost.
+/// A handler gets it as an extractor, and reads and changes it synchronously. Clones are handles of the same session. The
+/// changes are written when the response is about to leave. If another request of the same session was faster, they are
+/// applied again to what that one has written, so that neither is lost.
 ///
 /// ```
 /// use cloakroom::{Key, Session, SessionError};
@@ -81,83 +68,139 @@ use crate::{
 ///
 /// # Errors
 /// Every change fails with [`Closed`](SessionErrorKind::Closed) once the response was sent (see
-/// [`keep_open`](Self::keep_open)), and with [`Store`](SessionErrorKind::Store) while the store is out of reach and the
-/// manager carries on without it.
+/// [`keep_open`](Self::keep_open)), and with [`Store`](SessionErrorKind::Store) while the store is unavailable and the
+/// manager [serves anonymously](crate::OnOutage::ServeAnonymous).
 #[derive(Clone)]
-pub struct Session(Arc<Shared>);
+pub struct Session(Arc<Shared<dyn Engine>>);
 
-struct Shared {
-    backend: Arc<dyn Backend>,
-    /// Missing until the session is loaded.
-    opening: OnceLock<Opening>,
-    reads: Reads,
-    stage: Stage,
-    /// Held by whoever loads or writes the session: what one save has taken is not part of the next one.
+/// What all handles of a session share. The engine comes last, so that the manager, which knows its own type, and a handler,
+/// which does not, can hold the same allocation.
+pub(crate) struct Shared<E: ?Sized> {
+    /// Held while the session is loaded or written: what one save has taken is not part of the next one.
     turn: tokio::sync::Mutex<()>,
-    /// Made when somebody begins to change the session, which most requests never do.
-    state: OnceLock<Box<Mutex<State>>>,
+    state: Mutex<State>,
+    engine: E,
 }
-
-/// What a session without an opening begins with.
-static NO_OPENING: Opening = Opening::NONE;
 
 /// How often an update runs before it gives way to whatever is faster each time.
 const MOST_RUNS: u32 = 100;
 
-impl Session {
-    /// A session that is still to be loaded.
-    pub(crate) fn new(backend: Arc<dyn Backend>) -> Self {
-        Self(Arc::new(Shared {
-            backend,
-            opening: OnceLock::new(),
-            reads: Reads::default(),
-            stage: Stage::default(),
-            turn: tokio::sync::Mutex::new(()),
-            state: OnceLock::new(),
-        }))
+impl<E: Engine> Shared<E> {
+    /// A session that is still to be loaded, and may hold so much data.
+    pub(crate) fn new(engine: E, max_data: usize) -> Self {
+        Self { turn: tokio::sync::Mutex::new(()), state: Mutex::new(State::new(max_data)), engine }
     }
 
-    /// The value under `key`, or `None`.
+    pub(crate) fn engine(&self) -> &E {
+        &self.engine
+    }
+}
+
+impl<E: ?Sized> Shared<E> {
+    /// The state. No application code runs under the lock.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // Each step leaves the state whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the load or the save under way; the next one begins when the guard is dropped.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+}
+
+impl<E: Engine + 'static> From<Arc<Shared<E>>> for Session {
+    fn from(shared: Arc<Shared<E>>) -> Self {
+        Self(shared)
+    }
+}
+
+impl Session {
+    /// Returns the value under `key`, or `None` if there is none.
+    ///
+    /// ```
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const THEME: Key<String> = Key::new("theme");
+    ///
+    /// fn stylesheet(session: &Session) -> Result<String, SessionError> {
+    ///     let theme = session.get(THEME)?.unwrap_or_else(|| "light".to_owned());
+    ///     Ok(format!("/{theme}.css"))
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// [`Undecodable`](SessionErrorKind::Undecodable) if what stands there is not a `T`. The value stays as it is.
+    /// [`Undecodable`](SessionErrorKind::Undecodable) if the stored value is not a `T`, for example because an older release
+    /// stored another type. The value stays as it is: [`remove`](Self::remove) it, or read it as a `serde_json::Value` and
+    /// convert it.
     pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
-        if !self.is_changed() {
-            return decode(self.read(key.name()));
-        }
-        let data = self.look(&mut self.lock(), key.name());
+        let data = self.lock().look(key.name());
         decode(data.get(key.name()))
     }
 
     /// Whether there is a value under `key`.
+    ///
+    /// The value is not decoded, so this works whatever its type is.
+    ///
+    /// ```
+    /// # use cloakroom::{Key, Session};
+    /// const CART: Key<Vec<u32>> = Key::new("cart");
+    ///
+    /// fn cart_link(session: &Session) -> &'static str {
+    ///     if session.contains(CART) { "Your cart" } else { "Start shopping" }
+    /// }
+    /// ```
     #[must_use]
     pub fn contains(&self, key: impl KeyName) -> bool {
-        if !self.is_changed() {
-            return self.read(key.name()).is_some();
-        }
-        self.look(&mut self.lock(), key.name()).get(key.name()).is_some()
+        self.lock().look(key.name()).get(key.name()).is_some()
     }
 
-    /// Sets `key` to `value`, whatever stood there.
+    /// Sets `key` to `value`, replacing any existing value.
     ///
-    /// If this request has seen the value that stood there, and another request changes it before this one is saved, the
-    /// client is answered `409 Conflict`; see [`Key::last_writer_wins`](crate::Key::last_writer_wins) and, better,
-    /// [`update`](Self::update).
+    /// If this request has read the existing value, and another request changes it before this one is saved, the client is
+    /// answered `409 Conflict`. To compute a new value from the old one use [`update`](Self::update), which never conflicts; to
+    /// let the last request win declare the key [`last_writer_wins`](crate::Key::last_writer_wins).
+    ///
+    /// ```
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const LANGUAGE: Key<String> = Key::new("language");
+    ///
+    /// async fn choose_language(session: Session, language: String) -> Result<(), SessionError> {
+    ///     session.insert(LANGUAGE, language)?;
+    ///     session.insert("chosen_by_hand", true) // a plain name works too
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// [`Unencodable`](SessionErrorKind::Unencodable) if the value cannot be JSON, [`TooLarge`](SessionErrorKind::TooLarge)
-    /// if the session would outgrow its store, [`Conflict`](SessionErrorKind::Conflict) if a [`save`](Self::save) has
-    /// brought another value than the one that was read.
+    /// [`Unencodable`](SessionErrorKind::Unencodable) if the value cannot be written as JSON,
+    /// [`TooLarge`](SessionErrorKind::TooLarge) if the session would outgrow its store,
+    /// [`Conflict`](SessionErrorKind::Conflict) if a [`save`](Self::save) has replaced the value that was read, and those that
+    /// every change has; see [`Session`].
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), SessionError> {
         let value = encode(&value)?.into_boxed_slice();
-        self.change(Op::Set { key: key.name().into(), value, guard: self.guard(&key)? })
+        let mut state = self.lock();
+        let guard = self.guard(&state, &key)?;
+        state.change(Op::Set { key: key.name().into(), value, guard })
     }
 
-    /// Changes the value under `key` in place; a missing one begins as its default.
+    /// Changes the value under `key` in place; a missing value starts as its default.
     ///
-    /// The closure runs now and again on whatever another request has written meanwhile, so two requests that both
-    /// update never lose each other's change. It must have no side effects. What it returns is provisional until the
-    /// session is saved.
+    /// The closure runs now, and again on what another request has written meanwhile, so that two requests which both update
+    /// never lose each other's change. It must have no side effects. What it returns is provisional until the session is saved.
+    ///
+    /// ```
+    /// # use std::collections::BTreeMap;
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const CART: Key<BTreeMap<String, u32>> = Key::new("cart");
+    ///
+    /// async fn add(session: Session, item: String) -> Result<String, SessionError> {
+    ///     let quantity = session.update(CART, move |cart| {
+    ///         let quantity = cart.entry(item.clone()).or_default();
+    ///         *quantity += 1;
+    ///         *quantity
+    ///     })?;
+    ///     Ok(format!("You have {quantity} of them in your cart."))
+    /// }
+    /// ```
     ///
     /// # Errors
     /// Those of [`get`](Self::get) and [`insert`](Self::insert), and
@@ -174,7 +217,7 @@ impl Session {
         Ok(result)
     }
 
-    /// Like [`update`](Self::update) with a closure that may refuse: then nothing changes and the refusal comes back.
+    /// Like [`update`](Self::update), but the closure may refuse: then nothing changes and its error is returned.
     ///
     /// ```
     /// # use cloakroom::{Key, Session, SessionError};
@@ -190,8 +233,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// Those of `update`. If the closure accepts now but refuses on what another request has written meanwhile, the
-    /// client is answered `409 Conflict`.
+    /// Those of `update`. If the closure accepts now but refuses what another request has written meanwhile, the client is
+    /// answered `409 Conflict`.
     pub fn try_update<T, R, E>(
         &self,
         key: impl AsKey<T>,
@@ -211,8 +254,7 @@ impl Session {
 
             let mut state = self.lock();
             if state.generation() == generation {
-                state.updated(key, &text, erase(change), self.max_data())?;
-                self.mark_changed();
+                state.updated(key, &text, erase(change))?;
                 return Ok(Ok(result));
             }
         }
@@ -221,23 +263,31 @@ impl Session {
         ))
     }
 
-    /// Removes the value under `key` and returns it: for what may be used once, like a login attempt's state.
+    /// Removes the value under `key` and returns it: for values that may be used once.
     ///
-    /// Of two requests that take the same value at the same time the one that is saved later is answered `409 Conflict`. Where
+    /// Of two requests that take the same value at the same time, the one that is saved later is answered `409 Conflict`. Where
     /// that is too strict, as for a flash message, declare the key [`last_writer_wins`](crate::Key::last_writer_wins).
     ///
+    /// ```
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const NOTICE: Key<String> = Key::new("notice").last_writer_wins();
+    ///
+    /// async fn page(session: Session) -> Result<String, SessionError> {
+    ///     let notice = session.take(NOTICE)?.unwrap_or_default();
+    ///     Ok(format!("<p>{notice}</p>"))
+    /// }
+    /// ```
+    ///
     /// # Errors
-    /// Those of [`get`](Self::get); the value then stays.
+    /// Those of [`get`](Self::get), in which case the value stays, and those that every change has; see [`Session`].
     pub fn take<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
         loop {
             let (generation, data) = self.snapshot(key.name())?;
             let Some(value) = decode(data.get(key.name()))? else { return Ok(None) };
-            let guard = self.guard(&key)?;
             let mut state = self.lock();
             if state.generation() == generation {
-                let op = Op::Remove { key: key.name().into(), guard };
-                state.change(op, self.max_data())?;
-                self.mark_changed();
+                let guard = self.guard(&state, &key)?;
+                state.change(Op::Remove { key: key.name().into(), guard })?;
                 return Ok(Some(value));
             }
         }
@@ -245,158 +295,167 @@ impl Session {
 
     /// Removes the value under `key`, if there is one.
     ///
+    /// ```
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const COUPON: Key<String> = Key::new("coupon");
+    ///
+    /// async fn drop_coupon(session: Session) -> Result<(), SessionError> {
+    ///     session.remove(COUPON)
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// [`Conflict`](SessionErrorKind::Conflict) as for [`insert`](Self::insert), and those that every change has; see
     /// [`Session`].
     pub fn remove(&self, key: impl KeyName) -> Result<(), SessionError> {
-        self.change(Op::Remove { key: key.name().into(), guard: self.guard(&key)? })
+        let mut state = self.lock();
+        let guard = self.guard(&state, &key)?;
+        state.change(Op::Remove { key: key.name().into(), guard })
     }
 
-    /// Removes every value. Who is logged in stays logged in; see [`log_out`](Self::log_out).
+    /// Removes all values. The subject stays logged in; to end the session use [`log_out`](Self::log_out).
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// async fn start_over(session: Session) -> Result<&'static str, SessionError> {
+    ///     session.clear()?;
+    ///     Ok("Your cart and your filters are empty again; you are still logged in.")
+    /// }
+    /// ```
     ///
     /// # Errors
     /// Only those that every change has; see [`Session`].
     pub fn clear(&self) -> Result<(), SessionError> {
-        self.change(Op::Clear)
+        self.lock().change(Op::Clear)
     }
 
-    /// Writes what has changed so far, now.
+    /// Writes the changes made so far, without waiting for the response.
     ///
-    /// Ordinary handlers need not call it: their session is saved when the response leaves. A handler that outlives
-    /// its response, like a websocket's, calls [`keep_open`](Self::keep_open) first and then this after each change.
-    /// After a change was written the session shows what is stored, other requests' changes included; with nothing to
-    /// write it asks nobody. Saves of several clones happen one after the other.
+    /// Ordinary handlers need not call it: their session is saved when the response leaves. Call it to use what was written
+    /// within the same request, such as the new session's [`id`](Self::id), or, after [`keep_open`](Self::keep_open), once the
+    /// response has been sent. After a change was written, the session shows what is stored, including the changes of other
+    /// requests; with nothing to write, the store is not asked. Saves of several clones happen one after the other.
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// # fn audit(line: &str) {}
+    /// async fn log_in(session: Session, user: String) -> Result<(), SessionError> {
+    ///     session.log_in(&user)?;
+    ///     session.save().await?; // a new session has no ID before it is stored
+    ///     if let Some(id) = session.id() {
+    ///         audit(&format!("{user} logged in, session {id}"));
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// [`TokenUndeliverable`](SessionErrorKind::TokenUndeliverable), before anything is written, if the response is
-    /// gone and the client would have to be told a new token: for a session that does not exist yet, after a
-    /// login or renewal, and on a store whose clients carry the session. Otherwise what a commit answers: conflict,
-    /// outage. What could not be written stays logged; what may have been written, but whose replies were lost, is sent
-    /// again with the next save or the response, and counts once.
+    /// [`TokenUndeliverable`](SessionErrorKind::TokenUndeliverable), before anything is written, if the response has been sent
+    /// and the client would have to be given a new token: for a session that is not stored yet, after a login or renewal, and
+    /// always on a store whose clients carry the session. Otherwise those of the store, and
+    /// [`Conflict`](SessionErrorKind::Conflict). Changes that could not be written stay logged. Those that may have been written,
+    /// but whose reply was lost, are sent again with the next save or the response, and take effect once.
     pub async fn save(&self) -> Result<(), SessionError> {
         self.lock().check_open()?;
-        let backend = Arc::clone(&self.0.backend);
-        backend.save(self).await
+        self.0.engine.save(self).await
     }
 
-    /// Lets this session change after the response was sent; whoever calls it has to [`save`](Self::save).
+    /// Allows this session to change after the response was sent; the caller then has to [`save`](Self::save) each change.
+    ///
+    /// Call it in a handler whose work outlives its response, such as a websocket or an event stream.
+    ///
+    /// ```
+    /// # use cloakroom::{Key, Session, SessionError};
+    /// const LAST_SEEN: Key<u64> = Key::new("last_seen").last_writer_wins();
+    ///
+    /// async fn stream(session: Session) -> Result<(), SessionError> {
+    ///     session.keep_open()?;
+    ///     tokio::spawn(async move {
+    ///         for event in 0..10_u64 {
+    ///             session.insert(LAST_SEEN, event)?;
+    ///             session.save().await?;
+    ///         }
+    ///         Ok::<(), SessionError>(())
+    ///     });
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     /// [`Closed`](SessionErrorKind::Closed) if the response was sent already.
     pub fn keep_open(&self) -> Result<(), SessionError> {
-        let mut state = self.lock();
-        state.check_open()?;
-        state.keep_open = true;
-        Ok(())
+        self.lock().keep_open()
     }
 
-    /// Hands this session's token to a client that is no browser: in a response header instead of a cookie, and to the
-    /// handler through [`token`](Self::token) after a [`save`](Self::save).
+    /// Gives this session's token to a non-browser client: in a response header instead of a cookie.
     ///
-    /// A session that exists already gets a new secret, as by [`renew`](Self::renew).
+    /// The handler can read the token too, through [`token`](Self::token) after a [`save`](Self::save). A session that is stored
+    /// already gets a new secret, as by [`renew`](Self::renew).
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// /// The login of a mobile client, which keeps the token from the header `Session-Token`.
+    /// async fn log_in_app(session: Session, user: String) -> Result<(), SessionError> {
+    ///     session.log_in(user)?;
+    ///     session.issue_bearer()
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// `Store(Unsupported)` if the manager has no [`Bearer`](crate::Bearer) among its transports, and those that every
-    /// change has; see [`Session`].
+    /// `Store(Unsupported)` if the manager has no [`Bearer`](crate::Bearer) among its
+    /// [transports](crate::SessionManager::transports), and those that every change has; see [`Session`].
     pub fn issue_bearer(&self) -> Result<(), SessionError> {
-        if !self.0.backend.has_bearer() {
+        if !self.0.engine.has_bearer() {
             return Err(StoreError::unsupported(
                 "hand out bearer tokens: add Bearer to the manager's transports",
             )
             .into());
         }
-        self.change(Op::Renew)?;
-        self.lock().bearer = true;
-        Ok(())
+        self.lock().issue_bearer()
     }
 
-    /// The token that the last [`save`](Self::save) of this request brought: a credential, for the client and nobody else.
+    /// Returns the token that the last [`save`](Self::save) of this request brought.
+    ///
+    /// It is a credential: send it to this client and nowhere else.
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// /// An API that answers a login with the token in its body.
+    /// async fn log_in_api(session: Session, user: String) -> Result<String, SessionError> {
+    ///     session.log_in(user)?;
+    ///     session.issue_bearer()?;
+    ///     session.save().await?;
+    ///     let token = session.token().map(|token| token.expose().to_owned());
+    ///     Ok(format!(r#"{{"access_token":"{}"}}"#, token.unwrap_or_default()))
+    /// }
+    /// ```
     #[must_use]
     pub fn token(&self) -> Option<Token> {
-        self.peek()?.token.clone()
+        self.lock().token().cloned()
     }
 
-    /// The value under `key` as it was loaded.
-    fn read(&self, key: &str) -> Option<&[u8]> {
-        self.0.reads.get(self.loaded()?, key)
-    }
-
-    /// What a change of the value under `key` begins with, if nobody is faster.
+    /// What a change of the value under `key` begins with, if no other change is faster.
     fn snapshot(&self, key: &str) -> Result<(u64, Data), SessionError> {
         let mut state = self.lock();
         state.check_open()?;
-        Ok((state.generation(), self.look(&mut state, key)))
+        Ok((state.generation(), state.look(key)))
     }
 
-    /// The data that the handler sees, after noting that it looks at `key`, if that shows it anything stored.
-    fn look(&self, state: &mut State, key: &str) -> Data {
-        if state.shows_stored(key) {
-            match self.loaded() {
-                Some(data) if !state.is_rebased() => drop(self.0.reads.get(data, key)),
-                _ => state.seen.add(key),
-            }
-        }
-        state.view().data.clone()
-    }
-
-    fn change(&self, op: Op) -> Result<(), SessionError> {
-        self.lock().change(op, self.max_data())?;
-        self.mark_changed();
-        Ok(())
-    }
-
-    /// What a blind write of the value under `key` has to mind.
-    fn guard(&self, key: &impl KeyName) -> Result<Guard, SessionError> {
-        if key.last_writer_wins() || self.0.backend.policy().on_stale_write == OnStaleWrite::Overwrite {
+    /// What a blind write of the value under `key` has to respect.
+    fn guard(&self, state: &State, key: &impl KeyName) -> Result<Guard, SessionError> {
+        if key.last_writer_wins() || self.0.engine.policy().on_stale_write == OnStaleWrite::Overwrite {
             return Ok(Guard::Blind);
         }
-        match self.lock().seen.get(key.name()) {
-            Some(Sight::Outdated) => {
-                Err(conflict("a value that this request read was changed by another request before a save"))
-            }
-            Some(Sight::Current) => Ok(Guard::Read),
-            None if self.has_read(key.name()) => Ok(Guard::Read),
-            None => Ok(Guard::Blind),
-        }
+        state.guard(key.name())
     }
 
-    /// Whether `key` was read while the session stood on what was loaded.
-    fn has_read(&self, key: &str) -> bool {
-        self.loaded().is_some_and(|data| self.0.reads.contains(data, key))
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock()
     }
 
-    /// The values that were loaded.
-    fn loaded(&self) -> Option<&Data> {
-        self.opening().base.record().map(Record::data)
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.turn().await
     }
-
-    fn opening(&self) -> &Opening {
-        self.0.opening.get().unwrap_or(&NO_OPENING)
-    }
-
-    /// The part that changes, if anybody has begun to change it.
-    fn peek(&self) -> Option<MutexGuard<'_, State>> {
-        self.0.state.get().map(|state| locked(state))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        let is_closed = self.0.stage.touch();
-        let begin = || Box::new(Mutex::new(State::new(self.opening().base.clone(), is_closed)));
-        locked(self.0.state.get_or_init(begin))
-    }
-
-    fn is_changed(&self) -> bool {
-        self.0.stage.is_changed()
-    }
-
-    fn mark_changed(&self) {
-        self.0.stage.mark_changed();
-    }
-}
-
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    // No application code runs under the lock, and each step leaves the state whole.
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn decode<T: DeserializeOwned>(value: Option<&[u8]>) -> Result<Option<T>, SessionError> {

@@ -1,111 +1,85 @@
-//! Which stored values a request has looked at, so that a blind write over one that changed is noticed.
-//!
-//! [`Reads`] are those of what was loaded, [`Seen`] those of a session that has changed since.
-
-use std::{
-    collections::HashMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+//! Which stored values a handler has looked at, so that a blind write over one that has changed is noticed.
 
 use crate::record::Data;
 
-/// The keys that were read: a bit for each entry of the loaded data, a list for keys that were not there.
+/// The keys that were read, and what has become of their values.
 ///
-/// The bits keep a read free of locks; only the rare look at a missing key takes one.
+/// A key of the data that the session is based on is a bit, so that an ordinary read allocates nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Reads {
-    entries: AtomicU64,
-    missing: Mutex<Vec<Box<str>>>,
+pub(super) struct ReadSet {
+    /// A bit for each entry of the data that was read.
+    entries: u64,
+    /// The keys that were read and that the data do not contain.
+    missing: Vec<Box<str>>,
+    /// The keys whose values a save has changed since they were read. One that was read again is in the fields above, too.
+    outdated: Vec<Box<str>>,
 }
-
-/// The bit of an entry; entries beyond the 63rd share the last one, so they err towards "was read".
-fn bit(entry: usize) -> u64 {
-    1 << entry.min(63)
-}
-
-impl Reads {
-    /// Looks `key` up in `data` and remembers that.
-    pub(crate) fn get<'a>(&self, data: &'a Data, key: &str) -> Option<&'a [u8]> {
-        let Some((entry, value)) = data.find(key) else {
-            self.miss(key);
-            return None;
-        };
-        if self.entries.load(Ordering::Relaxed) & bit(entry) == 0 {
-            self.entries.fetch_or(bit(entry), Ordering::Relaxed);
-        }
-        Some(value)
-    }
-
-    fn miss(&self, key: &str) {
-        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-        if !missing.iter().any(|known| **known == *key) {
-            missing.push(key.into());
-        }
-    }
-
-    /// The keys that were looked up in `data`.
-    pub(crate) fn keys(&self, data: &Data) -> Vec<Box<str>> {
-        let mut keys = self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let entries = data.iter().map(|(key, _)| key).filter(|key| self.contains(data, key));
-        keys.extend(entries.map(Box::from));
-        keys
-    }
-
-    /// Whether `key` was looked up in `data`.
-    pub(crate) fn contains(&self, data: &Data, key: &str) -> bool {
-        match data.find(key) {
-            Some((entry, _)) => self.entries.load(Ordering::Relaxed) & bit(entry) != 0,
-            None => self
-                .missing
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .iter()
-                .any(|known| **known == *key),
-        }
-    }
-}
-
-/// The keys that were read in a session that has changed, and what has become of their values.
-#[derive(Debug, Default)]
-pub(crate) struct Seen(HashMap<Box<str>, Sight>);
 
 /// What a handler knows of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sight {
+pub(super) enum Sight {
+    /// It has not looked at it.
+    Unseen,
     /// It has seen the value that a write would replace.
     Current,
     /// A save brought another value than the one that it has seen.
     Outdated,
 }
 
-impl Seen {
-    /// Notes a look at `key`.
-    pub(crate) fn add(&mut self, key: &str) {
-        match self.0.get_mut(key) {
-            Some(sight) => *sight = Sight::Current,
-            None => drop(self.0.insert(key.into(), Sight::Current)),
+/// The bit of an entry. Entries beyond the 63rd share the last one: if in doubt, a value counts as read.
+fn bit(entry: usize) -> u64 {
+    1 << entry.min(63)
+}
+
+impl ReadSet {
+    /// Notes a look at `key` in `data`.
+    pub(super) fn add(&mut self, data: &Data, key: &str) {
+        match data.find(key) {
+            Some((entry, _)) => self.entries |= bit(entry),
+            None => insert(&mut self.missing, key),
         }
     }
 
-    /// Notes an earlier look at `key`.
-    pub(crate) fn add_earlier(&mut self, key: Box<str>) {
-        self.0.entry(key).or_insert(Sight::Current);
+    /// What the handler knows of the value of `key` in `data`.
+    pub(super) fn sight(&self, data: &Data, key: &str) -> Sight {
+        if self.has_read(data, key) {
+            Sight::Current
+        } else if contains(&self.outdated, key) {
+            Sight::Outdated
+        } else {
+            Sight::Unseen
+        }
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<Sight> {
-        self.0.get(key).copied()
+    fn has_read(&self, data: &Data, key: &str) -> bool {
+        match data.find(key) {
+            Some((entry, _)) => self.entries & bit(entry) != 0,
+            None => contains(&self.missing, key),
+        }
     }
 
-    /// Notes that a save put `new` in place of what was shown before.
-    pub(crate) fn compare(&mut self, shown: &Data, new: &Data) {
-        for (key, sight) in &mut self.0 {
-            if shown.get(key) != new.get(key) {
-                *sight = Sight::Outdated;
+    /// Notes that a save has put `new` in place of `old`, and that the handler, who was shown `before`, is now shown `after`.
+    pub(super) fn rebase(&mut self, [old, new]: [&Data; 2], [before, after]: [&Data; 2]) {
+        let Self { entries, missing, outdated } = std::mem::take(self);
+        self.outdated = outdated;
+        let found = old.iter().enumerate().filter(|(entry, _)| entries & bit(*entry) != 0);
+        for key in found.map(|(_, (key, _))| key).chain(missing.iter().map(|key| &**key)) {
+            if before.get(key) == after.get(key) {
+                self.add(new, key);
+            } else {
+                insert(&mut self.outdated, key);
             }
         }
+    }
+}
+
+fn contains(keys: &[Box<str>], key: &str) -> bool {
+    keys.iter().any(|known| **known == *key)
+}
+
+fn insert(keys: &mut Vec<Box<str>>, key: &str) {
+    if !contains(keys, key) {
+        keys.push(key.into());
     }
 }
 
@@ -113,22 +87,42 @@ impl Seen {
 mod tests {
     use super::*;
 
+    fn data(entries: &[(&str, &str)]) -> Data {
+        let empty = Data::default();
+        entries.iter().fold(empty, |data, (key, value)| data.with(key, value.as_bytes()).unwrap())
+    }
+
     #[test]
     fn exactly_what_was_looked_at_was_read() {
-        let data = Data::default().with("a", b"1").unwrap().with("b", b"2").unwrap();
-        let reads = Reads::default();
-        assert_eq!(reads.get(&data, "b"), Some(&b"2"[..]));
-        assert_eq!(reads.get(&data, "x"), None);
-        let read: Vec<bool> = ["a", "b", "x", "y"].iter().map(|key| reads.contains(&data, key)).collect();
-        assert_eq!(read, [false, true, true, false]);
+        let data = data(&[("a", "1"), ("b", "2")]);
+        let mut read = ReadSet::default();
+        read.add(&data, "b");
+        read.add(&data, "x");
+        let sights = ["a", "b", "x", "y"].map(|key| read.sight(&data, key));
+        assert_eq!(sights, [Sight::Unseen, Sight::Current, Sight::Current, Sight::Unseen]);
     }
 
     #[test]
     fn entries_beyond_the_63rd_err_towards_read() {
         let data = (0..70).fold(Data::default(), |data, n| data.with(&format!("k{n}"), b"0").unwrap());
-        let reads = Reads::default();
-        reads.get(&data, "k69");
-        assert!(reads.contains(&data, "k65"));
-        assert!(!reads.contains(&data, "k1"));
+        let mut read = ReadSet::default();
+        read.add(&data, "k69");
+        assert_eq!(read.sight(&data, "k65"), Sight::Current);
+        assert_eq!(read.sight(&data, "k1"), Sight::Unseen);
+    }
+
+    #[test]
+    fn a_changed_value_is_outdated_until_it_is_read_again() {
+        let old = data(&[("a", "1"), ("b", "2")]);
+        let new = data(&[("b", "2"), ("a", "3"), ("x", "4")]);
+        let mut read = ReadSet::default();
+        for key in ["a", "b", "x", "y"] {
+            read.add(&old, key);
+        }
+        read.rebase([&old, &new], [&old, &new]);
+        let sights = ["a", "b", "x", "y"].map(|key| read.sight(&new, key));
+        assert_eq!(sights, [Sight::Outdated, Sight::Current, Sight::Outdated, Sight::Current]);
+        read.add(&new, "a");
+        assert_eq!(read.sight(&new, "a"), Sight::Current);
     }
 }

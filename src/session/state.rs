@@ -1,48 +1,60 @@
-//! The part of a session that changes: what it stands on, what was logged, and whether it may still change.
+//! The state of a session: what it is based on, what was logged since, and whether it may still change.
 
 use super::{
-    RequestFacts,
-    doubt::{Doubt, Sent},
-    log::{Change, Log, Op, View, conflict},
-    read_set::Seen,
+    in_doubt::{InDoubt, Sent},
+    log::{Change, Guard, Log, Op, View, conflict},
+    read_set::{ReadSet, Sight},
 };
 use crate::{
     error::{SessionError, SessionErrorKind},
     id::SessionId,
-    record::{Data, Record, Subject},
-    store::{Absence, Token},
+    record::{Data, Record},
+    store::{Absence, SessionInfo, Token},
     time::Timestamp,
-    transport::ResponseEdits,
+    transport::{Read, RequestFacts, ResponseEdits},
 };
 
-/// A session to be ended.
+/// A session that is to be ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ending {
+pub(crate) struct EndRequest {
     pub(crate) id: SessionId,
-    /// How long its ID stays blocked.
+    /// How long its ID stays reserved.
     pub(crate) until: Timestamp,
 }
 
-impl Ending {
-    pub(crate) fn of(record: &Record) -> Self {
+impl From<&Record> for EndRequest {
+    fn from(record: &Record) -> Self {
         Self { id: record.id(), until: record.deadline() }
     }
 }
 
-/// What a session stands on: the outcome of its load, or of its last save.
+impl From<&SessionInfo> for EndRequest {
+    fn from(session: &SessionInfo) -> Self {
+        Self { id: session.id(), until: session.deadline() }
+    }
+}
+
+/// What a session is based on: the outcome of its load, or of its last save.
 #[derive(Debug, Clone)]
 pub(crate) enum Base {
+    /// It is not loaded yet, so no handler has it.
+    Unloaded,
     /// A live record; `reissue` asks for a write although nothing changed.
     Live { record: Record, reissue: bool },
     /// No session, for this reason; `None` where no token was presented.
     Absent(Option<Absence>),
-    /// Tokens of several live sessions were presented; none is believed.
-    Ambiguous(Vec<Ending>),
-    /// The store is out of reach, and the policy is to carry on.
+    /// Tokens of these live sessions were presented; none is believed.
+    Ambiguous(Vec<EndRequest>),
+    /// The store could not answer.
     Outage(SessionError),
 }
 
 impl Base {
+    /// A record that was written just now.
+    pub(crate) fn written(record: Record) -> Self {
+        Self::Live { record: record.settled(), reissue: false }
+    }
+
     pub(crate) fn record(&self) -> Option<&Record> {
         match self {
             Self::Live { record, .. } => Some(record),
@@ -50,13 +62,13 @@ impl Base {
         }
     }
 
-    /// What a log-out ends: every live session whose token came with the request. They are all this client's, for it
+    /// What a logout ends: every live session whose token came with the request. They are all this client's, for it
     /// knew their secrets.
-    pub(crate) fn endings(&self) -> Vec<Ending> {
+    pub(crate) fn presented(&self) -> Vec<EndRequest> {
         match self {
-            Self::Live { record, .. } => vec![Ending::of(record)],
+            Self::Live { record, .. } => vec![record.into()],
             Self::Ambiguous(presented) => presented.clone(),
-            Self::Absent(_) | Self::Outage(_) => Vec::new(),
+            Self::Unloaded | Self::Absent(_) | Self::Outage(_) => Vec::new(),
         }
     }
 
@@ -71,135 +83,196 @@ impl Base {
 pub(crate) enum Phase {
     /// The handler runs; the response will carry what the client has to know.
     Open,
-    /// The response is gone, but the handler said that it lives on and saves for itself.
+    /// The same, and the handler said that it outlives its response.
+    KeptOpen,
+    /// The response has left, and the handler saves for itself.
     Detached,
-    /// The request is over.
+    /// The request has ended.
     Closed,
 }
 
-/// What of a session is not written yet.
+/// A logout that is not written yet. It ends the base; what was logged since belongs to a new session.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Pending {
-    /// Whether there is anything.
-    pub(crate) changes: bool,
-    /// Whether somebody logged in or out.
-    pub(crate) changes_identity: bool,
-    /// Whether an earlier save was sent without learning that it arrived.
-    pub(crate) in_doubt: bool,
+pub(crate) struct Logout {
+    /// The session that ends beside the base: one whose creation or rotation was in doubt.
+    pub(crate) also: Option<EndRequest>,
+}
+
+/// How the client gets a new token.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// The way in which it presented the last one.
+    #[default]
+    AsPresented,
+    /// As a bearer token, because the handler asked for that.
+    Bearer,
+}
+
+/// What of a session is not written yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unsaved {
+    Nothing,
+    /// Changes that are lost if the client disconnects.
+    Changes,
+    /// A login or logout, which is carried through.
+    Identity,
 }
 
 /// What is to be written: everything since the base.
 #[derive(Debug)]
 pub(crate) struct Changes {
     pub(crate) request: RequestFacts,
-    /// Whether a token could no longer reach the client.
-    pub(crate) is_detached: bool,
+    pub(crate) phase: Phase,
     pub(crate) base: Base,
-    /// Whether the base was logged out; the log and the view then belong to a session yet to be created.
-    pub(crate) ends: bool,
-    /// The session that a log-out ends beside the base, if it ever began.
-    pub(crate) abandoned: Option<Ending>,
+    /// With a logout, the log and the view belong to a session yet to be created.
+    pub(crate) logout: Option<Logout>,
     /// What the changes were last written as, until the store has answered.
     pub(crate) sent: Option<Sent>,
     pub(crate) log: Log,
     pub(crate) view: View,
-    /// Whether the handler wants the token for a client that is no browser.
-    pub(crate) bearer: bool,
+    pub(crate) delivery: Delivery,
 }
 
 impl Changes {
     pub(crate) fn is_empty(&self) -> bool {
-        !self.ends && self.log.is_empty()
+        self.logout.is_none() && self.log.is_empty()
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) phase: Phase,
-    pub(crate) keep_open: bool,
-    pub(crate) base: Base,
-    /// What the client has to be told of saves that were made before the response.
-    pub(crate) edits: ResponseEdits,
-    /// The token that the last save brought.
-    pub(crate) token: Option<Token>,
-    /// Whether a save before the response brought a token at all.
-    pub(crate) told: bool,
-    /// Whether the handler wants the token for a client that is no browser.
-    pub(crate) bearer: bool,
-    /// What was read, once the session stands on something else than what was loaded.
-    pub(crate) seen: Seen,
-    is_rebased: bool,
-    /// What was shown when the save under way began, with what it writes.
-    taken: Data,
-    ends: bool,
-    abandoned: Option<Ending>,
+    /// The largest data that it may hold.
+    max_data: usize,
+    phase: Phase,
+    request: RequestFacts,
+    base: Base,
+    logout: Option<Logout>,
     /// What was logged before `log` and may be stored already.
-    doubt: Option<Box<Doubt>>,
+    in_doubt: Option<Box<InDoubt>>,
     log: Log,
-    /// Made when it is first asked for: most requests only look at what was loaded.
+    /// The base with the log applied. Made by the first call that needs it: most requests only look at the base.
     view: Option<View>,
-    /// Grows with each change, so that an update that ran outside the lock sees whether it was overtaken.
+    read: ReadSet,
+    /// While a save is under way: the data that the handler saw when it began.
+    saving: Option<Data>,
+    /// What the client has to be told with the response.
+    edits: ResponseEdits,
+    /// The token that the last save brought.
+    token: Option<Token>,
+    delivery: Delivery,
+    /// Grows with each change, so that an update that ran outside the lock sees whether another change was faster.
     generation: u64,
 }
 
 impl State {
-    pub(crate) fn new(base: Base, is_closed: bool) -> Self {
+    pub(super) fn new(max_data: usize) -> Self {
         Self {
-            phase: if is_closed { Phase::Closed } else { Phase::Open },
-            keep_open: false,
-            base,
-            edits: ResponseEdits::default(),
-            token: None,
-            told: false,
-            taken: Data::default(),
-            seen: Seen::default(),
-            is_rebased: false,
-            bearer: false,
-            ends: false,
-            abandoned: None,
-            doubt: None,
+            max_data,
+            phase: Phase::Open,
+            request: RequestFacts::at(Timestamp::MIN),
+            base: Base::Unloaded,
+            logout: None,
+            in_doubt: None,
             log: Log::default(),
             view: None,
+            read: ReadSet::default(),
+            saving: None,
+            edits: ResponseEdits::default(),
+            token: None,
+            delivery: Delivery::default(),
             generation: 0,
         }
     }
 
-    pub(crate) fn view(&mut self) -> &View {
-        self.view_mut()
+    /// Begins with what was loaded.
+    pub(crate) fn open(&mut self, base: Base, request: RequestFacts) {
+        let read = if base.record().is_some() { Read::Live } else { Read::Absent };
+        self.edits = ResponseEdits::read(read);
+        self.base = base;
+        self.request = request;
     }
 
-    fn view_mut(&mut self) -> &mut View {
-        self.view.get_or_insert_with(|| self.base.view())
+    pub(crate) fn is_loaded(&self) -> bool {
+        !matches!(self.base, Base::Unloaded)
     }
 
-    pub(crate) fn generation(&self) -> u64 {
+    pub(crate) fn base(&self) -> &Base {
+        &self.base
+    }
+
+    pub(crate) fn request(&self) -> RequestFacts {
+        self.request
+    }
+
+    pub(crate) fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    pub(super) fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
+    pub(super) fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// The record that the session stands on, unless it was logged out.
-    pub(crate) fn record(&self) -> Option<&Record> {
-        if self.ends { None } else { self.base.record() }
+    /// The record that the session is based on, unless it was logged out.
+    pub(super) fn record(&self) -> Option<&Record> {
+        if self.logs_out() { None } else { self.base.record() }
     }
 
-    /// Whether a look at `key` shows the handler anything stored.
-    pub(crate) fn shows_stored(&self, key: &str) -> bool {
-        self.record().is_some() && !self.log.determines(key)
+    pub(super) fn view(&mut self) -> &mut View {
+        self.view.get_or_insert_with(|| self.base.view())
     }
 
-    /// Whether it stands on something else than what was loaded.
-    pub(crate) fn is_rebased(&self) -> bool {
-        self.is_rebased
-    }
-
-    /// Ends the request, once.
-    pub(crate) fn close(&mut self) {
-        if self.phase == Phase::Open {
-            self.phase = if self.keep_open { Phase::Detached } else { Phase::Closed };
+    /// The data that the handler sees, after noting that it looks at `key`, if that shows it anything stored.
+    pub(super) fn look(&mut self, key: &str) -> Data {
+        let stored = if self.logs_out() { None } else { self.base.record().map(Record::data) };
+        if let Some(stored) = stored
+            && !self.log.determines(key)
+        {
+            self.read.add(stored, key);
+        }
+        match &self.view {
+            Some(view) => view.data.clone(),
+            None => stored.cloned().unwrap_or_default(),
         }
     }
 
+    /// What a blind write of the value under `key` has to respect.
+    pub(super) fn guard(&self, key: &str) -> Result<Guard, SessionError> {
+        let none = Data::default();
+        match self.read.sight(self.base.record().map_or(&none, Record::data), key) {
+            Sight::Unseen => Ok(Guard::Blind),
+            Sight::Current => Ok(Guard::Read),
+            Sight::Outdated => {
+                Err(conflict("a value that this request read was changed by another request before a save"))
+            }
+        }
+    }
+}
+
+/// Whether it may change, and its changes.
+impl State {
+    /// Lets the session change after its response has left.
+    pub(super) fn keep_open(&mut self) -> Result<(), SessionError> {
+        self.check_open()?;
+        if self.phase == Phase::Open {
+            self.phase = Phase::KeptOpen;
+        }
+        Ok(())
+    }
+
+    /// Ends the request.
+    pub(crate) fn close(&mut self) {
+        self.phase = match self.phase {
+            Phase::Open | Phase::Closed => Phase::Closed,
+            Phase::KeptOpen | Phase::Detached => Phase::Detached,
+        };
+    }
+
     /// Refuses where no change can be kept any more.
-    pub(crate) fn check_open(&self) -> Result<(), SessionError> {
+    pub(super) fn check_open(&self) -> Result<(), SessionError> {
         self.check_phase()?;
         match &self.base {
             Base::Outage(error) => Err(error.clone()),
@@ -207,38 +280,35 @@ impl State {
         }
     }
 
-    /// Refuses once the request is over.
-    pub(crate) fn check_phase(&self) -> Result<(), SessionError> {
+    /// Refuses once the request has ended.
+    fn check_phase(&self) -> Result<(), SessionError> {
         if self.phase != Phase::Closed {
             return Ok(());
         }
         Err(SessionError::new(
             SessionErrorKind::Closed,
-            "the response was sent, so this session can no longer change; a handler that lives longer calls keep_open()",
+            "the response was sent, so this session can no longer change; a handler that outlives its response calls \
+             keep_open() first",
         ))
     }
 
     /// Applies and logs a change.
-    pub(crate) fn change(&mut self, op: Op, max_data: usize) -> Result<(), SessionError> {
+    pub(super) fn change(&mut self, op: Op) -> Result<(), SessionError> {
         self.check_open()?;
         self.log.check_room(&op)?;
-        self.view_mut().apply(&op, max_data)?;
+        let max_data = self.max_data;
+        self.view().apply(&op, max_data)?;
         self.logged(op);
         Ok(())
     }
 
     /// Logs an update whose new value was computed outside the lock.
-    pub(crate) fn updated(
-        &mut self,
-        key: &str,
-        value: &[u8],
-        change: Change,
-        max_data: usize,
-    ) -> Result<(), SessionError> {
+    pub(super) fn updated(&mut self, key: &str, value: &[u8], change: Change) -> Result<(), SessionError> {
         self.check_open()?;
         let op = Op::Update { key: key.into(), change };
         self.log.check_room(&op)?;
-        self.view_mut().set(key, value, max_data)?;
+        let max_data = self.max_data;
+        self.view().set(key, value, max_data)?;
         self.logged(op);
         Ok(())
     }
@@ -248,93 +318,89 @@ impl State {
         self.generation += 1;
     }
 
-    pub(crate) fn log_in(
-        &mut self,
-        subject: &str,
-        at: Timestamp,
-        max_data: usize,
-    ) -> Result<(), SessionError> {
-        self.change(Op::LogIn { subject: Subject::new(subject), at }, max_data)
+    /// Logs a change that gives the client a new secret, and hands it out as a bearer token.
+    pub(super) fn issue_bearer(&mut self) -> Result<(), SessionError> {
+        self.change(Op::Renew)?;
+        self.delivery = Delivery::Bearer;
+        Ok(())
     }
 
     /// Ends the base; what follows belongs to a new session.
-    pub(crate) fn log_out(&mut self) {
-        self.ends = true;
-        let doubt = self.doubt.take();
-        self.abandon(doubt.as_ref().map(|doubt| &doubt.sent));
+    pub(super) fn log_out(&mut self) -> Result<(), SessionError> {
+        self.check_phase()?;
+        let in_doubt = self.in_doubt.take();
+        self.logout.get_or_insert_default();
+        self.abandon(in_doubt.map(|in_doubt| in_doubt.sent));
         self.log = Log::default();
         self.view = Some(View::default());
         self.token = None;
         self.generation += 1;
+        Ok(())
     }
 
-    pub(crate) fn pending(&self) -> Pending {
-        let in_doubt = self.doubt.as_ref();
-        Pending {
-            changes: self.ends || in_doubt.is_some() || !self.log.is_empty(),
-            changes_identity: self.ends
-                || self.log.logs_in()
-                || in_doubt.is_some_and(|doubt| doubt.log.logs_in()),
-            in_doubt: in_doubt.is_some(),
+    /// Whether it was logged out, and that is not written yet.
+    pub(crate) fn logs_out(&self) -> bool {
+        self.logout.is_some()
+    }
+
+    /// Notes that what may have been written is to end with the logout.
+    fn abandon(&mut self, sent: Option<Sent>) {
+        if let (Some(logout), Some(sent)) = (&mut self.logout, sent) {
+            logout.also = Some(EndRequest::from(&sent.record));
+        }
+    }
+}
+
+/// Saves.
+impl State {
+    pub(crate) fn unsaved(&self) -> Unsaved {
+        let in_doubt = self.in_doubt.as_ref().map(|in_doubt| &in_doubt.log);
+        if self.logs_out() || self.log.logs_in() || in_doubt.is_some_and(Log::logs_in) {
+            Unsaved::Identity
+        } else if in_doubt.is_some() || !self.log.is_empty() {
+            Unsaved::Changes
+        } else {
+            Unsaved::Nothing
         }
     }
 
-    pub(crate) fn ends(&self) -> bool {
-        self.ends
+    /// Whether a save is under way. What it writes is not among what is unsaved.
+    pub(crate) fn is_saving(&self) -> bool {
+        self.saving.is_some()
     }
 
-    /// What the engine has to know of a request that was loaded with these facts, after what the client was told since.
-    pub(crate) fn request(&self, loaded: RequestFacts) -> RequestFacts {
-        RequestFacts {
-            holds_cookie: loaded.holds_cookie || self.told,
-            is_outdated: loaded.is_outdated && !self.told,
-            ..loaded
-        }
-    }
-
-    /// Hands out everything since the base, to be written. What is in doubt was settled before, or is not to be kept.
-    pub(crate) fn take(&mut self, loaded: RequestFacts) -> Changes {
-        self.doubt = None;
-        self.taken = self.view().data.clone();
+    /// Hands out everything since the base, to be written. What was in doubt was resolved before, or is not to be kept.
+    pub(crate) fn take(&mut self) -> Changes {
+        self.in_doubt = None;
+        let view = self.view().clone();
+        self.saving = Some(view.data.clone());
         Changes {
-            request: self.request(loaded),
-            is_detached: self.phase == Phase::Detached,
+            request: self.request,
+            phase: self.phase,
             base: self.base.clone(),
-            ends: std::mem::take(&mut self.ends),
-            abandoned: self.abandoned.take(),
+            logout: self.logout.take(),
             sent: None,
             log: std::mem::take(&mut self.log),
-            view: self.view().clone(),
-            bearer: self.bearer,
-        }
-    }
-
-    /// Keeps what the client has to be told, and the token for the handler.
-    pub(crate) fn deposit(&mut self, edits: ResponseEdits, token: Option<Token>) {
-        self.edits.merge(edits);
-        self.told |= token.is_some();
-        if !self.ends {
-            self.token = token.or(self.token.take());
+            view,
+            delivery: self.delivery,
         }
     }
 
     /// Puts back what could not be written; what may have been written stays in doubt.
     pub(crate) fn restore(&mut self, changes: &mut Changes) {
-        let was_logged_out = self.ends;
-        self.ends |= changes.ends;
-        self.abandoned = self.abandoned.or(changes.abandoned);
+        let shown = self.saving.take().unwrap_or_default();
         let log = std::mem::take(&mut changes.log);
-        match changes.sent.take() {
-            // Since it was taken. It is forgotten, like anything that is logged before a log-out.
-            sent if was_logged_out => self.abandon(sent.as_ref()),
-            Some(sent) => self.doubt = Some(Box::new(Doubt { sent, log })),
+        let sent = changes.sent.take();
+        // A logout during the save forgets everything that was logged before it.
+        if let Some(logout) = &mut self.logout {
+            logout.also = logout.also.or(changes.logout.and_then(|earlier| earlier.also));
+            return self.abandon(sent);
+        }
+        self.logout = changes.logout.take();
+        match sent {
+            Some(sent) => self.in_doubt = Some(Box::new(InDoubt { sent, log, shown })),
             None => self.log_before(log),
         }
-    }
-
-    /// Notes that what may have been written is to end.
-    fn abandon(&mut self, sent: Option<&Sent>) {
-        self.abandoned = sent.map(|sent| Ending::of(&sent.record)).or(self.abandoned);
     }
 
     fn log_before(&mut self, log: Log) {
@@ -343,46 +409,70 @@ impl State {
 
     /// What an earlier save has sent without learning whether it arrived.
     pub(crate) fn in_doubt(&self) -> Option<Sent> {
-        self.doubt.as_ref().map(|doubt| doubt.sent.clone())
+        self.in_doubt.as_ref().map(|in_doubt| in_doubt.sent.clone())
     }
 
-    /// What was in doubt has arrived, and the session stands on it.
-    pub(crate) fn settle(&mut self, base: Base, max_data: usize) -> Result<(), SessionError> {
-        self.doubt = None;
-        self.ends = false;
-        self.abandoned = None;
-        self.rebase(base, max_data)
+    /// What was in doubt has arrived, and the session is based on it.
+    pub(crate) fn confirm(&mut self, base: Base) -> Result<(), SessionError> {
+        self.logout = None;
+        let in_doubt = self.in_doubt.take();
+        self.move_to(base, &in_doubt.map(|in_doubt| in_doubt.shown).unwrap_or_default())
     }
 
     /// What was in doubt has not arrived, and is to be written like any other change.
     pub(crate) fn log_again(&mut self) {
-        if let Some(doubt) = self.doubt.take() {
-            self.log_before(doubt.log);
+        if let Some(in_doubt) = self.in_doubt.take() {
+            self.log_before(in_doubt.log);
         }
     }
 
-    /// What was in doubt stays unknown: it is neither shown nor written again.
-    pub(crate) fn give_up(&mut self, max_data: usize) -> Result<(), SessionError> {
-        self.doubt = None;
-        self.rebase(self.base.clone(), max_data)
+    /// It can no longer be told whether what was in doubt has arrived: it is neither shown nor written again.
+    pub(crate) fn give_up(&mut self) {
+        if let Some(in_doubt) = self.in_doubt.take() {
+            // A later change that no longer applies without it is refused when it is written.
+            let _ = self.move_to(self.base.clone(), &in_doubt.shown);
+        }
     }
 
-    /// Stands on what was written from now on; what was logged meanwhile stays logged. Whoever logged out meanwhile has nothing
-    /// of it: it is to end.
-    pub(crate) fn rebase(&mut self, base: Base, max_data: usize) -> Result<(), SessionError> {
-        let mut view = if self.ends { View::default() } else { base.view() };
-        if !self.ends {
-            self.log.check_guards(&self.taken, &view.data)?;
+    /// Ends a save: the session is based on what was written. What was logged meanwhile stays logged.
+    pub(crate) fn rebase(&mut self, base: Base) -> Result<(), SessionError> {
+        let shown = self.saving.take().unwrap_or_default();
+        self.move_to(base, &shown)
+    }
+
+    /// Applies what was logged since `shown` to another base. A handler that logged out since sees nothing of it: it is to end.
+    fn move_to(&mut self, base: Base, shown: &Data) -> Result<(), SessionError> {
+        let mut view = if self.logs_out() { View::default() } else { base.view() };
+        if !self.logs_out() {
+            self.log.check_guards(shown, &view.data)?;
         }
-        self.log.apply(&mut view, max_data).map_err(|error| {
+        self.log.apply(&mut view, self.max_data).map_err(|error| {
             conflict("a change that was made during a save no longer applies").with_source(error)
         })?;
-        let shown = self.view().data.clone();
-        self.seen.compare(&shown, &view.data);
+        let before = self.view().data.clone();
+        let [old, new] =
+            [&self.base, &base].map(|base| base.record().map(Record::data).cloned().unwrap_or_default());
+        self.read.rebase([&old, &new], [&before, &view.data]);
         self.base = base;
-        self.is_rebased = true;
         self.view = Some(view);
         self.generation += 1;
         Ok(())
+    }
+
+    /// Keeps what the client has to be told until the response leaves, and the token for the handler.
+    pub(crate) fn deposit(&mut self, edits: ResponseEdits, token: Option<Token>) {
+        self.edits.merge(edits);
+        if token.is_some() {
+            self.request.holds_cookie = true;
+            self.request.has_previous_secret = false;
+        }
+        if !self.logs_out() {
+            self.token = token.or(self.token.take());
+        }
+    }
+
+    /// What the client has to be told with the response.
+    pub(crate) fn take_edits(&mut self) -> ResponseEdits {
+        std::mem::take(&mut self.edits)
     }
 }

@@ -277,7 +277,7 @@ impl fmt::Display for Updates {
 pub enum ResponseReordering {
     /// Nothing: ordinary responses carry no token.
     Harmless,
-    /// Bring back an older state, a log-out included.
+    /// Bring back an older state, even after a logout.
     MayRevert,
 }
 

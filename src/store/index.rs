@@ -8,16 +8,22 @@ use time::OffsetDateTime;
 use super::StoreContext;
 use crate::{error::StoreError, id::SessionId, record::Record, time::Timestamp};
 
-/// How many sessions a store has to list at once. Where there are more, whoever ends them all asks again.
-pub(crate) const MOST_LISTED: usize = 1000;
+/// How many sessions of a subject an index lists at least, if there are as many. A caller that ends them all asks again.
+pub const MOST_LISTED: usize = 1000;
 
 /// Keeps track of which sessions belong to a subject.
 ///
-/// An entry that outlives its session is never shown; a session without an entry would be one that its owner cannot
-/// end, so a store writes the entry first.
+/// # Contract
+/// - A session without an entry would be one that its owner cannot end. So a store writes the entry before the record, or
+///   both in one transaction.
+/// - An entry may outlive its session. A list checks each record: it shows those that have not expired at
+///   [`now`](StoreContext::now) and belong to the subject.
+/// - The newest is the session [created](Record::created_at) last. A login moves a session into the list of its subject and
+///   leaves the time of its creation as it is.
+/// - A list contains sessions in any [state of migration](SessionInfo::of), those included that no token opens at present.
 #[async_trait]
 pub trait SessionIndex: fmt::Debug + Send + Sync {
-    /// The live sessions of `subject`, the newest first; of more than a thousand perhaps only the thousand used last.
+    /// The live sessions of `subject`, the newest first; of more than [`MOST_LISTED`] perhaps only those used last.
     ///
     /// # Errors
     /// When the store cannot tell.

@@ -5,6 +5,7 @@
 //! | `session_store` | [`SessionStore`]: the contract |
 //! | `context` | [`StoreContext`], [`PresentedToken`], [`within`]: what a call is given |
 //! | `answer` | [`Loaded`] and the other answers |
+//! | `authenticate` | [`authenticate`]: what a presented reference token opens |
 //! | `guarantees` | [`Guarantees`]: what a store guarantees, as data |
 //! | `index` | [`SessionIndex`]: the sessions of one subject |
 //! | `enumerate` | [`EnumerateSessions`]: stores that can list what they keep |
@@ -22,6 +23,7 @@
 //! embedded database.
 
 mod answer;
+mod authenticate;
 mod context;
 mod enumerate;
 mod guarantees;
@@ -32,25 +34,31 @@ mod session_store;
 #[cfg(feature = "sealed")]
 mod token;
 
-pub(crate) use self::index::MOST_LISTED;
+#[cfg(all(feature = "redis", feature = "config"))]
+pub(crate) use self::record::RedisOptions;
 #[cfg(feature = "memory")]
-pub use self::record::{Budget, MemoryBackend, MemoryStore, MemoryStoreBuilder, Usage};
+pub use self::record::{Budget, MemoryBackend, MemoryOptions, MemoryStore, Usage};
 #[cfg(feature = "redis")]
-pub use self::record::{InvalidRedisUrl, LocalCache, RedisStore};
+pub use self::record::{InvalidRedisUrl, LocalCache, RedisBackend, RedisStore, RedisStoreBuilder};
+#[cfg(all(feature = "jwt", feature = "config"))]
+pub(crate) use self::token::JwtOptions;
 #[cfg(feature = "cookie-store")]
 pub use self::token::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
+#[cfg(all(feature = "cookie-store", feature = "config"))]
+pub(crate) use self::token::{EncryptedCookieOptions, SignedCookieOptions};
 #[cfg(feature = "jwt")]
 pub use self::token::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 #[cfg(feature = "sealed")]
 pub use self::token::{Seal, TokenStore, Unopened};
 pub use self::{
     answer::{Absence, Created, Ended, Found, Loaded, Replaced, Touched},
+    authenticate::authenticate,
     context::{PresentedToken, StoreContext, within},
     enumerate::EnumerateSessions,
     guarantees::{Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates},
-    index::{SessionIndex, SessionInfo},
+    index::{MOST_LISTED, SessionIndex, SessionInfo},
     layers::{Drained, DrainingStore, MigratingStore, Phase, Progress, StoreLayer},
-    record::{RecordBackend, RecordStore, Stored, Swapped, Tombstone, authenticate},
+    record::{RecordBackend, RecordStore, Stored, Swapped, Tombstone},
     session_store::SessionStore,
 };
 pub use crate::token::{InvalidNodeName, NodeName, ReferenceToken, Token};

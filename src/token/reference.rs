@@ -78,6 +78,7 @@ impl ReferenceToken {
 
 /// The name of a server in a reference token, for sticky routing: 1 to 32 of `a-z`, `0-9` and `-`.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize), serde(try_from = "String"))]
 pub struct NodeName(Arc<str>);
 
 impl NodeName {
@@ -91,6 +92,15 @@ impl NodeName {
 
     fn is_legal(name: &[u8]) -> bool {
         (1..=32).contains(&name.len()) && name.iter().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    }
+}
+
+#[cfg(feature = "config")]
+impl TryFrom<String> for NodeName {
+    type Error = InvalidNodeName;
+
+    fn try_from(name: String) -> Result<Self, InvalidNodeName> {
+        Self::new(&name)
     }
 }
 

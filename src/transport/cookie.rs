@@ -20,6 +20,7 @@ use crate::token::Token;
 /// let strict = Cookie::named("__Host-id").same_site(SameSite::Strict);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize), serde(try_from = "Attributes"))]
 pub struct Cookie {
     name: String,
     path: String,
@@ -29,30 +30,46 @@ pub struct Cookie {
     ends_with_browser: bool,
 }
 
-/// A cookie that nobody has checked: what is not told has its default.
+/// A cookie as a configuration has it, before it is checked.
 #[cfg(feature = "config")]
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Attributes {
-    pub(crate) name: Option<String>,
-    pub(crate) path: Option<String>,
-    pub(crate) domain: Option<String>,
-    pub(crate) same_site: SameSite,
-    pub(crate) insecure: bool,
-    pub(crate) ends_with_browser: bool,
+#[derive(serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Attributes {
+    name: String,
+    path: String,
+    domain: Option<String>,
+    same_site: SameSite,
+    insecure_for_local_development: bool,
+    expires_with_browser: bool,
 }
 
 #[cfg(feature = "config")]
-impl Attributes {
-    /// The cookie, or what browsers would refuse about it.
-    pub(crate) fn cookie(self) -> Result<Cookie, &'static str> {
-        let default = self.name.map_or_else(Cookie::default, Cookie::unchecked);
-        let cookie = Cookie {
-            path: self.path.unwrap_or_else(|| default.path.clone()),
-            domain: self.domain.as_deref().map(plain_domain),
-            same_site: self.same_site,
-            secure: !self.insecure,
-            ends_with_browser: self.ends_with_browser,
-            ..default
+impl Default for Attributes {
+    fn default() -> Self {
+        let Cookie { name, path, domain, same_site, .. } = Cookie::default();
+        Self {
+            name,
+            path,
+            domain,
+            same_site,
+            insecure_for_local_development: false,
+            expires_with_browser: false,
+        }
+    }
+}
+
+#[cfg(feature = "config")]
+impl TryFrom<Attributes> for Cookie {
+    type Error = &'static str;
+
+    fn try_from(attributes: Attributes) -> Result<Self, &'static str> {
+        let cookie = Self {
+            name: attributes.name,
+            path: attributes.path,
+            domain: attributes.domain.as_deref().map(plain_domain),
+            same_site: attributes.same_site,
+            secure: !attributes.insecure_for_local_development,
+            ends_with_browser: attributes.expires_with_browser,
         };
         cookie.flaw().map_or(Ok(cookie), Err)
     }
@@ -60,6 +77,7 @@ impl Attributes {
 
 /// When a browser sends the cookie with a request that another site began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum SameSite {
     /// Never.
     Strict,
@@ -104,7 +122,7 @@ impl Cookie {
     }
 
     /// A cookie that browsers and tools accept over plain HTTP, for development on your own machine **only**: no
-    /// `Secure`, so anybody on the network path could read it.
+    /// `Secure`, so anyone on the network path can read it.
     ///
     /// # Panics
     /// If the name is illegal, or has a prefix that demands `Secure`.
@@ -234,9 +252,9 @@ impl Cookie {
         format!("{}-{number}", self.name)
     }
 
-    /// The token in pieces that fit into a cookie each, the first with room for the number of pieces.
+    /// The token in pieces that fit into a cookie each, the first with space for the number of pieces.
     fn chunks<'a>(&self, token: &'a str) -> Vec<&'a str> {
-        let room = LONGEST_COOKIE - self.name.len() - "-1".len();
+        let space = LONGEST_COOKIE - self.name.len() - "-1".len();
         if self.name.len() + token.len() <= LONGEST_COOKIE {
             return vec![token];
         }
@@ -244,7 +262,7 @@ impl Cookie {
         let mut chunks: Vec<&str> = Vec::with_capacity(MOST_PARTS);
         let mut rest = token;
         while !rest.is_empty() {
-            let (chunk, after) = rest.split_at(room.min(rest.len()));
+            let (chunk, after) = rest.split_at(space.min(rest.len()));
             chunks.push(chunk);
             rest = after;
         }

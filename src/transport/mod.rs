@@ -2,33 +2,37 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `mod` | [`RequestHead`], [`RequestHeaders`], [`ResponseHeaders`]: HTTP without a framework |
+//! | `mod` | [`Transport`]: one of the ways in which a token travels |
+//! | `head` | [`RequestHead`], [`RequestHeaders`], [`ResponseHeaders`]: HTTP without a framework |
 //! | `cookie` | [`Cookie`]: its name and attributes, and the `Set-Cookie` lines |
 //! | `bearer` | [`Bearer`]: a token in a header |
 //! | `presented` | the candidates among the tokens that a request presents |
+//! | `request` | what a request presents, and the facts on which its response depends |
 //! | `response` | new tokens, `Vary` and the cache rules of a response |
 //! | `site` | whether a request comes from another site |
 //!
-//! Everything in a request is hostile here: it is read as bytes, exactly, with bounded work.
+//! Everything in a request is untrusted: it is read as bytes, exactly, with bounded work.
 
 mod bearer;
 mod cookie;
+mod head;
 mod presented;
+mod request;
 mod response;
 mod site;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-#[cfg(feature = "config")]
-pub(crate) use self::cookie::Attributes;
+use self::site::{is_cross_site, is_safe};
 pub use self::{
     bearer::Bearer,
     cookie::{Cookie, SameSite},
+    head::{RequestHead, RequestHeaders, ResponseHeaders},
 };
 pub(crate) use self::{
     presented::Candidates,
+    request::RequestFacts,
     response::{Read, ResponseEdits},
-    site::{is_cross_site, is_safe},
 };
 use crate::{store::SessionStore, token::Token};
 
@@ -38,7 +42,7 @@ use crate::{store::SessionStore, token::Token};
 pub enum Transport {
     /// In a cookie, for browsers.
     Cookie(Cookie),
-    /// In a header, for everybody else.
+    /// In a header, for non-browser clients.
     Bearer(Bearer),
 }
 
@@ -85,11 +89,11 @@ impl Transport {
         }
     }
 
-    /// Takes the token from the client, where that can be done.
+    /// Takes the token from the client, if that is possible.
     pub(crate) fn take_back(&self, highest_part: usize, edits: &mut ResponseEdits) {
         match self {
             Self::Cookie(cookie) => cookie.take_back(highest_part, edits),
-            // Such a client forgets by itself.
+            // Such a client discards its token by itself.
             Self::Bearer(_) => {}
         }
     }
@@ -101,54 +105,4 @@ impl Transport {
             Self::Bearer(bearer) => bearer.request_header(),
         }
     }
-}
-
-/// The parts of a request that matter to sessions, whatever framework holds them.
-#[derive(Clone, Copy)]
-pub struct RequestHead<'a> {
-    /// The method, in capitals.
-    pub method: &'a str,
-    /// The authority in the request's target, if it has one (HTTP/2); otherwise the `Host` header is read.
-    pub authority: Option<&'a str>,
-    /// The headers.
-    pub headers: &'a dyn RequestHeaders,
-}
-
-impl fmt::Debug for RequestHead<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The headers hold tokens.
-        f.debug_struct("RequestHead").field("method", &self.method).finish_non_exhaustive()
-    }
-}
-
-impl<'a> RequestHead<'a> {
-    /// The first value of a header.
-    pub(crate) fn header(&self, name: &str) -> Option<&'a [u8]> {
-        let mut first = None;
-        self.headers.each(name, &mut |value| first = first.or(Some(value)));
-        first
-    }
-
-    /// The host and port that the request was sent to.
-    pub(crate) fn host(&self) -> Option<&'a [u8]> {
-        self.authority.map(str::as_bytes).or_else(|| self.header("host"))
-    }
-}
-
-/// A request's headers.
-pub trait RequestHeaders: Sync {
-    /// Calls `visit` with each value of the header `name` (lowercase), in order.
-    fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]));
-}
-
-/// A response's headers.
-pub trait ResponseHeaders {
-    /// Calls `visit` with each value of the header `name` (lowercase), in order.
-    fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8]));
-
-    /// Puts `value` in place of all values of the header.
-    fn set(&mut self, name: &str, value: &str);
-
-    /// Adds a value of the header.
-    fn append(&mut self, name: &str, value: &str);
 }

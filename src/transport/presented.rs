@@ -2,17 +2,17 @@
 //!
 //! Cookies are read as a server has to (RFC 6265bis, section 5.8.3): tolerantly, exactly, and with bounded work.
 //! Several headers and duplicate names are normal. Identical values collapse; what has not the form of a token is
-//! passed over; of the rest the first four are candidates. Their order carries no meaning.
+//! ignored; of the rest the first four are candidates. Their order carries no meaning.
 //!
 //! # Tokens in parts
-//! A token that is too long for one cookie comes in several. The first has the cookie's name and begins with the number of
+//! A token that is too long for one cookie comes in several, whichever store issued it. The first has the cookie's name and begins with the number of
 //! parts and a tilde, the others have the name with `-1`, `-2` and so on. The parts are put together and the whole is
 //! authenticated like any token: a part that is missing, changed, out of order or of another generation makes it a
 //! forgery, and nothing of it is read.
 
 use std::borrow::Cow;
 
-use super::RequestHead;
+use super::head::RequestHead;
 use crate::store::{PresentedToken, SessionStore};
 
 /// How many different tokens of one request are looked up at the most.
@@ -21,7 +21,7 @@ const MOST_CANDIDATES: usize = 4;
 /// In how many parts a token may come.
 pub(super) const MOST_PARTS: usize = 9;
 
-/// Stands between the number of parts and the first part; no token has it.
+/// Separates the number of parts from the first part; no token contains it.
 pub(super) const PARTS_MARK: u8 = b'~';
 
 /// How many part cookies of one request are looked at.
@@ -30,7 +30,7 @@ const MOST_PART_COOKIES: usize = 4 * MOST_PARTS;
 /// What a request presented in one place.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates<'a> {
-    /// Hardly ever is there another one.
+    /// Most requests have no other.
     first: Option<Cow<'a, [u8]>>,
     others: Vec<Cow<'a, [u8]>>,
     /// Whether there was anything in that place, of whatever form.

@@ -46,7 +46,7 @@ pub(crate) enum Read {
     Not,
     /// The handler looked, and there was none: the response depends on the absence of a token.
     Absent,
-    /// The handler has seen somebody's session.
+    /// The handler has read a live session.
     Live,
 }
 

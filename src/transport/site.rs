@@ -2,7 +2,7 @@
 //!
 //! A cross-site request with an unsafe method sets no cookie, so a hostile page can neither log its visitor in nor out.
 
-use super::RequestHead;
+use super::head::RequestHead;
 
 /// Whether the method promises to change nothing (RFC 9110, section 9.2.1).
 pub(crate) fn is_safe(method: &str) -> bool {

@@ -14,7 +14,7 @@ use super::*;
 fn ask(question: Value) -> Value {
     let python = env::var("CLOAKROOM_PYTHON").expect("./scripts/interop says which Python has PyJWT");
     let mut child = Command::new(python)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/jwt/pyjwt.py"))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/jwt/pyjwt.py"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use cloakroom::{
     Session, SessionStore,
     conformance::{self, Harness, Outage},
-    store::{LocalCache, RedisStore, Revocation},
+    store::{LocalCache, RedisStore, RedisStoreBuilder, Revocation},
 };
 
 use crate::{
@@ -23,8 +23,12 @@ use crate::{
 };
 
 fn store(cluster: &RedisCluster) -> RedisStore {
+    builder(cluster).build()
+}
+
+fn builder(cluster: &RedisCluster) -> RedisStoreBuilder {
     let hosts: Vec<_> = cluster.nodes().iter().map(ToString::to_string).collect();
-    RedisStore::from_url(&format!("redis+cluster://{}", hosts.join(","))).unwrap()
+    RedisStore::builder(&format!("redis+cluster://{}", hosts.join(","))).unwrap()
 }
 
 /// One cluster for all checks, each of which has a prefix of its own; the way to it can be cut.
@@ -46,7 +50,7 @@ impl Sharded {
 
     fn handle(&self) -> Arc<dyn SessionStore> {
         // The suite restarts nothing here.
-        let store = store(&self.cluster).prefix(&self.prefix).without_persistence();
+        let store = builder(&self.cluster).prefix(&self.prefix).without_persistence().build();
         self.handles.lock().unwrap().push(store.clone());
         Arc::new(store)
     }
@@ -97,7 +101,8 @@ async fn a_cluster_passes() {
 
 #[test]
 fn a_cluster_has_no_local_cache_and_says_so() {
-    let store = RedisStore::from_url("redis+cluster://localhost").unwrap().local_cache(LocalCache::default());
+    let store =
+        RedisStore::builder("redis+cluster://localhost").unwrap().local_cache(LocalCache::default()).build();
     assert_eq!(store.guarantees().revocation, Revocation::AtOnce);
 }
 

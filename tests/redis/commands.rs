@@ -128,7 +128,7 @@ async fn a_script_that_is_unknown_costs_one_command_more_once() {
 async fn a_hit_of_the_local_cache_costs_nothing() {
     let scene = Scene::new();
     let cache = LocalCache { within: Duration::from_secs(1), ..LocalCache::default() };
-    let site = site(RedisStore::from_url(&scene.proxy.url()).unwrap().local_cache(cache));
+    let site = site(RedisStore::builder(&scene.proxy.url()).unwrap().local_cache(cache).build());
     let mut browser = comes(&site, Anonymous).await;
     eventually("it is known", async || {
         // The news of a write of one's own may outdate the read behind it.

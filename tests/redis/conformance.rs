@@ -44,11 +44,12 @@ impl Standalone {
     }
 
     fn handle(&self) -> Arc<dyn SessionStore> {
-        let store = RedisStore::from_url(&self.proxy.url()).unwrap().prefix(&self.prefix);
+        let store = RedisStore::builder(&self.proxy.url()).unwrap().prefix(&self.prefix);
         let store = match self.cache {
             Some(cache) => store.local_cache(cache),
             None => store,
-        };
+        }
+        .build();
         self.handles.lock().unwrap().push(store.clone());
         Arc::new(store)
     }

@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use cloakroom::{
     Session, StoreError, StoreErrorKind,
-    store::{LocalCache, RedisStore},
+    store::{LocalCache, RedisStore, RedisStoreBuilder},
     time::Deadline,
 };
 
@@ -51,7 +51,8 @@ async fn over_tls_with_an_authority_of_ones_own() {
     let store = RedisStore::from_url(&server.url()).unwrap();
     let error = ping(&store).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable, "nobody else knows this authority");
-    everything_works(store.tls_roots(server.ca_pem().as_bytes())).await;
+    let store = RedisStore::builder(&server.url()).unwrap().tls_roots(server.ca_pem().as_bytes());
+    everything_works(store.build()).await;
 
     let plain = RedisStore::from_url(&server.url().replace("rediss", "redis")).unwrap();
     assert_eq!(ping(&plain).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
@@ -60,8 +61,8 @@ async fn over_tls_with_an_authority_of_ones_own() {
 #[tokio::test]
 async fn over_tls_with_a_local_cache() {
     let server = RedisServer::builder().tls().start();
-    let store = RedisStore::from_url(&server.url()).unwrap().tls_roots(server.ca_pem().as_bytes());
-    everything_works(store.local_cache(LocalCache::default())).await;
+    let store = RedisStore::builder(&server.url()).unwrap().tls_roots(server.ca_pem().as_bytes());
+    everything_works(store.local_cache(LocalCache::default()).build()).await;
 }
 
 #[tokio::test]
@@ -84,7 +85,8 @@ async fn with_a_user_and_a_password_in_a_database_of_its_own() {
 #[tokio::test]
 async fn two_prefixes_are_two_sites() {
     let scene = Scene::new();
-    let (one, other) = (site(scene.store().prefix("one:")), site(scene.store().prefix("other:")));
+    let (one, other) =
+        (site(scene.builder().prefix("one:").build()), site(scene.builder().prefix("other:").build()));
     let mut browser = one.browser();
     browser.logs_in("alice").await;
     assert_eq!(at(&other, &browser).subject().await, None);
@@ -96,12 +98,12 @@ async fn two_prefixes_are_two_sites() {
 async fn on_a_connection_that_exists() {
     let server = RedisServer::start();
     let connection = server.client().get_multiplexed_async_connection().await.unwrap();
-    everything_works(RedisStore::from_connection(connection)).await;
+    everything_works(RedisStoreBuilder::from_redis_connection(connection).build()).await;
 }
 
 /// What the documentation of `RedisStore` gives a user.
 fn documented_acl() -> Vec<String> {
-    let source = include_str!("../../src/store/record/redis/mod.rs");
+    let source = include_str!("../../src/store/record/redis/backend.rs");
     let docs = source.lines().filter_map(|line| line.strip_prefix("/// ")).collect::<Vec<_>>().join(" ");
     let (_, rule) = docs.split_once("`ACL SETUSER app ").expect("it says how");
     let (rule, _) = rule.split_once('`').expect("it ends");
@@ -119,7 +121,7 @@ async fn as_a_user_who_may_do_what_the_documentation_says_and_no_more() {
     let url = server.url().replace("//", &format!("//app:{SECRET}@"));
     setuser(&rule);
     everything_works(RedisStore::from_url(&url).unwrap()).await;
-    everything_works(RedisStore::from_url(&url).unwrap().local_cache(LocalCache::default())).await;
+    everything_works(RedisStore::builder(&url).unwrap().local_cache(LocalCache::default()).build()).await;
     ping(&RedisStore::from_url(&url).unwrap()).await.unwrap();
     let log: Vec<redis::Value> = server.command(&["ACL", "LOG"]);
     let refused = format!("{log:?}");
@@ -187,7 +189,7 @@ async fn a_connection_that_is_never_made_is_given_up_at_the_deadline() {
 async fn a_connection_attempt_has_an_end_of_its_own() {
     let scene = Scene::new();
     scene.proxy.hold();
-    let store = scene.store().connect_timeout(Duration::from_millis(50));
+    let store = scene.builder().connect_timeout(Duration::from_millis(50)).build();
     // Long before the deadline of the call.
     assert!(!text(&ping(&store).await.unwrap_err()).contains("deadline"));
     scene.proxy.heal();

@@ -110,7 +110,7 @@ async fn what_was_acknowledged_survives_kills_and_nothing_is_counted_twice() {
     counts_while_killed(10_000, 5).await;
 }
 
-/// `cargo test --release --test redis -- --ignored`
+/// `cargo test --release -p cloakroom-tests --test redis -- --ignored`
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes in a debug build; the test above does the same with fewer"]
 async fn what_was_acknowledged_survives_kills_a_hundred_thousand_times() {
@@ -275,7 +275,7 @@ fn a_runtime_that_ends_leaves_the_others_their_store() {
 async fn flushed_sessions_leave_the_local_cache_too() {
     let scene = Scene::new();
     // The clock stands still: only what Redis tells can empty it.
-    let site = site(scene.store().local_cache(LocalCache::default()));
+    let site = site(scene.builder().local_cache(LocalCache::default()).build());
     let mut browser = site.browser();
     browser.does(|session| add(session, "n")).await;
     for _ in 0..2 {

@@ -302,12 +302,12 @@ struct Stage {
 impl Stage {
     fn new(server: &RedisServer, harm: Harm, cache: Option<LocalCache>) -> Self {
         let proxy = Proxy::before(server.address());
-        let store = cloakroom::store::RedisStore::from_url(&proxy.url()).unwrap();
+        let store = cloakroom::store::RedisStore::builder(&proxy.url()).unwrap();
         let store = match cache {
             Some(cache) => store.local_cache(cache),
             None => store,
         };
-        let site = Server::new(store).with(|sessions| sessions.store_timeout(harm.patience()));
+        let site = Server::new(store.build()).with(|sessions| sessions.store_timeout(harm.patience()));
         let direct = cloakroom::store::RedisStore::from_url(&server.url()).unwrap();
         let elsewhere = Server::new(direct).with(|sessions| sessions.clock(Arc::clone(&site.clock)));
         Self { proxy: Arc::new(proxy), site, elsewhere, harm }

@@ -299,7 +299,7 @@ async fn a_session_behind_a_thousand_that_are_over_is_listed_and_ended() {
 #[tokio::test]
 async fn a_session_that_comes_back_with_a_subject_is_entered_on_its_page() {
     let scene = Scene::new();
-    let [one, other] = ["one:", "other:"].map(|prefix| scene.store().prefix(prefix));
+    let [one, other] = ["one:", "other:"].map(|prefix| scene.builder().prefix(prefix).build());
     let there = Server::new(MigratingStore::new(one.clone(), other.clone(), Phase::Move));
     let back = Server::new(MigratingStore::new(other, one.clone(), Phase::Move));
     let plain = site(one);

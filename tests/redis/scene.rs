@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloakroom::store::RedisStore;
+use cloakroom::store::{RedisStore, RedisStoreBuilder};
 
 use crate::{
     browser::{Browser, Request, Response, Server},
@@ -30,7 +30,12 @@ impl Scene {
 
     /// A store that reaches the server through the proxy.
     pub(crate) fn store(&self) -> RedisStore {
-        RedisStore::from_url(&self.proxy.url()).unwrap()
+        self.builder().build()
+    }
+
+    /// The options of such a store.
+    pub(crate) fn builder(&self) -> RedisStoreBuilder {
+        RedisStore::builder(&self.proxy.url()).unwrap()
     }
 
     /// A store that nothing happens to.

@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionStore,
     conformance::{self, Harness},
-    store::{LocalCache, RedisStore},
+    store::{LocalCache, RedisStore, RedisStoreBuilder},
+    time::Deadline,
 };
 
 use crate::{
@@ -23,9 +24,13 @@ use crate::{
 };
 
 fn store(sentinel: &RedisSentinel) -> RedisStore {
+    builder(sentinel).build()
+}
+
+fn builder(sentinel: &RedisSentinel) -> RedisStoreBuilder {
     let hosts: Vec<_> = sentinel.addresses().iter().map(ToString::to_string).collect();
     let url = format!("redis+sentinel://{}/{}", hosts.join(","), RedisSentinel::NAME);
-    RedisStore::from_url(&url).unwrap()
+    RedisStore::builder(&url).unwrap()
 }
 
 /// One deployment for all checks, each of which has a prefix of its own.
@@ -45,8 +50,8 @@ impl Watched {
 
     fn handle(&self) -> Arc<dyn SessionStore> {
         // A server of this deployment may lose sessions when it is restarted alone, so the suite does not restart it.
-        let store = store(&self.sentinel).prefix(&self.prefix).without_persistence();
-        Arc::new(store.local_cache(LocalCache::default()))
+        let store = builder(&self.sentinel).prefix(&self.prefix).without_persistence();
+        Arc::new(store.local_cache(LocalCache::default()).build())
     }
 }
 
@@ -142,10 +147,24 @@ async fn a_primary_without_its_replicas_takes_no_writes_where_that_is_asked_for(
 #[tokio::test]
 async fn one_sentinel_that_is_gone_is_not_missed() {
     let mut sentinel = RedisSentinel::start();
-    let store = store(&sentinel).connect_timeout(Duration::from_secs(2));
+    let store = builder(&sentinel).connect_timeout(Duration::from_secs(2)).build();
     let site = site(store);
     sentinel.kill_sentinel(0);
     let mut browser = site.browser();
     assert!(browser.does(|session| add(session, "n")).await.is_ok());
     assert_eq!(recovers(&browser, "n").await, Some(1));
+}
+
+#[tokio::test]
+async fn sentinels_may_require_a_user_of_their_own() {
+    let sentinel = RedisSentinel::start();
+    for address in sentinel.addresses() {
+        let mut connection =
+            redis::Client::open(format!("redis://{address}")).unwrap().get_connection().unwrap();
+        let rule = ["ACL", "SETUSER", "default", "resetpass", ">s3cret"];
+        redis::Cmd::new().arg(&rule[..]).exec(&mut connection).unwrap();
+    }
+    let deadline = || Deadline::after(Duration::from_secs(5));
+    assert!(store(&sentinel).ping(deadline()).await.is_err());
+    builder(&sentinel).sentinel_user("default", "s3cret").build().ping(deadline()).await.unwrap();
 }

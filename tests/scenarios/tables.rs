@@ -10,7 +10,10 @@ use std::sync::{
 use cloakroom::{
     Bearer, Cookie, SessionStore, Transport as Way,
     keyring::{KeyRing, SecretKey},
-    store::{Cipher, EncryptedCookieStore, JwtStore, LocalCache, MemoryStore, RedisStore, SignedCookieStore},
+    store::{
+        Cipher, EncryptedCookieStore, JwtStore, LocalCache, MemoryStore, RedisStore, RedisStoreBuilder,
+        SignedCookieStore,
+    },
 };
 
 use crate::{
@@ -26,8 +29,11 @@ pub(crate) const ADAPTERS: &[Adapter] = &[
 
 pub(crate) const STORES: &[Store] = &[
     Store { name: "memory", open: || Arc::new(MemoryStore::new()) },
-    Store { name: "redis", open: || Arc::new(redis()) },
-    Store { name: "redis with a local cache", open: || Arc::new(redis().local_cache(LocalCache::default())) },
+    Store { name: "redis", open: || Arc::new(redis().build()) },
+    Store {
+        name: "redis with a local cache",
+        open: || Arc::new(redis().local_cache(LocalCache::default()).build()),
+    },
     Store { name: "encrypted cookie (AES)", open: || Arc::new(encrypted(Cipher::Aes256Gcm)) },
     Store { name: "encrypted cookie (ChaCha)", open: || Arc::new(encrypted(Cipher::ChaCha20Poly1305)) },
     Store {
@@ -95,9 +101,9 @@ fn keys() -> KeyRing {
 }
 
 /// A prefix of its own on a server that all of them share, and that ends with this process.
-fn redis() -> RedisStore {
+fn redis() -> RedisStoreBuilder {
     static SERVER: LazyLock<RedisServer> = LazyLock::new(RedisServer::start);
     static STORES: AtomicUsize = AtomicUsize::new(0);
     let number = STORES.fetch_add(1, Ordering::Relaxed);
-    RedisStore::from_url(&SERVER.url()).unwrap().prefix(&format!("store-{number}:"))
+    RedisStore::builder(&SERVER.url()).unwrap().prefix(&format!("store-{number}:"))
 }

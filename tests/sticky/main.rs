@@ -6,7 +6,7 @@
 //! | `node` | a server that keeps sessions in its memory; killed and started again |
 //! | `client` | a client with a cookie |
 //!
-//! They need HAProxy and nginx, so `scripts/test` runs them: `cargo test --test sticky -- --ignored`.
+//! They need HAProxy and nginx, so `scripts/test` runs them: `cargo test -p cloakroom-tests --test sticky -- --ignored`.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 

@@ -58,5 +58,5 @@ fn redis() -> RedisStore {
     static SERVER: LazyLock<RedisServer> = LazyLock::new(RedisServer::start);
     static STORES: AtomicUsize = AtomicUsize::new(0);
     let number = STORES.fetch_add(1, Ordering::Relaxed);
-    RedisStore::from_url(&SERVER.url()).unwrap().prefix(&format!("store-{number}:"))
+    RedisStore::builder(&SERVER.url()).unwrap().prefix(&format!("store-{number}:")).build()
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::{Cents, ITEMS, Item};
 
-/// The most that anybody needs of one thing.
+/// The largest quantity of one item.
 pub(crate) const MOST: u32 = 20;
 
 /// How many of which item, by slug. This is what the session keeps, as JSON: `{"scarf":2}`.

@@ -6,11 +6,11 @@ use time::OffsetDateTime;
 /// What can be told about a customer's devices.
 #[derive(Debug)]
 pub(crate) enum Devices {
-    /// Nobody is logged in, so there is nobody to list devices of.
+    /// No user is logged in, so there are no devices to list.
     LoggedOut,
-    /// Where the sessions live, nobody keeps a list of them.
+    /// The store keeps no index of sessions.
     Unlisted,
-    /// These are all, the one that is looking included.
+    /// All of them, including this one.
     Listed(Vec<Device>),
 }
 
@@ -20,12 +20,12 @@ pub(crate) struct Device {
     pub(crate) id: String,
     pub(crate) created_at: OffsetDateTime,
     pub(crate) last_active: OffsetDateTime,
-    /// Whether it is the one that is looking.
+    /// Whether it is this one.
     pub(crate) is_this: bool,
 }
 
 impl Devices {
-    /// The devices of whoever is logged in here.
+    /// The devices of the user who is logged in.
     pub(crate) async fn of(session: &Session) -> Result<Self, SessionError> {
         if session.subject().is_none() {
             return Ok(Self::LoggedOut);

@@ -29,7 +29,7 @@ pub(crate) struct Visit {
     pub(crate) ticket: Ticket,
 }
 
-/// Where the session lives and for how long. Nothing here is secret: an ID names a session but opens none.
+/// Where the session is stored and for how long. Nothing here is secret: an ID names a session but opens none.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     pub(crate) id: Option<String>,

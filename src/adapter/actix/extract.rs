@@ -13,9 +13,9 @@ use crate::{adapter::refusal, error::SessionError, session::Session};
 
 type Extraction<T> = Pin<Box<dyn Future<Output = Result<T, SessionError>>>>;
 
-/// The session of a request: a new, empty one where none came with it. Refused only where that cannot be told.
+/// The session of a request, or a new, empty one if none came with it. Refused only if the store cannot tell.
 ///
-/// For a session only where there is one see [`ExistingSession`]; `Option<Session>` would hide an outage.
+/// To get a session only if one exists, use [`ExistingSession`]; `Option<Session>` would hide an outage.
 impl FromRequest for Session {
     type Error = SessionError;
     type Future = Extraction<Self>;
@@ -26,10 +26,10 @@ impl FromRequest for Session {
     }
 }
 
-/// The session of a request, or `None` unless a live one came with it. Nothing is ever created.
+/// The session of a request, or `None` unless a live one came with it. It never begins a session.
 ///
-/// An outage is refused all the same, unless the manager's [`OnOutage`](crate::OnOutage) is to carry on: then it is
-/// `None` too.
+/// An outage is refused, too, unless the manager [serves anonymously](crate::OnOutage::ServeAnonymous) then: the result
+/// is `None`.
 ///
 /// ```
 /// use cloakroom::actix::ExistingSession;
@@ -41,7 +41,7 @@ impl FromRequest for Session {
 /// ```
 #[derive(Debug, Clone)]
 pub struct ExistingSession(
-    /// The session, where there is one.
+    /// The session, if there is one.
     pub Option<Session>,
 );
 

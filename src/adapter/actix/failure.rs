@@ -1,5 +1,8 @@
-//! Errors of inner middleware. actix-web makes their responses later and further out, so what the session adds travels
-//! with them.
+//! Errors of inner middleware.
+//!
+//! In actix-web an error is a response that has not been made yet: it is passed outwards, and the outermost middleware makes the
+//! response. The headers that the session adds, such as the removal of the cookie at a logout, travel with the error and are
+//! added whichever way its response is made.
 
 use std::fmt;
 

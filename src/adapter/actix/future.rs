@@ -63,7 +63,7 @@ impl<B> Answer for Result<ServiceResponse<B>, Error> {
     }
 }
 
-/// The handler's response, or the refusal in its place, with the session's headers.
+/// The handler's response, or the refusal instead of it, with the session's headers.
 fn finished_response<B>(
     response: ServiceResponse<B>,
     finished: &Finished,

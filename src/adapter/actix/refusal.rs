@@ -1,4 +1,4 @@
-//! The response in place of one whose session could not be saved.
+//! The response when a session could not be saved.
 
 use std::{fmt, sync::Arc};
 
@@ -6,9 +6,9 @@ use actix_web::HttpResponse;
 
 use crate::error::SessionError;
 
-/// Makes the response that a client gets when its session could not be saved.
+/// Makes the response when a session could not be saved.
 ///
-/// The handler's response is not sent then, since it may claim what did not happen.
+/// It replaces the handler's response, which may claim what did not happen.
 #[derive(Clone)]
 pub(super) struct Refusal(Arc<dyn Fn(&SessionError) -> HttpResponse + Send + Sync>);
 

@@ -57,7 +57,7 @@ impl<B, E> Answer for Result<Response<B>, E> {
     }
 }
 
-/// The handler's response, or the refusal in its place, with the session's headers.
+/// The handler's response, or the refusal instead of it, with the session's headers.
 fn finished_response<B>(
     response: Response<B>,
     finished: &Finished,

@@ -35,7 +35,9 @@ pub struct SessionLayer<R = PlainText> {
 }
 
 impl SessionLayer {
-    /// A layer of this manager's sessions.
+    /// Makes a layer that gives requests the sessions of `manager`.
+    ///
+    /// Add it after the routes that use sessions, so that it is around them.
     #[must_use]
     pub fn new(manager: SessionManager) -> Self {
         Self { manager, refusal: PlainText }
@@ -43,10 +45,22 @@ impl SessionLayer {
 }
 
 impl<R> SessionLayer<R> {
-    /// Answers with `refusal` where the handler's response cannot be sent because its session could not be saved.
-    /// Default: [`PlainText`].
+    /// Sets the response when a session could not be saved. Default: [`PlainText`].
     ///
-    /// Any `Fn(&SessionError) -> http::Response<B>` will do, and makes the layer work with any body.
+    /// It may be any `Fn(&SessionError) -> http::Response<B>`, for any type of body.
+    ///
+    /// ```
+    /// use cloakroom::{SessionError, SessionManager, store::MemoryStore, tower::SessionLayer};
+    ///
+    /// fn as_json(error: &SessionError) -> http::Response<axum::body::Body> {
+    ///     let body = format!(r#"{{"error":"{}"}}"#, error.public_message());
+    ///     let response = http::Response::builder().status(error.status()).header("content-type", "application/json");
+    ///     response.body(body.into()).expect("a legal status and header")
+    /// }
+    ///
+    /// let sessions = SessionManager::new(MemoryStore::new());
+    /// let app: axum::Router = axum::Router::new().layer(SessionLayer::new(sessions).refuse_with(as_json));
+    /// ```
     #[must_use]
     pub fn refuse_with<N>(self, refusal: N) -> SessionLayer<N> {
         SessionLayer { manager: self.manager, refusal }
@@ -83,7 +97,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        // Here, because a nested router shows its routes only the rest of the path.
+        // Taken here, because a nested router shows its routes only the rest of the path.
         let exchange = self.manager.exchange(request.uri().path());
         let seat = SessionHandle { lazy: exchange.lazy(), authority: request.uri().authority().cloned() };
         request.extensions_mut().insert(seat);

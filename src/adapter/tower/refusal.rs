@@ -1,15 +1,15 @@
-//! The response in place of one whose session could not be saved.
+//! The response when a session could not be saved.
 
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 
 use crate::{adapter::refusal, error::SessionError};
 
-/// Makes the response that a client gets when its session could not be saved.
+/// Makes the response when a session could not be saved.
 ///
-/// The handler's response is not sent then, since it may claim what did not happen. Implemented for every
+/// It replaces the handler's response, which may claim what did not happen. Implemented for every
 /// `Fn(&SessionError) -> http::Response<B>`.
 pub trait Refusal<B> {
-    /// The response that tells a client about `error`.
+    /// Returns the response that tells a client about `error`.
     fn response(&self, error: &SessionError) -> Response<B>;
 }
 

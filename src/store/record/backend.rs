@@ -80,7 +80,7 @@ pub trait RecordBackend: fmt::Debug + Send + Sync + 'static {
     /// Moves the last-activity time of the stored record forward to that of `record`, and changes nothing else, its version
     /// included.
     ///
-    /// It does nothing once another login or log-out has changed the [epoch](Record::epoch). The default reads the record and
+    /// It does nothing once another login or logout has changed the [epoch](Record::epoch). The default reads the record and
     /// swaps it.
     ///
     /// # Errors

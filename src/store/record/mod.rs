@@ -17,11 +17,13 @@ mod redis;
 mod stored;
 
 #[cfg(feature = "memory")]
-pub use self::memory::{Budget, MemoryBackend, MemoryStore, MemoryStoreBuilder, Usage};
+pub use self::memory::{Budget, MemoryBackend, MemoryOptions, MemoryStore, Usage};
+#[cfg(all(feature = "redis", feature = "config"))]
+pub(crate) use self::redis::RedisOptions;
 #[cfg(feature = "redis")]
-pub use self::redis::{InvalidRedisUrl, LocalCache, RedisStore};
+pub use self::redis::{InvalidRedisUrl, LocalCache, RedisBackend, RedisStore, RedisStoreBuilder};
 pub use self::{
     backend::{RecordBackend, Swapped},
     record_store::RecordStore,
-    stored::{Stored, Tombstone, authenticate},
+    stored::{Stored, Tombstone},
 };

@@ -7,7 +7,7 @@
 use base64_simd::Out;
 use base64_simd::URL_SAFE_NO_PAD;
 
-/// Whether a text is base64url in its one spelling: no bit of it stands for nothing.
+/// Whether a text is base64url in its canonical form, without unused bits that are set.
 pub(super) fn is_base64url(text: &[u8]) -> bool {
     URL_SAFE_NO_PAD.check(text).is_ok()
 }
@@ -20,7 +20,7 @@ pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
 /// Fills `bytes` with those of a text; `None` unless there are exactly so many.
 #[cfg(feature = "jwt")]
 pub(super) fn fill(bytes: &mut [u8], text: &[u8]) -> Option<()> {
-    // The decoder panics where there is no room.
+    // The decoder panics if the buffer is too small.
     if text.len() != (4 * bytes.len()).div_ceil(3) {
         return None;
     }

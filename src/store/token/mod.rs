@@ -24,6 +24,10 @@ use async_trait::async_trait;
 
 #[cfg(feature = "cookie-store")]
 pub use self::cookie::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
+#[cfg(all(feature = "cookie-store", feature = "config"))]
+pub(crate) use self::cookie::{EncryptedCookieOptions, SignedCookieOptions};
+#[cfg(all(feature = "jwt", feature = "config"))]
+pub(crate) use self::jwt::JwtOptions;
 #[cfg(feature = "jwt")]
 pub use self::jwt::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 use crate::{
@@ -73,7 +77,8 @@ pub trait Seal: fmt::Debug + Send + Sync + 'static {
 pub enum Unopened {
     /// It opens nothing. Nothing of it was read.
     Absent(Absence),
-    /// It is genuine, but what stands in it is of a format that this version does not read. It is left as it is.
+    /// It is genuine, but its content is of a format that this version does not read, as a token of a newer version is. This is an
+    /// error and not an absence: a server of an older version must not take the session for none and overwrite it.
     Unreadable,
 }
 
@@ -87,7 +92,7 @@ impl From<Absence> for Unopened {
 /// `SignedCookieStore`, `JwtStore`.
 ///
 /// # What such a store cannot do
-/// It has no power over what clients hold. A copied token stays good until it expires, a log-out included; an older
+/// It cannot revoke issued tokens. A copied token stays valid until it expires, even after a logout; an older
 /// token can be presented again; and of two responses that overtake each other the one that arrives last wins, which may
 /// bring an older state back. Its [`Guarantees`] say so.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! The devices page: where the customer is logged in, and how to end that from afar.
+//! The devices page: where the customer is logged in, and how to end these sessions.
 
 use super::{format::instant, layout::page};
 use crate::site::{
@@ -12,8 +12,8 @@ pub(crate) fn devices(visit: &Visit, devices: &Devices) -> String {
             notice("Log in above, and this page lists every browser that is logged in as you.")
         }
         Devices::Unlisted => notice(
-            "Where your session lives, nobody keeps a list of sessions: they cannot be shown or signed out from \
-             afar. You can still log out in each browser, and a session left alone ends by itself.",
+            "Your session is stored in your browser only, so other devices cannot be shown or signed out from \
+             here. You can still log out in each browser, and a session expires when it is not used.",
         ),
         Devices::Listed(all) => list(all),
     };

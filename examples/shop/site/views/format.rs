@@ -7,7 +7,7 @@ use std::{
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
-/// A text that somebody entered, made harmless inside HTML text and inside quoted attributes.
+/// Text that a visitor entered, escaped for HTML text and quoted attributes.
 pub(super) struct Escaped<'a>(pub(super) &'a str);
 
 impl fmt::Display for Escaped<'_> {

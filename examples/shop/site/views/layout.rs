@@ -92,8 +92,8 @@ fn login_form() -> String {
         .to_owned()
 }
 
-/// The greeting stands where the log-in button was, and the log-out button elsewhere: the second half of a double
-/// click on "Log in" may well land on the next page, and must not log out.
+/// The greeting takes the place of the login button, and the logout button is elsewhere: the second half of a double
+/// click on "Log in" may land on the next page, and must not log out.
 fn greeting(name: &str) -> String {
     let name = Escaped(name);
     format!(

@@ -1,4 +1,4 @@
-//! The session panel: a cloakroom ticket that tells where this session lives and what its store promises.
+//! The session panel: a cloakroom ticket that shows where this session is stored and what its store guarantees.
 
 use super::format::{count, duration, instant};
 use crate::site::visit::Ticket;
@@ -9,7 +9,7 @@ pub(super) fn ticket(ticket: &Ticket) -> String {
     format!(
         r#"<section id="session-panel" class="ticket" aria-labelledby="session-title">
 <div class="stub"><h2 id="session-title">Your session</h2><p class="number">{number}</p>
-<p>lives in <strong id="session-store">{store}</strong></p></div>
+<p>stored in <strong id="session-store">{store}</strong></p></div>
 <dl>{life}</dl>
 <dl aria-label="What {store} promises">{promises}</dl>
 </section>"#

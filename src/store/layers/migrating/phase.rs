@@ -6,6 +6,7 @@
 /// server and in any order. The way back is the way there with the two stores swapped; see
 /// [`MigratingStore`](crate::store::MigratingStore#the-way-back).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Phase {
     /// Both stores are read. New sessions begin in the old one, and each session is written where it is.
     Prepare,

@@ -171,6 +171,7 @@ impl Account {
         Self { sessions: Counter::new(budget.sessions), bytes: Counter::new(budget.bytes) }
     }
 
+    #[cfg(test)]
     pub(super) fn limit_to(&self, budget: Budget) {
         self.sessions.limit.store(budget.sessions, Ordering::Relaxed);
         self.bytes.limit.store(budget.bytes, Ordering::Relaxed);

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{id::SessionId, record::Record, time::Timestamp};
 
-/// How many tickets of a queue one search for room inspects, so that a write is never held up for long.
+/// How many tickets of a queue one search for room inspects, so that no write is delayed for long.
 const AT_MOST: usize = 128;
 
 impl SharedState {
@@ -31,14 +31,14 @@ impl SharedState {
             |slot: &Slot, victim: bool| fate(slot, Class::Anonymous, victim && slot.id() != written, now);
         let never_back = |slot: &Slot| evict(slot, slot.queue() == Queue::Fresh);
         let no_second_chance = |slot: &Slot| evict(slot, !slot.spend_chance());
-        let anybody = |slot: &Slot| evict(slot, true);
+        let any = |slot: &Slot| evict(slot, true);
 
         self.search(tickets, Queue::Fresh, AT_MOST, never_back)
             || self.search(tickets, Queue::Anonymous, AT_MOST, no_second_chance)
-            // So many were used of late that the first in line has to do, or its ticket lags behind.
+            // So many were used lately that the first in line has to go, or its ticket lags behind.
             || [Queue::Anonymous, Queue::LoggedIn, Queue::Ended]
                 .into_iter()
-                .any(|queue| self.search(tickets, queue, AT_MOST, anybody))
+                .any(|queue| self.search(tickets, queue, AT_MOST, any))
     }
 
     /// Removes one logged-in session that has expired. Its ticket may lag behind in any queue.
@@ -69,7 +69,7 @@ impl SharedState {
     }
 }
 
-/// The fate of a slot while room for `class` is searched: expired ones of the class are as good as a victim.
+/// What to do with a slot while room for `class` is needed: expired ones of the class are as good as a victim.
 fn fate(slot: &Slot, class: Class, victim: bool, now: Timestamp) -> Fate {
     match (slot.class() == Some(class), slot.is_over(now)) {
         (true, over) if over || victim => Fate::Take,

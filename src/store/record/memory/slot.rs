@@ -1,4 +1,4 @@
-//! What stands under one ID: a live record, or the tombstone of a session that has ended.
+//! What is stored under one ID: a live record, or the tombstone of a session that has ended.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -10,7 +10,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// What stands under one ID. Two words, because there may be millions.
+/// What is stored under one ID. Two words, because there may be millions.
 #[derive(Debug)]
 pub(super) enum Slot {
     Live { record: Record, visits: Visits, mark: Mark },
@@ -39,12 +39,12 @@ impl Slot {
         }
     }
 
-    /// Whether it stands under this ID, whose mark is known.
+    /// Whether it is stored under this ID, whose mark is known.
     pub(super) fn is(&self, mark: Mark, id: &SessionId) -> bool {
         self.mark() == mark && self.id() == *id
     }
 
-    /// What a presented token opens here. A tombstone answers whoever knows the ID, which is no secret.
+    /// What a presented token opens here. A tombstone answers any token of its session: an ID is no secret.
     pub(super) fn open(&self, presented: &ReferenceToken, now: Timestamp) -> Loaded {
         match self {
             Self::Live { record, visits, .. } => {
@@ -133,7 +133,7 @@ impl Slot {
     }
 }
 
-/// A few bits of the hash of a slot's ID: where the slot stands in its shard.
+/// A few bits of the hash of a slot's ID: the position of the slot in its shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark(u32);
 

@@ -1,8 +1,8 @@
 //! The map: slots by ID, in shards that have a lock each.
 //!
-//! With many sessions a lookup is a wait for memory, so a place in the map has two words and no ID: that stands in the
-//! record, where a lookup goes anyway. A few bits of its hash stand beside the slot, so that neither a lookup that finds
-//! nothing nor a map that grows has to go there.
+//! With many sessions a lookup mostly waits for memory. A general map holds the key beside each value; here an entry is two words,
+//! and the ID is only in the record, which a lookup reads anyway. So more of the map fits in the cache. A few bits of the ID's hash
+//! are stored beside the slot, so that neither a lookup that finds nothing nor a map that grows has to read a record.
 
 use std::{
     hash::BuildHasher as _,
@@ -21,7 +21,7 @@ const SHARDS: usize = 64;
 /// Slots by ID. What is done with one is done under the lock of its shard, and takes no other lock.
 #[derive(Debug)]
 pub(super) struct Slots {
-    /// With a seed of this map's, so that nobody can choose IDs that meet.
+    /// Seeded at random, so that no client can choose IDs that collide.
     hasher: RandomState,
     shards: [Shard; SHARDS],
 }
@@ -50,12 +50,12 @@ impl Slots {
         shard.write().find_mut(mark.spread(), |slot| slot.is(mark, id)).map(change)
     }
 
-    /// Puts a slot where its ID belongs; the one that stood there comes back.
+    /// Puts a slot where its ID belongs; returns the one that it replaces.
     pub(super) fn insert(&self, id: &SessionId, slot: impl FnOnce(Mark) -> Slot) -> Option<Slot> {
         let (shard, mark) = self.place(id);
         let (slot, mut table) = (slot(mark), shard.write());
         match table.find_mut(mark.spread(), |slot| slot.is(mark, id)) {
-            Some(stood) => Some(std::mem::replace(stood, slot)),
+            Some(old) => Some(std::mem::replace(old, slot)),
             None => {
                 table.insert_unique(mark.spread(), slot, |slot| slot.mark().spread());
                 None

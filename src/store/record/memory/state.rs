@@ -48,7 +48,7 @@ impl SharedState {
         self.get(id)?.live(now).ok()
     }
 
-    /// The IDs under which records stand, as far as the shards are looked at one after the other.
+    /// The IDs of all records. The shards are visited one after the other, so it is no snapshot.
     pub(super) fn ids(&self) -> Vec<SessionId> {
         self.slots.collect(|slot| (!slot.is_tombstone()).then(|| slot.id()))
     }
@@ -81,7 +81,7 @@ impl SharedState {
         Ok(Swapped::Done)
     }
 
-    /// Puts a record where nothing stands, or a tombstone whose time is over and whose ticket it takes on.
+    /// Puts a record where nothing is stored, or a tombstone whose time has passed and whose ticket it takes over.
     fn put(&self, tickets: &mut Tickets, record: Record) {
         let id = record.id();
         let page = record.shared_subject().map(|subject| self.subjects.open(subject));

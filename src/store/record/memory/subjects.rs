@@ -1,6 +1,6 @@
 //! The index of sessions by subject.
 //!
-//! Whoever makes a session one of a subject's holds that subject's page open while the slot is written, so that the
+//! A write that makes a session one of a subject's holds that subject's page open while the slot is written, so that the
 //! two change as one. An entry goes only when its session is seen to have gone, with the page held again. So a session
 //! is never without its entry; an entry may for a moment be without its session, and readers check.
 
@@ -34,7 +34,7 @@ impl Default for Subjects {
 }
 
 impl Subjects {
-    /// The page of a subject, which nobody else reads or writes until it is dropped.
+    /// The page of a subject, locked until it is dropped.
     pub(super) fn open(&self, subject: Arc<str>) -> Page<'_> {
         Page { volume: self.volume(&subject), subject }
     }

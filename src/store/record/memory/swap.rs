@@ -1,4 +1,4 @@
-//! Changing a session that is there: compare-and-swap and touch. Neither ever creates one.
+//! Changing a session that is stored: compare-and-swap and touch. Neither ever creates one.
 //!
 //! Both happen under the lock of one shard of the map. Only a change that outgrows a budget takes the tickets, and only
 //! one of the subject opens a page of the index.
@@ -27,12 +27,12 @@ enum Unswapped {
     NoRoom,
 }
 
-/// Who takes care of the index.
+/// Whether the index is taken care of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Index {
-    /// Nobody has to, as long as the subject stays the same.
+    /// It need not be, as long as the subject stays the same.
     Untouched,
-    /// The caller, who holds the new subject's page.
+    /// It is: the caller holds the new subject's page.
     Held,
 }
 
@@ -55,7 +55,7 @@ impl SharedState {
         }
     }
 
-    /// Swaps a record that outgrows its budget, after others have made room.
+    /// Swaps a record that outgrows its budget, after making room.
     fn swap_with_room(&self, next: &Record, expected: Version, now: Timestamp) -> Result<(), Unswapped> {
         let mut tickets = self.tickets();
         self.sweep(&mut tickets, now);
@@ -122,12 +122,12 @@ impl SharedState {
         if !self.budgets.exchange(Charge::of(stored), Charge::of(&next)) {
             return Err(Unswapped::NoRoom);
         }
-        // Somebody may have touched the record since it was loaded.
+        // The record may have been touched since it was loaded.
         next.touch(stored.last_active());
         Ok(mem::replace(stored, next))
     }
 
-    /// Moves the last use forward, unless somebody has logged in or out since `record` was loaded.
+    /// Moves the last-activity time forward, unless there was a login or logout since `record` was loaded.
     pub(super) fn touch(&self, record: &Record, now: Timestamp) -> Touched {
         let touched = self.slots.change(&record.id(), |slot| match slot.live_mut(now) {
             Err(absence) => Touched::Gone(absence),

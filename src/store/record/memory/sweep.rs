@@ -1,6 +1,6 @@
 //! Inspecting tickets: how garbage goes without a background task.
 //!
-//! Whatever makes the map grow inspects the next few tickets of every queue. What is over goes; anything else is put at
+//! Whatever makes the map grow inspects the next few tickets of every queue. What has expired is removed; anything else is put at
 //! the end of the queue where it now belongs. So a queue is gone through at least as fast as it grows, the garbage in
 //! it stays in proportion to what is alive, and no jump of the clock sweeps more than a few sessions at once.
 

@@ -2,6 +2,10 @@
 //!
 //! Every slot of the map has exactly one ticket, its ID. A ticket may lag behind its slot: a session that has logged in
 //! since keeps its place among the fresh ones until it is inspected there, and is queued where it belongs then.
+//!
+//! Each creation and each end inspects a few tickets: expired slots are removed, the others queue up again. The same queues
+//! give the order of eviction. So there is no timer and no heap, expired slots are a constant share at most, and no jump of
+//! the clock can empty the store at once.
 
 use std::collections::VecDeque;
 

@@ -1,16 +1,16 @@
-//! Records that were read a moment ago, kept true by what Redis tells of changed keys.
+//! Records that were read recently, invalidated by the changes that Redis announces.
 //!
-//! The server remembers which keys a connection has read and tells it when one is changed. That takes a moment, and a
-//! connection may be dead without anybody having noticed, so what stands here is no proof of what stands there. What can
-//! be proved is this: the server answers in order. When it has answered a call that was sent at `t`, it has told before
-//! of every change up to `t`. So an entry counts only while the last answered call was sent no longer than `within` ago,
-//! and a session that was ended elsewhere opens here for `within` at most. No timer and no pings are needed: when the
-//! link was silent for too long, the next read asks the server and thereby renews the proof. Moments are those of the calls,
-//! by this server's clock.
+//! The server remembers which keys a connection has read and tells it when one of them changes. That takes a moment, and a
+//! connection may be dead without a sign of it, so an entry here is no proof of what Redis stores. What can be proved is
+//! this: the server answers in order. When it has answered a call that was sent at `t`, it has announced every change up to
+//! `t` before. So an entry counts only while the last answered call was sent no longer than `within` ago, and a session that
+//! was ended elsewhere opens here for `within` at most. No timer and no pings are needed: when the connection was silent for
+//! too long, the next read goes to the server and thereby renews the proof. Times are those of the calls, by this node's
+//! clock.
 //!
-//! A read that is under way may come back after the change that outdates it was told of. It therefore leaves a ticket
-//! before it is sent; whatever is told of the key, or of the connection, takes the ticket away, and a read without its
-//! ticket leaves nothing here.
+//! The reply to a read may arrive after the announcement of a change that outdates it. A read is therefore announced before
+//! it is sent. Whatever invalidates the key or the connection removes the announcement, and the result of a read that is not
+//! announced any more is not kept.
 
 use std::{
     collections::HashMap,
@@ -41,17 +41,18 @@ use crate::{
 /// use std::time::Duration;
 /// use cloakroom::store::{LocalCache, RedisStore, Revocation, SessionStore as _};
 ///
-/// let store = RedisStore::from_url("redis://127.0.0.1")?
-///     .local_cache(LocalCache { within: Duration::from_secs(2), sessions: 10_000 });
+/// let store = RedisStore::builder("redis://127.0.0.1")?
+///     .local_cache(LocalCache { within: Duration::from_secs(2), sessions: 10_000 })
+///     .build();
 /// assert_eq!(store.guarantees().revocation, Revocation::Within(Duration::from_secs(2)));
 /// # Ok::<(), cloakroom::store::InvalidRedisUrl>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalCache {
-    /// For how long, at most, a session that was ended or changed by another server is still seen as it was; one
-    /// second by default.
+    /// For how long, at most, a session that another node has ended or changed is still seen as it was. Default: one
+    /// second.
     pub within: Duration,
-    /// How many sessions are kept, at most; 10 000 by default. Below two none is.
+    /// How many sessions are kept, at most. Below two, none is. Default: 10 000.
     pub sessions: usize,
 }
 
@@ -61,8 +62,8 @@ impl Default for LocalCache {
     }
 }
 
-/// Enough that the threads of a server seldom meet at one; a cache of a few sessions has fewer.
-const MOST_SHARDS: usize = 16;
+/// Enough that threads seldom wait for each other; a cache of a few sessions has fewer.
+const MAX_SHARDS: usize = 16;
 
 /// No connection has this number.
 const NONE: u64 = 0;
@@ -74,53 +75,58 @@ const NEVER: i64 = i64::MIN;
 pub(super) struct Cache {
     keys: Keys,
     within: Duration,
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Mutex<CacheShard>]>,
     hasher: RandomState,
-    tickets: AtomicU64,
-    /// The connection whose word counts.
+    reads: AtomicU64,
+    /// The connection whose announcements count.
     connection: AtomicU64,
-    /// Not after the last answered call was sent, in milliseconds; `NEVER` if there is none.
-    heard: AtomicI64,
+    /// When the last answered call was sent, or earlier, in milliseconds; `NEVER` if there is none.
+    confirmed: AtomicI64,
 }
 
-/// Its number, and the session that is being read.
+/// A read that is under way: its number and its session.
 #[derive(Debug)]
-pub(super) struct Ticket(u64, SessionId);
+pub(super) struct PendingRead(u64, SessionId);
 
 #[derive(Debug)]
-enum Entry {
-    /// It is being read.
-    Awaited(u64),
-    Here(Record),
+enum CacheEntry {
+    /// The read of this number is under way.
+    Pending(u64),
+    Cached(Record),
 }
 
-/// Two generations of entries: when the young are half of what may be kept, they become the old, and the old go. Whoever
-/// is read meanwhile is young again.
+/// Two generations of entries: when the young are half of what may be kept, they become the old, and the old are dropped.
+/// An entry that is read meanwhile becomes young again.
 #[derive(Debug)]
-struct Shard {
-    young: HashMap<SessionId, Entry, RandomState>,
-    old: HashMap<SessionId, Entry, RandomState>,
+struct CacheShard {
+    young: HashMap<SessionId, CacheEntry, RandomState>,
+    old: HashMap<SessionId, CacheEntry, RandomState>,
     half: usize,
 }
 
 impl Cache {
     pub(super) fn new(keys: Keys, options: LocalCache) -> Self {
-        let shards = (options.sessions / 2).clamp(1, MOST_SHARDS);
+        let shards = (options.sessions / 2).clamp(1, MAX_SHARDS);
         let half = options.sessions / shards / 2;
         Self {
             keys,
             within: options.within,
-            shards: (0..shards).map(|_| Mutex::new(Shard::new(half))).collect(),
+            shards: (0..shards).map(|_| Mutex::new(CacheShard::new(half))).collect(),
             hasher: RandomState::default(),
-            tickets: AtomicU64::new(0),
+            reads: AtomicU64::new(0),
             connection: AtomicU64::new(NONE),
-            heard: AtomicI64::new(NEVER),
+            confirmed: AtomicI64::new(NEVER),
         }
     }
 
-    /// What a token opens, if that can be said without asking.
+    /// For how long the cache may lag behind.
+    pub(super) fn within(&self) -> Duration {
+        self.within
+    }
+
+    /// What a token opens, if that is known without asking Redis.
     ///
-    /// That it opens nothing cannot: its secret may be newer than what is known, or the session used since.
+    /// That it opens nothing is never known: its secret may be newer than the cached record, or the session used since.
     pub(super) fn open(&self, token: &ReferenceToken, now: Timestamp) -> Option<Loaded> {
         if !self.is_fresh(now) {
             return None;
@@ -129,20 +135,20 @@ impl Cache {
         Some(authenticate(&record, token, now)).filter(|loaded| matches!(loaded, Loaded::Live { .. }))
     }
 
-    /// Announces that a session is about to be read.
-    pub(super) fn await_read(&self, id: SessionId) -> Ticket {
-        let number = self.tickets.fetch_add(1, Ordering::Relaxed);
-        self.shard(&id).put(id, Entry::Awaited(number));
-        Ticket(number, id)
+    /// Announces a read that is about to be sent.
+    pub(super) fn begin_read(&self, id: SessionId) -> PendingRead {
+        let number = self.reads.fetch_add(1, Ordering::Relaxed);
+        self.shard(&id).put(id, CacheEntry::Pending(number));
+        PendingRead(number, id)
     }
 
     /// Keeps what was read, unless it was outdated meanwhile.
     ///
     /// The record is kept with the secret that opened it, so that opening it again takes a comparison and no hash.
-    pub(super) fn keep(&self, ticket: &Ticket, token: &ReferenceToken, record: &Record) {
-        let mut shard = self.shard(&ticket.1);
-        if shard.awaits(ticket) {
-            shard.put(ticket.1, Entry::Here(record.opened_by(token.secret())));
+    pub(super) fn finish_read(&self, read: &PendingRead, token: &ReferenceToken, record: &Record) {
+        let mut shard = self.shard(&read.1);
+        if shard.is_pending(read) {
+            shard.put(read.1, CacheEntry::Cached(record.opened_by(token.secret())));
         }
     }
 
@@ -151,27 +157,27 @@ impl Cache {
         self.shard(id).remove(id);
     }
 
-    /// Forgets everything; from now on the word of this connection counts.
+    /// Forgets everything; from now on the announcements of this connection count.
     pub(super) fn follow(&self, connection: u64) {
         self.connection.store(connection, Ordering::SeqCst);
         self.clear();
     }
 
-    /// Forgets everything: nobody tells of changes any more.
+    /// Forgets everything: changes are not announced any more.
     pub(super) fn stop_following(&self) {
         self.follow(NONE);
     }
 
-    /// A call has been answered that was sent over this connection, not before that moment.
-    pub(super) fn heard(&self, connection: u64, sent: Timestamp) {
-        // A call that tells no time proves nothing, and takes nothing away.
+    /// Notes that a call was answered which was sent on this connection at `sent` or later.
+    pub(super) fn confirm(&self, connection: u64, sent: Timestamp) {
+        // A call without a time proves nothing.
         if sent.as_millis() != NEVER && self.connection.load(Ordering::SeqCst) == connection {
-            self.heard.store(sent.as_millis(), Ordering::SeqCst);
+            self.confirmed.store(sent.as_millis(), Ordering::SeqCst);
         }
     }
 
-    /// The server tells something over this connection.
-    pub(super) fn told(&self, connection: u64, push: &PushInfo) {
+    /// Forgets what the server announces as changed on this connection.
+    pub(super) fn invalidate(&self, connection: u64, push: &PushInfo) {
         if push.kind != PushKind::Invalidate || self.connection.load(Ordering::SeqCst) != connection {
             return;
         }
@@ -185,53 +191,53 @@ impl Cache {
                     }
                 }
             }
-            // Without keys it is about all of them.
+            // An announcement without keys concerns all of them.
             _ => self.clear(),
         }
     }
 
     fn clear(&self) {
-        self.heard.store(NEVER, Ordering::SeqCst);
+        self.confirmed.store(NEVER, Ordering::SeqCst);
         for shard in &*self.shards {
             let shard = &mut *lock(shard);
-            *shard = Shard::new(shard.half);
+            *shard = CacheShard::new(shard.half);
         }
     }
 
-    /// A clock that was set back proves nothing.
+    /// Whether entries count at this moment. A clock that was set back proves nothing.
     fn is_fresh(&self, now: Timestamp) -> bool {
-        let heard = self.heard.load(Ordering::SeqCst);
-        let heard_at = Timestamp::from_millis(heard);
-        heard != NEVER && heard_at <= now && now.since(heard_at) <= self.within
+        let confirmed = self.confirmed.load(Ordering::SeqCst);
+        let confirmed_at = Timestamp::from_millis(confirmed);
+        confirmed != NEVER && confirmed_at <= now && now.since(confirmed_at) <= self.within
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the lower bits are what is wanted")]
-    fn shard(&self, id: &SessionId) -> MutexGuard<'_, Shard> {
+    #[expect(clippy::cast_possible_truncation, reason = "the lower bits are enough")]
+    fn shard(&self, id: &SessionId) -> MutexGuard<'_, CacheShard> {
         lock(&self.shards[self.hasher.hash_one(id) as usize % self.shards.len()])
     }
 }
 
-/// Nothing that is done with a shard panics halfway, so one who panicked elsewhere has left it whole.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+/// Nothing that is done under the lock panics halfway, so a poisoned lock guards a whole shard.
+fn lock(shard: &Mutex<CacheShard>) -> MutexGuard<'_, CacheShard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Shard {
+impl CacheShard {
     fn new(half: usize) -> Self {
         Self { young: HashMap::default(), old: HashMap::default(), half }
     }
 
     fn get(&mut self, id: &SessionId) -> Option<Record> {
-        if let Some(Entry::Here(record)) = self.young.get(id) {
+        if let Some(CacheEntry::Cached(record)) = self.young.get(id) {
             return Some(record.clone());
         }
         let entry = self.old.remove(id)?;
-        let found = if let Entry::Here(record) = &entry { Some(record.clone()) } else { None };
+        let found = if let CacheEntry::Cached(record) = &entry { Some(record.clone()) } else { None };
         self.put(*id, entry);
         found
     }
 
-    fn put(&mut self, id: SessionId, entry: Entry) {
+    fn put(&mut self, id: SessionId, entry: CacheEntry) {
         if self.half == 0 {
             return;
         }
@@ -242,9 +248,9 @@ impl Shard {
         self.young.insert(id, entry);
     }
 
-    fn awaits(&self, ticket: &Ticket) -> bool {
-        let entry = self.young.get(&ticket.1).or_else(|| self.old.get(&ticket.1));
-        matches!(entry, Some(Entry::Awaited(number)) if *number == ticket.0)
+    fn is_pending(&self, read: &PendingRead) -> bool {
+        let entry = self.young.get(&read.1).or_else(|| self.old.get(&read.1));
+        matches!(entry, Some(CacheEntry::Pending(number)) if *number == read.0)
     }
 
     fn remove(&mut self, id: &SessionId) {
@@ -271,9 +277,9 @@ mod tests {
         Record::new(SessionId::from_bytes([1; 16]), secret, WriteId::from_u64(1), lifetime, NOW)
     }
 
-    /// Another server may have given it to the client a moment ago, or have written down that the session was used.
+    /// Another node may have issued the token a moment ago, or have stored that the session was used.
     #[test]
-    fn what_is_known_opens_a_session_but_never_denies_one() {
+    fn a_cached_record_opens_a_session_but_never_denies_one() {
         let cache = Cache::new(Keys::new("shop:"), LocalCache::default());
         let (known, newer) = [2, 3].map(|byte| record(Secret::from_bytes([byte; 16]))).into();
         let token = |record: &Record| {
@@ -281,13 +287,13 @@ mod tests {
             ReferenceToken::parse(token.expose().as_bytes()).unwrap()
         };
         cache.follow(1);
-        cache.heard(1, NOW);
-        let ticket = cache.await_read(known.id());
-        cache.keep(&ticket, &token(&known), &known);
+        cache.confirm(1, NOW);
+        let read = cache.begin_read(known.id());
+        cache.finish_read(&read, &token(&known), &known);
         assert!(matches!(cache.open(&token(&known), NOW), Some(Loaded::Live { .. })));
-        assert!(cache.open(&token(&newer), NOW).is_none(), "the secret may be newer than what is known");
+        assert!(cache.open(&token(&newer), NOW).is_none(), "the secret may be newer than the record");
         let later = NOW + Duration::from_secs(60);
-        cache.heard(1, later);
-        assert!(cache.open(&token(&known), later).is_none(), "somebody else may have touched it");
+        cache.confirm(1, later);
+        assert!(cache.open(&token(&known), later).is_none(), "another node may have touched it");
     }
 }

@@ -1,11 +1,11 @@
 //! The names of keys in Redis.
 //!
 //! ```text
-//! prefix | session ID (32 hex digits)                        what stands of one session
+//! prefix | session ID (32 hex digits)                        what is stored of one session
 //! prefix | "of:" | hash of the subject (32 hex digits)       the IDs of one subject's sessions
 //! ```
 //!
-//! A subject's name is hashed so that keys are of one length and slow logs name nobody. Each key lies in a slot of
+//! A subject's name is hashed so that keys are of one length and slow logs name no subject. Each key is in a slot of
 //! its own: nothing assumes that two of them share one.
 
 use std::sync::Arc;
@@ -23,16 +23,12 @@ impl Keys {
         Self(prefix.into())
     }
 
-    pub(super) fn prefix(&self) -> &str {
-        &self.0
-    }
-
-    /// Where a session stands.
+    /// The key of a session.
     pub(super) fn session(&self, id: &SessionId) -> String {
         self.name("", id.as_bytes())
     }
 
-    /// Where the IDs of a subject's sessions stand.
+    /// The key of the set of a subject's sessions.
     pub(super) fn subject(&self, subject: &str) -> String {
         let hash = digest(&SHA256, subject.as_bytes());
         self.name("of:", &hash.as_ref()[..16])

@@ -1,7 +1,7 @@
-//! The scripts that run inside Redis, each one an atomic step of its key.
+//! The scripts that run inside Redis, each one an atomic operation on its key.
 //!
 //! They are called by their hash. A server that does not know one, because it was restarted or has just become primary,
-//! is given the text, which it runs and keeps. That is one trip more, and on exactly the server that needs it.
+//! is sent the text, which it runs and keeps. That is one more round trip, and only on the server that needs it.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::hex;
 
-/// One script; all but those of the subject's page begin with what records look like.
+/// One script. Those of a session's key begin with the layout of records.
 #[derive(Debug)]
 pub(super) struct Script {
     text: &'static str,
@@ -26,14 +26,14 @@ macro_rules! script {
     };
 }
 
-pub(super) static SWAP: Script = script!("head", "swap");
-pub(super) static TOUCH: Script = script!("head", "touch");
-pub(super) static END: Script = script!("head", "end");
-pub(super) static ENTER: Script = script!("enter");
-pub(super) static STRIKE: Script = script!("strike");
-pub(super) static PAGE: Script = script!("page");
+pub(super) static SWAP: Script = script!("layout", "swap");
+pub(super) static TOUCH: Script = script!("layout", "touch");
+pub(super) static BURY: Script = script!("layout", "bury");
+pub(super) static ENLIST: Script = script!("enlist");
+pub(super) static ENTRIES: Script = script!("entries");
+pub(super) static DELIST: Script = script!("delist");
 
-/// What Redis calls a script by. SHA-1 is its choice and protects nothing here.
+/// The name by which Redis calls a script. SHA-1 is its choice and protects nothing here.
 fn hash(text: &str) -> String {
     let mut hash = String::with_capacity(40);
     hex::push(&mut hash, digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()).as_ref());
@@ -41,19 +41,19 @@ fn hash(text: &str) -> String {
 }
 
 /// A call of a script on one key.
-pub(super) struct Call<'a> {
+pub(super) struct ScriptCall<'a> {
     script: &'static Script,
     key: &'a str,
     args: Vec<&'a [u8]>,
 }
 
 impl Script {
-    pub(super) fn on<'a>(&'static self, key: &'a str, args: impl Into<Vec<&'a [u8]>>) -> Call<'a> {
-        Call { script: self, key, args: args.into() }
+    pub(super) fn on<'a>(&'static self, key: &'a str, args: impl Into<Vec<&'a [u8]>>) -> ScriptCall<'a> {
+        ScriptCall { script: self, key, args: args.into() }
     }
 }
 
-impl Call<'_> {
+impl ScriptCall<'_> {
     /// The call by the script's hash.
     pub(super) fn by_hash(&self) -> Cmd {
         self.command("EVALSHA", &self.script.hash)

@@ -10,11 +10,14 @@ pub(super) const TAG_LEN: usize = 16;
 /// The algorithm of an [`EncryptedCookieStore`](super::EncryptedCookieStore). Tokens of either are accepted, each under
 /// keys of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "config", derive(serde::Deserialize))]
 pub enum Cipher {
     /// AES-256 in Galois/Counter Mode (NIST SP 800-38D): fastest where the processor helps. The default.
     #[default]
+    #[cfg_attr(feature = "config", serde(rename = "aes-256-gcm"))]
     Aes256Gcm,
     /// ChaCha20-Poly1305 (RFC 8439): fastest where it does not.
+    #[cfg_attr(feature = "config", serde(rename = "chacha20-poly1305"))]
     ChaCha20Poly1305,
 }
 
@@ -41,7 +44,7 @@ impl CipherKey {
         UnboundKey::new(algorithm, key).ok().map(|key| Self(LessSafeKey::new(key)))
     }
 
-    /// Encrypts what stands in `bytes` from `start` on, and appends the tag.
+    /// Encrypts `bytes` from `start` on, and appends the tag.
     pub(super) fn seal(
         &self,
         nonce: [u8; NONCE_LEN],

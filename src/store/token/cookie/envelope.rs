@@ -179,7 +179,7 @@ mod tests {
         assert!(envelope().open(token.as_bytes()).is_some());
         for bad in [
             "AwECAwQFBgcI__79_A==", // padded
-            "AwECAwQFBgcI__79_B",   // a bit that stands for nothing
+            "AwECAwQFBgcI__79_B",   // an unused bit is set
             "AwECAwQFBgcI//79/A",   // the other alphabet
             "AwECAwQFBgcI__79_",    // a letter short
             "AwECAwQFBgcI__79_AA\n",

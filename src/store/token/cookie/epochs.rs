@@ -61,7 +61,7 @@ pub(super) struct Epochs {
 /// The epoch to seal under.
 struct Own {
     epoch: Arc<Epoch>,
-    /// How often somebody has asked for it, the last of them in vain.
+    /// How often it was asked for; the last request failed.
     asked: AtomicU64,
 }
 
@@ -99,7 +99,7 @@ impl Epochs {
         is_left.then(|| Arc::clone(&own.epoch))
     }
 
-    /// What `open` makes of a token of this epoch. The epoch is remembered only if the token was genuine, so that nobody
+    /// What `open` makes of a token of this epoch. The epoch is cached only if the token was genuine, so that no client
     /// can fill the memory with epochs of their own making.
     pub(super) fn open<T>(
         &self,

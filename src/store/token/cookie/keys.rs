@@ -62,8 +62,11 @@ impl<K> SealKeys<K> {
     }
 }
 
-/// What a seal is bound to: the header, and the purpose that the store was given. It tells where it ends, so a record can
-/// follow it.
+/// What a seal is bound to: the header, and the context that the store was given, prefixed with its length so that a record can
+/// follow.
+///
+/// The name of the cookie is not part of it, because the same token may be presented as a bearer token. Two managers that share
+/// keys but not sessions give their stores two contexts.
 fn bound_to(header: Header, context: &str) -> Vec<u8> {
     let mut bytes = b"cloakroom session v1\0".to_vec();
     header.write(&mut bytes);

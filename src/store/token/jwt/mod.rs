@@ -19,6 +19,8 @@ mod json;
 mod jwk;
 mod jws;
 mod keys;
+#[cfg(feature = "config")]
+mod options;
 mod pem;
 mod registered;
 mod scan;
@@ -28,6 +30,8 @@ mod tests;
 
 use std::time::Duration;
 
+#[cfg(feature = "config")]
+pub(crate) use self::options::JwtOptions;
 use self::{
     claims::{Claims, Format},
     jws::Jws,

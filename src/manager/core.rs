@@ -1,0 +1,121 @@
+//! What all requests of a manager share, and what a session asks of it.
+
+use std::sync::Arc;
+
+use super::{save::save, store_calls::StoreCalls};
+use crate::{
+    error::SessionError,
+    plan::{self, Situation, Write},
+    policy::Policy,
+    random::{Random, SystemRandom, WriteIds},
+    session::{Base, BoxFuture, Changes, EndRequest, Engine, Session},
+    store::{Ended, Guarantees, SessionInfo, SessionStore, StoreContext},
+    time::{Clock, Deadline, SystemClock, Timestamp},
+    transport::{Cookie, RequestFacts, Transport},
+};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Core {
+    pub(super) store: Arc<dyn SessionStore>,
+    pub(super) guarantees: Guarantees,
+    pub(super) policy: Policy,
+    /// In the order in which they are read. Never empty.
+    pub(super) transports: Vec<Transport>,
+    /// The request headers that they read.
+    pub(super) vary: Vec<String>,
+    /// The paths of requests that another site may begin.
+    pub(super) cross_site_paths: Vec<String>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) write_ids: WriteIds,
+}
+
+impl Core {
+    pub(super) fn new(store: impl SessionStore) -> Self {
+        Self {
+            guarantees: store.guarantees(),
+            store: Arc::new(store),
+            policy: Policy::default(),
+            transports: vec![Cookie::default().into()],
+            vary: vec!["Cookie".to_owned()],
+            cross_site_paths: Vec::new(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom::new()),
+            write_ids: WriteIds::default(),
+        }
+    }
+
+    /// The context of a store call that begins now.
+    pub(super) fn cx(&self) -> StoreContext {
+        StoreContext::new(self.clock.now(), Deadline::after(self.policy.store_timeout))
+    }
+
+    /// The largest session data that both the policy and the store allow.
+    pub(super) fn max_data(&self) -> usize {
+        self.policy.max_data.min(self.guarantees.max_data.unwrap_or(usize::MAX))
+    }
+
+    /// What a plan depends on.
+    pub(super) fn situation<'a>(
+        &'a self,
+        changes: &'a Changes,
+        keeps: bool,
+        now: Timestamp,
+    ) -> Situation<'a> {
+        Situation { changes, keeps, writable: self.guarantees.writable, policy: &self.policy, now }
+    }
+
+    /// What a session needs that no handler has changed.
+    pub(super) fn upkeep(&self, base: &Base, request: RequestFacts, now: Timestamp) -> Write {
+        if !self.guarantees.writable {
+            return Write::Nothing;
+        }
+        plan::upkeep(base, request, &self.policy, now)
+    }
+
+    /// Whether another site may begin requests to this path.
+    pub(super) fn allows_cross_site(&self, path: &str) -> bool {
+        self.cross_site_paths.iter().any(|allowed| allowed == path)
+    }
+
+    pub(super) fn bearer(&self) -> Option<&Transport> {
+        self.transports.iter().find(|transport| matches!(transport, Transport::Bearer(_)))
+    }
+}
+
+impl Engine for Arc<Core> {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn guarantees(&self) -> &Guarantees {
+        &self.guarantees
+    }
+
+    fn has_bearer(&self) -> bool {
+        self.bearer().is_some()
+    }
+
+    fn save<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>> {
+        Box::pin(save(self, session))
+    }
+
+    fn list<'a>(&'a self, subject: Option<&'a str>) -> BoxFuture<'a, Result<Vec<SessionInfo>, SessionError>> {
+        Box::pin(async move {
+            let calls = StoreCalls::new(self);
+            calls.index()?;
+            match subject {
+                Some(subject) => Ok(calls.list(subject).await?),
+                None => Ok(Vec::new()),
+            }
+        })
+    }
+
+    fn end(&self, session: EndRequest) -> BoxFuture<'_, Result<Ended, SessionError>> {
+        Box::pin(async move { Ok(StoreCalls::new(self).end(session).await?) })
+    }
+}

@@ -1,0 +1,164 @@
+//! Saving a session: waits for its turn, resolves what is in doubt, commits the changes, and goes on from what was written.
+
+use std::sync::Arc;
+
+use tokio::{sync::MutexGuard, task::JoinError};
+use tracing::warn;
+
+use super::{
+    Core,
+    commit::commit,
+    delivery::{Client, SaveError, Saved},
+    exchange::{Finish, Finished},
+    in_doubt,
+};
+use crate::{
+    error::{SessionError, SessionErrorKind, StoreError, StoreErrorKind},
+    record::Record,
+    session::{Changes, Phase, Session},
+    store::within,
+    transport::ResponseEdits,
+};
+
+/// Waits until no other handle writes the session.
+async fn turn<'a>(core: &Core, session: &'a Session) -> Result<MutexGuard<'a, ()>, StoreError> {
+    within(core.cx().deadline, async { Ok(session.turn().await) }).await
+}
+
+/// Writes what a handler asked to be saved before its response leaves, or after.
+pub(super) async fn save(core: &Core, session: &Session) -> Result<(), SessionError> {
+    let _turn = turn(core, session).await?;
+    in_doubt::resolve(core, session).await.map_err(|failed| failed.error)?;
+    let mut taken = Taken { session, changes: Some(session.lock().take()) };
+    let Some(changes) = &mut taken.changes else { return Ok(()) };
+    if changes.is_empty() {
+        return Ok(());
+    }
+    if changes.phase == Phase::Detached && needs_token(core, changes) {
+        return Err(SessionError::new(
+            SessionErrorKind::TokenUndeliverable,
+            "the response is gone, so the client cannot be told the new token that this change needs",
+        ));
+    }
+    let saved = commit(core, changes, true).await.map_err(|failed| failed.error)?;
+    taken.changes = None;
+    let mut state = session.lock();
+    state.deposit(saved.edits, saved.token);
+    state.rebase(saved.base)
+}
+
+/// Changes on their way to the store; put back unless they get there.
+struct Taken<'a> {
+    session: &'a Session,
+    changes: Option<Changes>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(changes) = &mut self.changes {
+            self.session.lock().restore(changes);
+        }
+    }
+}
+
+/// Whether these changes end in a token for the client.
+fn needs_token(core: &Core, changes: &Changes) -> bool {
+    core.guarantees.token.is_self_contained()
+        || changes.base.record().is_none_or(Record::needs_token)
+        || changes.view.rotates()
+        || (changes.logout.is_some() && !changes.log.is_empty())
+}
+
+/// The save at the end of a request.
+#[derive(Clone)]
+pub(super) struct FinalSave {
+    core: Arc<Core>,
+    session: Session,
+    /// Whether the response's status lets the handler's changes be kept.
+    keeps: bool,
+}
+
+impl FinalSave {
+    pub(super) fn new(core: &Arc<Core>, session: Session, status: u16) -> Self {
+        Self { core: Arc::clone(core), session, keeps: core.policy.save_on.keeps(status) }
+    }
+
+    /// Runs as part of the request. If the client disconnects, it stops.
+    pub(super) fn with_request(self) -> Finish {
+        Finish::Pending(Box::pin(self.run()))
+    }
+
+    /// Runs in a task of its own, so that it is carried through even if the client disconnects.
+    pub(super) fn carried_through(self) -> Finish {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return self.with_request() };
+        let (logs_out, request) = {
+            let state = self.session.lock();
+            (state.logs_out(), state.request())
+        };
+        let task = runtime.spawn(self.clone().run());
+        Finish::Pending(Box::pin(async move {
+            let removes_cookie = logs_out && request.holds_cookie && !request.cross_site;
+            task.await.unwrap_or_else(|error| self.outcome_unknown(removes_cookie, error))
+        }))
+    }
+
+    async fn run(self) -> Finished {
+        let written = self.write().await;
+        self.finished(written)
+    }
+
+    async fn write(&self) -> Result<ResponseEdits, SaveError> {
+        let _turn = turn(&self.core, &self.session).await?;
+        let resolved = if self.keeps { in_doubt::resolve(&self.core, &self.session).await } else { Ok(()) };
+        let mut changes = self.session.lock().take();
+        let saved = match resolved {
+            Ok(()) => commit(&self.core, &mut changes, self.keeps).await,
+            Err(failed) => Err(failed),
+        };
+        self.go_on(changes, saved)
+    }
+
+    /// A handler that outlives the response goes on from what was written.
+    fn go_on(&self, changes: Changes, saved: Result<Saved, SaveError>) -> Result<ResponseEdits, SaveError> {
+        let (base, outcome) = match saved {
+            Ok(Saved { base, edits, .. }) => (base, Ok(edits)),
+            // The client is told that nothing was saved, so nothing of it may be saved later.
+            Err(failed) => (changes.base, Err(failed)),
+        };
+        if changes.phase == Phase::Detached
+            && let Err(error) = self.session.lock().rebase(base)
+        {
+            warn!(%error, "a change that was made while the response left is lost");
+        }
+        outcome
+    }
+
+    /// What the response has to say of what was written.
+    fn finished(self, written: Result<ResponseEdits, SaveError>) -> Finished {
+        let (edits, error) = match written {
+            Ok(edits) => (edits, None),
+            Err(SaveError { error, edits }) => {
+                warn!(%error, kind = ?error.kind(), "a session was not saved");
+                (edits, Some(error))
+            }
+        };
+        let mut all = self.session.lock().take_edits();
+        all.merge(edits);
+        Finished::new(self.core, all, error)
+    }
+
+    /// The task that was to save it has panicked or was stopped. A client that logged out keeps no cookie, whatever was written.
+    fn outcome_unknown(self, removes_cookie: bool, error: JoinError) -> Finished {
+        let error =
+            StoreError::new(StoreErrorKind::OutcomeUnknown, "the task that saved a session did not end")
+                .with_source(error);
+        let (request, delivery) = {
+            let state = self.session.lock();
+            (state.request(), state.delivery())
+        };
+        let failed = Client::new(&self.core, request, delivery).failed(error.into(), removes_cookie);
+        let mut edits = self.session.lock().take_edits();
+        edits.merge(failed.edits);
+        Finished::new(self.core, edits, Some(failed.error))
+    }
+}

@@ -1,0 +1,170 @@
+//! Redis as a backend of a [`RecordStore`]: [`RedisBackend`].
+
+use std::sync::Arc;
+
+use super::{
+    cache::{Cache, LocalCache},
+    client::Client,
+    connect_options::ConnectOptions,
+    database::Database,
+    endpoint::Endpoint,
+    keys::Keys,
+};
+use crate::{
+    error::StoreError,
+    id::SessionId,
+    record::{Record, Version},
+    store::{
+        Absence, Ended, Guarantees, Index, Loaded, RecordBackend, RecordStore, ReferenceToken, Revocation,
+        Scope, SessionIndex, StoreContext, Stored, Swapped, TokenForm, Tombstone, Touched, Updates,
+    },
+    time::{Deadline, Timestamp},
+};
+
+/// The largest session data that is stored, in bytes.
+const MAX_DATA: usize = 4 << 20;
+
+/// Sessions in Redis (6.2 or newer) or Valkey.
+///
+/// A clone is another handle of the same store and shares its connection. The connection is made when it is first
+/// needed and again whenever it was lost, so a node may start before its Redis; [`ping`](Self::ping) tells whether Redis
+/// is available.
+///
+/// # The server
+/// Its `maxmemory-policy` should be `noeviction`, or sessions end when memory runs out instead of new ones being refused.
+/// Whether sessions survive its restart depends on its configuration: `appendonly yes`. A failover to a replica loses
+/// what the replica has not received yet, logouts included, unless `min-replicas-to-write` and `WAIT` are set up for it.
+///
+/// A user of its own needs no more than this, where `cloakroom:` is the [prefix](super::RedisStoreBuilder::prefix):
+/// `ACL SETUSER app on >password ~cloakroom:* +get +eval +evalsha +set +getrange +setrange +pexpire +pttl +del +zadd
+/// +zcard +zscore +zrem +zrevrange +ping +hello +client|tracking`; with a database other than the first also `+select`,
+/// with Sentinel `+role`, with Cluster `+cluster|slots +asking`. From Redis 7.2 on the client introduces itself, which
+/// `+client|setinfo` permits.
+///
+/// ```
+/// use cloakroom::{SessionManager, store::RedisStore};
+///
+/// let store = RedisStore::from_url("redis://127.0.0.1:6379/0")?;
+/// let sessions = SessionManager::new(store);
+/// # Ok::<(), cloakroom::store::InvalidRedisUrl>(())
+/// ```
+pub type RedisStore = RecordStore<RedisBackend>;
+
+/// The Redis deployment behind a [`RedisStore`].
+#[derive(Debug, Clone)]
+pub struct RedisBackend {
+    database: Database,
+    cache: Option<Arc<Cache>>,
+    is_persistent: bool,
+}
+
+impl RedisStore {
+    /// Checks that Redis is available.
+    ///
+    /// # Errors
+    /// When it cannot be connected to, or does not answer before `deadline`.
+    pub async fn ping(&self, deadline: Deadline) -> Result<(), StoreError> {
+        let cx = StoreContext::new(Timestamp::MIN, deadline);
+        self.backend().database.command(redis::cmd("PING"), cx, |_| Ok(())).await
+    }
+}
+
+impl RedisBackend {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        options: ConnectOptions,
+        keys: Keys,
+        cache: Option<LocalCache>,
+        is_persistent: bool,
+    ) -> Self {
+        let cache =
+            cache.filter(|_| endpoint.can_track()).map(|cache| Arc::new(Cache::new(keys.clone(), cache)));
+        let client = Client::new(endpoint, options, cache.clone());
+        Self { database: Database::new(keys, client), cache, is_persistent }
+    }
+
+    /// Removes a session from the local cache, so that this node sees its own writes at once.
+    fn forget(&self, id: &SessionId) {
+        if let Some(cache) = &self.cache {
+            cache.forget(id);
+        }
+    }
+}
+
+impl RecordBackend for RedisBackend {
+    fn guarantees(&self) -> Guarantees {
+        Guarantees::new("redis", TokenForm::Reference)
+            .revocation(
+                self.cache.as_ref().map_or(Revocation::AtOnce, |cache| Revocation::Within(cache.within())),
+            )
+            .survives_restart(self.is_persistent)
+            .scope(Scope::AllNodes)
+            .updates(Updates::NeverLost)
+            .index(Index::AllNodes)
+            .max_data(Some(MAX_DATA))
+    }
+
+    async fn get(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Stored>, StoreError> {
+        self.database.get(id, cx).await
+    }
+
+    async fn compare_and_swap(
+        &self,
+        expected: Option<Version>,
+        next: &Record,
+        cx: StoreContext,
+    ) -> Result<Swapped, StoreError> {
+        let swapped = self.database.swap(expected, next, cx).await;
+        self.forget(&next.id());
+        swapped
+    }
+
+    async fn bury(
+        &self,
+        id: &SessionId,
+        tombstone: Tombstone,
+        cx: StoreContext,
+    ) -> Result<Ended, StoreError> {
+        let buried = self.database.bury(id, tombstone, cx).await;
+        self.forget(id);
+        let (ended, record) = buried?;
+        if let Some(subject) = record.as_ref().and_then(Record::subject) {
+            self.database.delist(subject, id, cx).await;
+        }
+        Ok(ended)
+    }
+
+    /// Confirms the session's entry in the index as well, so that one which the server has lost comes back.
+    async fn touch(&self, record: &Record, cx: StoreContext) -> Result<Touched, StoreError> {
+        let touch = self.database.touch(record, cx);
+        let (touched, enlisted) = futures_util::future::join(touch, self.database.enlist(record, cx)).await;
+        self.forget(&record.id());
+        enlisted?;
+        touched
+    }
+
+    async fn open(&self, token: &ReferenceToken, cx: StoreContext) -> Result<Loaded, StoreError> {
+        let read = self.cache.as_ref().map(|cache| (cache, cache.begin_read(token.id())));
+        let stored = self.database.get(&token.id(), cx).await?;
+        let loaded = stored.map_or(Loaded::Absent(Absence::Unknown), |stored| stored.open(token, cx.now));
+        if let (Some((cache, read)), Loaded::Live { record, .. }) = (read, &loaded)
+            && !record.in_grace(cx.now)
+        {
+            cache.finish_read(&read, token, record);
+        }
+        Ok(loaded)
+    }
+
+    /// Answers from the local cache.
+    fn open_now(&self, token: &ReferenceToken, now: Timestamp) -> Option<Loaded> {
+        self.cache.as_ref()?.open(token, now)
+    }
+
+    async fn enlist(&self, record: &Record, cx: StoreContext) -> Result<(), StoreError> {
+        self.database.enlist(record, cx).await
+    }
+
+    fn index(&self) -> Option<&dyn SessionIndex> {
+        Some(&self.database)
+    }
+}

@@ -1,0 +1,138 @@
+//! Reading replies. Each script repeats a tag of its call, and each record names its session, so the reply to another
+//! call is noticed. What cannot be noticed is another call's "nothing is stored" to a `GET`, which names no session.
+
+use redis::Value;
+
+use super::stored::decode;
+use crate::{
+    id::SessionId,
+    record::{InvalidRecord, Record},
+    store::{Absence, Ended, Stored, Swapped, Touched},
+    time::Timestamp,
+};
+
+/// Why a reply was not understood.
+#[derive(Debug)]
+pub(super) enum ReplyError {
+    /// It belongs to another call: replies on the connection are out of order.
+    Mismatched,
+    /// What is stored is not a record that this version reads.
+    Corrupt(InvalidRecord),
+}
+
+impl From<InvalidRecord> for ReplyError {
+    fn from(invalid: InvalidRecord) -> Self {
+        Self::Corrupt(invalid)
+    }
+}
+
+/// The reply to `GET`.
+pub(super) fn get(reply: &Value, id: &SessionId) -> Result<Option<Stored>, ReplyError> {
+    match reply {
+        Value::Nil => Ok(None),
+        Value::BulkString(bytes) => stored(bytes, id).map(Some),
+        _ => Err(ReplyError::Mismatched),
+    }
+}
+
+/// The reply to `swap.lua`.
+pub(super) fn swap(reply: &Value, tag: &[u8], id: &SessionId) -> Result<Swapped, ReplyError> {
+    match tagged(reply, tag)? {
+        (b"done", _) => Ok(Swapped::Done),
+        (b"absent", _) => Ok(Swapped::Found(None)),
+        (b"found", Some(bytes)) => stored(bytes, id).map(|stored| Swapped::Found(Some(stored))),
+        _ => Err(ReplyError::Mismatched),
+    }
+}
+
+/// The reply to `touch.lua`.
+pub(super) fn touch(reply: &Value, id: &SessionId, now: Timestamp) -> Result<Touched, ReplyError> {
+    let absence = match tagged(reply, id.as_bytes())? {
+        (b"touched", _) => return Ok(Touched::Done(None)),
+        (b"absent", _) => Absence::Unknown,
+        (b"expired", _) => Absence::Expired,
+        (b"rotated", _) => Absence::Rotated { id: *id, at: now },
+        (b"found", Some(bytes)) => stored(bytes, id)?.live(now).err().ok_or(ReplyError::Mismatched)?,
+        _ => return Err(ReplyError::Mismatched),
+    };
+    Ok(Touched::Gone(absence))
+}
+
+/// The reply to `bury.lua`, with the record that was stored, if it can be read.
+pub(super) fn bury(reply: &Value, id: &SessionId) -> Result<(Ended, Option<Record>), ReplyError> {
+    match tagged(reply, id.as_bytes())? {
+        (b"already", _) => Ok((Ended::Already, None)),
+        (b"ended", bytes) => Ok((Ended::Done, bytes.and_then(|bytes| Record::decode(bytes).ok()))),
+        // It is neither a tombstone nor a record of this version: reading it tells why.
+        (b"found", Some(bytes)) => stored(bytes, id).and(Err(ReplyError::Mismatched)),
+        _ => Err(ReplyError::Mismatched),
+    }
+}
+
+/// The reply to `enlist.lua`: the number of entries in a subject's sorted set.
+pub(super) fn enlist(reply: &Value, tag: &[u8]) -> Result<i64, ReplyError> {
+    match reply {
+        Value::Array(parts) => match &parts[..] {
+            [Value::BulkString(echo), Value::Int(entries)] if echo == tag => Ok(*entries),
+            _ => Err(ReplyError::Mismatched),
+        },
+        _ => Err(ReplyError::Mismatched),
+    }
+}
+
+/// The reply to `entries.lua`: sessions of a subject, and when each entry was confirmed.
+pub(super) fn entries(reply: &Value, tag: &[u8]) -> Result<Vec<(SessionId, String)>, ReplyError> {
+    let Value::Array(parts) = reply else { return Err(ReplyError::Mismatched) };
+    let mut texts = parts.iter().map(|part| match part {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).map_err(|_| ReplyError::Mismatched),
+        _ => Err(ReplyError::Mismatched),
+    });
+    if texts.next().transpose()?.map(str::as_bytes) != Some(tag) {
+        return Err(ReplyError::Mismatched);
+    }
+    let mut entries = Vec::with_capacity(parts.len() / 2);
+    while let (Some(id), Some(at)) = (texts.next().transpose()?, texts.next().transpose()?) {
+        entries.push((id.parse().map_err(|_| ReplyError::Mismatched)?, at.to_owned()));
+    }
+    Ok(entries)
+}
+
+/// What is stored under the key of `id`.
+fn stored(bytes: &[u8], id: &SessionId) -> Result<Stored, ReplyError> {
+    let (named, stored) = decode(bytes)?;
+    if named == *id { Ok(stored) } else { Err(ReplyError::Mismatched) }
+}
+
+/// A script's verdict and what comes with it, if the reply has the tag of the call.
+fn tagged<'a>(reply: &'a Value, tag: &[u8]) -> Result<(&'a [u8], Option<&'a [u8]>), ReplyError> {
+    let Value::Array(parts) = reply else { return Err(ReplyError::Mismatched) };
+    match &parts[..] {
+        [Value::BulkString(echo), Value::BulkString(verdict)] if echo == tag => Ok((verdict, None)),
+        [Value::BulkString(echo), Value::BulkString(verdict), Value::BulkString(detail)] if echo == tag => {
+            Ok((verdict, Some(detail)))
+        }
+        _ => Err(ReplyError::Mismatched),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{id::WriteId, record::Lifetime, secret::Secret};
+
+    #[test]
+    fn what_is_stored_of_another_session_is_a_mismatched_reply() {
+        let [id, other] = [1, 9].map(|byte| SessionId::from_bytes([byte; 16]));
+        let lifetime = Lifetime { idle: Duration::from_secs(1), absolute: Duration::from_secs(1) };
+        let secret = Secret::from_bytes([2; 16]);
+        let record = Record::new(id, secret, WriteId::from_u64(1), lifetime, Timestamp::from_millis(5));
+        let tombstone = [&[0][..], &[1; 16], &5i64.to_le_bytes(), &9i64.to_le_bytes()].concat();
+        for bytes in [record.encode(), tombstone] {
+            let reply = Value::BulkString(bytes);
+            assert!(matches!(get(&reply, &id), Ok(Some(_))));
+            assert!(matches!(get(&reply, &other), Err(ReplyError::Mismatched)));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+-- What is stored under a session's key: a record (first byte 1) or a tombstone (first byte 0). stored.rs has their forms.
+-- Offsets are those of the fixed part of a record, counted from one. Integers are little endian; times are in ms.
+
+local FIXED, MARGIN, LONGEST = 94, 60000, 1e15
+
+local function int(blob, at)
+  return (struct.unpack('<i8', blob, at))
+end
+
+local function is_record(blob)
+  return blob:byte(1) == 1 and #blob >= FIXED
+end
+
+local function is_tombstone(blob)
+  return blob:byte(1) == 0 and #blob == 33
+end
+
+local function version(record)
+  return record:sub(19, 26) .. record:sub(31, 38)
+end
+
+local function epoch(record) return record:sub(27, 30) end
+local function last_active(record) return int(record, 71) end
+local function idle(record) return int(record, 79) end
+local function deadline(record) return int(record, 87) end
+
+-- A last-activity time in the future counts as now.
+local function is_expired(record, now)
+  return now >= deadline(record) or now >= math.min(last_active(record), now) + idle(record)
+end
+
+local function has_lapsed(tombstone, now)
+  return now >= int(tombstone, 26)
+end
+
+-- A little longer than the session lives, so that the store can tell why it has ended. What is larger than the server
+-- takes as an expiry is capped.
+local function ttl(ends, now)
+  return string.format('%.0f', math.min(math.max(ends - now, 0) + MARGIN, LONGEST))
+end
+
+local function life(record, now)
+  return ttl(math.min(deadline(record), last_active(record) + idle(record)), now)
+end
