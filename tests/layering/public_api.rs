@@ -198,7 +198,8 @@ mod rule {
 
     fn uses(source: &str) -> Vec<String> {
         let store = ("store/record/memory/mod.rs", source);
-        Sources::new([RECORD, store].map(|(path, source)| (path.to_owned(), source.to_owned()))).private_uses()
+        Sources::new([RECORD, store].map(|(path, source)| (path.to_owned(), source.to_owned())))
+            .private_uses()
     }
 
     #[test]
