@@ -4,8 +4,11 @@
 use std::{error::Error, time::Duration};
 
 use axum::{Router, routing::get};
-use cloakroom::{Cookie, Key, Session, SessionError, SessionManager, store::RecordStore, tower::SessionLayer};
+use cloakroom::{
+    Cookie, Key, Session, SessionError, SessionManager, store::RecordStore, tower::SessionLayer,
+};
 use custom_store::RedbBackend;
+use redb::Database;
 
 const VISITS: Key<u32> = Key::new("visits");
 
@@ -16,7 +19,7 @@ async fn count(session: Session) -> Result<String, SessionError> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let store = RecordStore::from_backend(RedbBackend::open("sessions.redb")?);
+    let store = RecordStore::from_backend(RedbBackend::open(|| Database::create("sessions.redb"))?);
     let sessions = SessionManager::new(store)
         .idle_timeout(Duration::from_secs(30 * 60))
         // Only for plain HTTP on your own machine; leave it out in production.

@@ -1,62 +1,31 @@
-//! Sessions in a file: a complete session store on the embedded database `redb`.
+//! Sessions in a file: a complete session store on the embedded database [`redb`].
 //!
-//! It uses nothing but the public API of `cloakroom`, and passes its conformance suite. Copy it to begin a store of your own.
-//!
-//! | module | holds |
-//! | --- | --- |
-//! | `lib` | [`RedbBackend`]: the answers to the calls of a session store |
-//! | `tables` | what is stored, and how |
-//! | `database` | transactions off the runtime's threads, within a deadline; reopening after a failed disk |
+//! It uses nothing but the public API of [`cloakroom`] and passes its conformance suite. Copy it to begin a store of your own:
+//! this file answers the calls of a session store, off the runtime's threads and within their deadline; `tables.rs` says what
+//! is stored, and how.
 
-mod database;
 mod tables;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use cloakroom::{
-    SessionId, StoreError,
+    SessionId, StoreError, StoreErrorKind,
     record::{Record, Version},
     store::{
-        Ended, Guarantees, Index, RecordBackend, RecordStore, Revocation, SessionIndex, SessionInfo,
-        StoreContext, Stored, Swapped, TokenForm, Tombstone, Updates,
+        Ended, Guarantees, Index, RecordBackend, Revocation, SessionIndex, SessionInfo, StoreContext, Stored,
+        Swapped, TokenForm, Tombstone, Updates, within,
     },
 };
-use redb::DatabaseError;
+use redb::{Database, DatabaseError, Error};
 
-use crate::database::SharedDatabase;
-
-/// A session store on a `redb` database.
-pub type RedbStore = RecordStore<RedbBackend>;
-
-/// Sessions in one file, which one process has open at a time. A clone is another handle of the same file.
-#[derive(Debug, Clone)]
+/// Sessions in a file, which one process has open at a time. A clone is another handle of it.
+#[derive(Clone)]
 pub struct RedbBackend {
-    database: Arc<SharedDatabase>,
+    open: Arc<dyn Fn() -> Result<Database, DatabaseError> + Send + Sync>,
+    /// The open database; none after a failure of the disk, when `redb` refuses all work until it is opened again.
+    current: Arc<Mutex<Option<Arc<Database>>>>,
 }
-
-// region: open
-impl RedbBackend {
-    /// Opens the database at `path`, which is created if it does not exist.
-    ///
-    /// # Errors
-    /// When it cannot be opened, for instance because another process has it open.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        let path = path.into();
-        Self::open_with(move || redb::Database::create(&path))
-    }
-
-    /// Opens a database with options of your own. After a failure of the disk, `open` is called again.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub fn open_with(
-        open: impl Fn() -> Result<redb::Database, DatabaseError> + Send + Sync + 'static,
-    ) -> Result<Self, StoreError> {
-        Ok(Self { database: Arc::new(SharedDatabase::open(Box::new(open))?) })
-    }
-}
-// endregion: open
 
 // region: backend
 impl RecordBackend for RedbBackend {
@@ -70,7 +39,7 @@ impl RecordBackend for RedbBackend {
 
     async fn get(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Stored>, StoreError> {
         let id = *id;
-        self.database.read(cx, move |tables| tables.get(&id)).await
+        self.call(cx, move |database| tables::get(database, &id)).await
     }
 
     async fn compare_and_swap(
@@ -79,21 +48,13 @@ impl RecordBackend for RedbBackend {
         next: &Record,
         cx: StoreContext,
     ) -> Result<Swapped, StoreError> {
-        let next = next.clone();
-        let swap = move |tables: &mut tables::Writable<'_>| {
-            if expected.is_none() {
-                tables.sweep(cx.now)?;
-            }
-            let stored = tables.get(&next.id())?;
-            match Stored::swap(stored.as_ref(), expected, &next, cx.now) {
-                None => Ok(Swapped::Found(stored)),
-                Some(new) => {
-                    tables.replace(&next.id(), stored.as_ref(), &new)?;
-                    Ok(Swapped::Done)
-                }
-            }
+        let (id, next) = (next.id(), next.clone());
+        let swap = move |stored: Option<Stored>| {
+            let new = Stored::swap(stored.as_ref(), expected, &next, cx.now);
+            let answer = if new.is_some() { Swapped::Done } else { Swapped::Found(stored) };
+            (new, answer)
         };
-        self.database.write(cx, swap).await
+        self.call(cx, move |database| tables::update(database, id, cx.now, swap)).await
     }
 
     async fn bury(
@@ -103,13 +64,11 @@ impl RecordBackend for RedbBackend {
         cx: StoreContext,
     ) -> Result<Ended, StoreError> {
         let id = *id;
-        let bury = move |tables: &mut tables::Writable<'_>| {
-            let stored = tables.get(&id)?;
+        let bury = move |stored: Option<Stored>| {
             let (new, answer) = Stored::bury(stored.as_ref(), tombstone, cx.now);
-            tables.replace(&id, stored.as_ref(), &new)?;
-            Ok(answer)
+            (Some(new), answer)
         };
-        self.database.write(cx, bury).await
+        self.call(cx, move |database| tables::update(database, id, cx.now, bury)).await
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {
@@ -118,15 +77,75 @@ impl RecordBackend for RedbBackend {
 }
 // endregion: backend
 
-// region: index
 #[async_trait]
 impl SessionIndex for RedbBackend {
     async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
         let subject = subject.to_owned();
-        let list = move |tables: &tables::Readable| tables.sessions_of(&subject, cx.now);
-        let mut sessions = self.database.read(cx, list).await?;
-        sessions.sort_by_key(|session| std::cmp::Reverse(session.created_at()));
-        Ok(sessions)
+        self.call(cx, move |database| tables::list(database, &subject, cx.now)).await
     }
 }
-// endregion: index
+
+impl RedbBackend {
+    /// Opens a database by `open`, for instance `|| Database::create("sessions.redb")`.
+    ///
+    /// After a failure of the disk `open` is called again.
+    ///
+    /// # Errors
+    /// When it cannot be opened, for instance because another process has it open.
+    pub fn open(
+        open: impl Fn() -> Result<Database, DatabaseError> + Send + Sync + 'static,
+    ) -> Result<Self, StoreError> {
+        let backend = Self { open: Arc::new(open), current: Arc::default() };
+        backend.run(tables::create)?;
+        Ok(backend)
+    }
+
+    // region: call
+    /// Does `job` on a thread that may block, and answers by the deadline, whether the job is done by then or not.
+    async fn call<T: Send + 'static>(
+        &self,
+        cx: StoreContext,
+        job: impl FnOnce(&Database) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let this = self.clone();
+        let job = tokio::task::spawn_blocking(move || {
+            // If nobody waits any more, the job is not begun, so that a slow disk is not kept busy in vain.
+            if cx.deadline.is_over() {
+                return Err(StoreError::new(StoreErrorKind::Timeout, "the session database was busy"));
+            }
+            this.run(job)
+        });
+        within(cx.deadline, async { job.await.map_err(|lost| failed(Error::Io(lost.into())))? }).await
+    }
+
+    /// Does `job` with the database, which is opened if need be, and closed if its disk has failed.
+    fn run<T>(&self, job: impl FnOnce(&Database) -> Result<T, Error>) -> Result<T, StoreError> {
+        let database = self.database().map_err(failed)?;
+        job(&database).map_err(|error| {
+            if let Error::Io(_) | Error::PreviousIo = error {
+                self.current.lock().unwrap_or_else(PoisonError::into_inner).take();
+            }
+            failed(error)
+        })
+    }
+    // endregion: call
+
+    fn database(&self) -> Result<Arc<Database>, Error> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = || (self.open)().map(Arc::new);
+        let database = current.take().map_or_else(open, Ok)?;
+        Ok(Arc::clone(current.insert(database)))
+    }
+}
+
+fn failed(error: Error) -> StoreError {
+    let kind =
+        if let Error::Corrupted(_) = error { StoreErrorKind::Corrupt } else { StoreErrorKind::Unavailable };
+    StoreError::new(kind, "the session database failed").with_source(error)
+}
+
+impl std::fmt::Debug for RedbBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RedbBackend").finish_non_exhaustive()
+    }
+}

@@ -2,144 +2,113 @@
 
 use cloakroom::{
     SessionId,
-    record::Record,
-    store::{SessionInfo, Stored, Tombstone},
+    store::{SessionInfo, Stored},
     time::Timestamp,
 };
-use redb::{
-    Error, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction,
-};
+use redb::{Database, Error, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 // region: tables
 type Id = [u8; SessionId::LEN];
 
-/// A record, encoded; or the two times of a tombstone, and no record.
-type Row = (Option<(i64, i64)>, &'static [u8]);
+/// The record or the tombstone of each session.
+const SESSIONS: TableDefinition<'_, Id, &[u8]> = TableDefinition::new("sessions");
 
-const SESSIONS: TableDefinition<'_, Id, Row> = TableDefinition::new("sessions");
-
-/// The index: an entry for every session of a subject.
+/// The index: an entry for each session of a subject.
 const SUBJECTS: TableDefinition<'_, (&str, Id), ()> = TableDefinition::new("subjects");
 
-/// When each row of [`SESSIONS`] may be removed, and the subject whose entry goes with it. The earliest comes first.
+/// When each row of [`SESSIONS`] may be removed, the earliest first; and whose entry in [`SUBJECTS`] goes with it.
 const REMOVALS: TableDefinition<'_, (i64, Id), Option<&str>> = TableDefinition::new("removals");
 
-/// How many rows a creation removes at most. More than one, so that the database shrinks again after a flood; few, so that a
-/// creation stays fast and a clock that jumps ahead for a moment costs few sessions.
+/// How many rows are removed at most when one is added. More than one, so that the file shrinks again after a flood; few, so
+/// that a creation stays fast, and a clock that runs ahead for a moment costs few sessions.
 const SWEPT_AT_ONCE: usize = 4;
 // endregion: tables
 
-/// The tables within a read transaction.
-pub(crate) struct Readable {
-    sessions: ReadOnlyTable<Id, Row>,
-    subjects: ReadOnlyTable<(&'static str, Id), ()>,
+/// Creates the tables that do not exist.
+pub(crate) fn create(database: &Database) -> Result<(), Error> {
+    let transaction = database.begin_write()?;
+    sweep(&transaction, Timestamp::MIN)?;
+    Ok(transaction.commit()?)
 }
 
-impl Readable {
-    pub(crate) fn open(transaction: &ReadTransaction) -> Result<Self, Error> {
-        Ok(Self {
-            sessions: transaction.open_table(SESSIONS)?,
-            subjects: transaction.open_table(SUBJECTS)?,
-        })
-    }
-
-    pub(crate) fn get(&self, id: &SessionId) -> Result<Option<Stored>, Error> {
-        get(&self.sessions, id)
-    }
-
-    /// The live sessions of a subject.
-    pub(crate) fn sessions_of(&self, subject: &str, now: Timestamp) -> Result<Vec<SessionInfo>, Error> {
-        let mut sessions = Vec::new();
-        for entry in self.subjects.range((subject, Id::default())..=(subject, [u8::MAX; SessionId::LEN]))? {
-            let id = SessionId::from_bytes(entry?.0.value().1);
-            if let Some(Ok(record)) = self.get(&id)?.map(|stored| stored.live(now)) {
-                sessions.push(SessionInfo::of(&record));
-            }
-        }
-        Ok(sessions)
-    }
+/// What is stored under an ID.
+pub(crate) fn get(database: &Database, id: &SessionId) -> Result<Option<Stored>, Error> {
+    read(&database.begin_read()?.open_table(SESSIONS)?, id.as_bytes())
 }
 
-/// The tables within a write transaction. No other one runs at the same time.
-pub(crate) struct Writable<'t> {
-    sessions: Table<'t, Id, Row>,
-    subjects: Table<'t, (&'static str, Id), ()>,
-    removals: Table<'t, (i64, Id), Option<&'static str>>,
+fn read(sessions: &impl ReadableTable<Id, &'static [u8]>, id: &Id) -> Result<Option<Stored>, Error> {
+    let Some(bytes) = sessions.get(id)? else { return Ok(None) };
+    Stored::decode(bytes.value()).map(Some).map_err(|error| Error::Corrupted(error.to_string()))
 }
 
-impl<'t> Writable<'t> {
-    pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Self, Error> {
-        Ok(Self {
-            sessions: transaction.open_table(SESSIONS)?,
-            subjects: transaction.open_table(SUBJECTS)?,
-            removals: transaction.open_table(REMOVALS)?,
-        })
-    }
-
-    pub(crate) fn get(&self, id: &SessionId) -> Result<Option<Stored>, Error> {
-        get(&self.sessions, id)
-    }
-
-    // region: replace
-    /// Stores `new` in place of `old`.
-    pub(crate) fn replace(&mut self, id: &SessionId, old: Option<&Stored>, new: &Stored) -> Result<(), Error> {
-        let id = *id.as_bytes();
-        if let Some(old) = old {
-            self.remove(old.removable_at().as_millis(), id, subject(old))?;
+// region: update
+/// Stores what `change` makes of what is stored under an ID, if it makes anything. No other write happens in between.
+pub(crate) fn update<T>(
+    database: &Database,
+    id: SessionId,
+    now: Timestamp,
+    change: impl FnOnce(Option<Stored>) -> (Option<Stored>, T),
+) -> Result<T, Error> {
+    let transaction = database.begin_write()?;
+    let old = read(&transaction.open_table(SESSIONS)?, id.as_bytes())?;
+    let (new, answer) = change(old.clone());
+    if let Some(new) = new {
+        if old.is_none() {
+            sweep(&transaction, now)?;
         }
-        match new {
-            Stored::Record(record) => self.sessions.insert(id, (None, &*record.encode()))?,
-            Stored::Tombstone(Tombstone { at, until }) => {
-                self.sessions.insert(id, (Some((at.as_millis(), until.as_millis())), &[][..]))?
-            }
-        };
-        if let Some(subject) = subject(new) {
-            self.subjects.insert((subject, id), ())?;
-        }
-        self.removals.insert((new.removable_at().as_millis(), id), subject(new))?;
-        Ok(())
+        replace(&transaction, id.as_bytes(), old.as_ref(), &new)?;
     }
-
-    fn remove(&mut self, removable_at: i64, id: Id, subject: Option<&str>) -> Result<(), Error> {
-        self.removals.remove((removable_at, id))?;
-        if let Some(subject) = subject {
-            self.subjects.remove((subject, id))?;
-        }
-        self.sessions.remove(id)?;
-        Ok(())
-    }
-
-    /// Removes a few rows that count as nothing any more. It decodes none, so one that is damaged is no obstacle.
-    pub(crate) fn sweep(&mut self, now: Timestamp) -> Result<(), Error> {
-        for _ in 0..SWEPT_AT_ONCE {
-            let first = self.removals.first()?;
-            let first = first.map(|(key, subject)| (key.value(), subject.value().map(str::to_owned)));
-            let Some(((removable_at, id), subject)) = first.filter(|((at, _), _)| *at <= now.as_millis()) else {
-                break;
-            };
-            self.remove(removable_at, id, subject.as_deref())?;
-        }
-        Ok(())
-    }
-    // endregion: replace
+    transaction.commit()?;
+    Ok(answer)
 }
 
-fn get(sessions: &impl ReadableTable<Id, Row>, id: &SessionId) -> Result<Option<Stored>, Error> {
-    let Some(row) = sessions.get(id.as_bytes())? else { return Ok(None) };
-    Ok(Some(match row.value() {
-        (None, record) => {
-            Stored::Record(Record::decode(record).map_err(|error| Error::Corrupted(error.to_string()))?)
-        }
-        (Some((at, until)), _) => Stored::Tombstone(Tombstone {
-            at: Timestamp::from_millis(at),
-            until: Timestamp::from_millis(until),
-        }),
-    }))
-}
-
-fn subject(stored: &Stored) -> Option<&str> {
-    match stored {
-        Stored::Record(record) => record.subject(),
-        Stored::Tombstone(_) => None,
+fn replace(transaction: &WriteTransaction, id: &Id, old: Option<&Stored>, new: &Stored) -> Result<(), Error> {
+    let mut subjects = transaction.open_table(SUBJECTS)?;
+    let mut removals = transaction.open_table(REMOVALS)?;
+    if let Some(old) = old {
+        removals.remove((old.removable_at().as_millis(), *id))?;
     }
+    if let Some(subject) = old.and_then(Stored::subject) {
+        subjects.remove((subject, *id))?;
+    }
+    if let Some(subject) = new.subject() {
+        subjects.insert((subject, *id), ())?;
+    }
+    removals.insert((new.removable_at().as_millis(), *id), new.subject())?;
+    transaction.open_table(SESSIONS)?.insert(id, &*new.encode())?;
+    Ok(())
+}
+// endregion: update
+
+// region: sweep
+/// Removes a few rows that count as nothing any more. It decodes none, so one that is damaged is no obstacle.
+fn sweep(transaction: &WriteTransaction, now: Timestamp) -> Result<(), Error> {
+    let mut sessions = transaction.open_table(SESSIONS)?;
+    let mut subjects = transaction.open_table(SUBJECTS)?;
+    let mut removals = transaction.open_table(REMOVALS)?;
+    let due = ..=(now.as_millis(), [u8::MAX; SessionId::LEN]);
+    for entry in removals.extract_from_if(due, |_, _| true)?.take(SWEPT_AT_ONCE) {
+        let (key, subject) = entry?;
+        let (_, id) = key.value();
+        sessions.remove(id)?;
+        if let Some(subject) = subject.value() {
+            subjects.remove((subject, id))?;
+        }
+    }
+    Ok(())
+}
+// endregion: sweep
+
+/// The live sessions of a subject, the newest first.
+pub(crate) fn list(database: &Database, subject: &str, now: Timestamp) -> Result<Vec<SessionInfo>, Error> {
+    let transaction = database.begin_read()?;
+    let (sessions, subjects) = (transaction.open_table(SESSIONS)?, transaction.open_table(SUBJECTS)?);
+    let mut live = Vec::new();
+    for entry in subjects.range((subject, [0; SessionId::LEN])..=(subject, [u8::MAX; SessionId::LEN]))? {
+        let (_, id) = entry?.0.value();
+        let record = read(&sessions, &id)?.and_then(|stored| stored.live(now).ok());
+        live.extend(record.as_ref().map(SessionInfo::of));
+    }
+    live.sort_by_key(|session| std::cmp::Reverse(session.created_at()));
+    Ok(live)
 }

@@ -1,10 +1,13 @@
 //! What is stored under a session's ID: its record, or the tombstone of a session that has ended.
 
 use crate::{
-    record::{Record, Version},
+    record::{InvalidRecord, Record, Version},
     store::{Absence, Ended, Loaded, ReferenceToken, authenticate},
     time::Timestamp,
 };
+
+/// The first byte of an encoded tombstone. A record begins with the version of its format, which counts from 1.
+const TOMBSTONE: u8 = 0;
 
 /// What is stored under a session's ID.
 #[derive(Debug, Clone)]
@@ -43,6 +46,44 @@ impl Stored {
         match self {
             Self::Record(record) => authenticate(record, token, now),
             Self::Tombstone(tombstone) => Loaded::Absent(tombstone.absence(now)),
+        }
+    }
+
+    /// Who is logged in: under whom a [session index](crate::store::SessionIndex) has an entry for it. A tombstone has none.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Record(record) => record.subject(),
+            Self::Tombstone(_) => None,
+        }
+    }
+
+    /// What is stored, in bytes: [`Record::encode`] or, for a tombstone, a form that is shorter than any record.
+    ///
+    /// It is for stores that need not tell the two apart in their own language, as a table with columns does.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Record(record) => record.encode(),
+            Self::Tombstone(Tombstone { at, until }) => {
+                let times = [at, until].map(|time| time.as_millis().to_le_bytes());
+                [&[TOMBSTONE][..], &times[0], &times[1]].concat()
+            }
+        }
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    ///
+    /// # Errors
+    /// [`InvalidRecord`] if it is of a newer version or damaged.
+    pub fn decode(bytes: &[u8]) -> Result<Self, InvalidRecord> {
+        match bytes {
+            [TOMBSTONE, times @ ..] => {
+                let ([at, until], []) = times.as_chunks() else { return Err(InvalidRecord::Damaged) };
+                let [at, until] = [at, until].map(|time| Timestamp::from_millis(i64::from_le_bytes(*time)));
+                Ok(Self::Tombstone(Tombstone { at, until }))
+            }
+            record => Record::decode(record).map(Self::Record),
         }
     }
 
@@ -144,6 +185,24 @@ mod tests {
     fn it_may_be_removed_when_it_counts_as_nothing() {
         assert_eq!(Stored::Record(record()).removable_at(), NOW + 10 * SECOND);
         assert_eq!(Stored::Tombstone(tombstone(5, 9)).removable_at(), Timestamp::from_millis(9));
+    }
+
+    #[test]
+    fn what_is_stored_survives_the_way_to_bytes_and_back() {
+        for stored in [Stored::Record(record()), Stored::Tombstone(tombstone(-5, i64::MAX))] {
+            let read = Stored::decode(&stored.encode()).unwrap();
+            assert_eq!(read.encode(), stored.encode());
+            assert_eq!(read.removable_at(), stored.removable_at());
+        }
+    }
+
+    #[test]
+    fn damaged_bytes_are_refused() {
+        let tombstone = Stored::Tombstone(tombstone(5, 9)).encode();
+        for damaged in [&[][..], &tombstone[..16], &[&tombstone[..], b"x"].concat()] {
+            assert_eq!(Stored::decode(damaged).unwrap_err(), InvalidRecord::Damaged);
+        }
+        assert_eq!(Stored::decode(&[9]).unwrap_err(), InvalidRecord::UnknownVersion(9));
     }
 
     #[test]
