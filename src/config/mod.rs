@@ -127,7 +127,7 @@ impl<'de> Deserialize<'de> for TransportName {
     }
 }
 
-/// Through [`Options`], so that an error names the option, whatever the format of the file.
+/// Through `Options`, so that an error names the option, whatever the format of the file.
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // With `remote`, the derived function is an inherent one.

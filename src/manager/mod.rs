@@ -256,7 +256,7 @@ impl SessionManager {
         self.with(|core| core.policy.save_on = choice)
     }
 
-    /// Sets what an [`insert`](Session::insert) does if another request has changed the value since it was read. Default: 409.
+    /// Sets what an [`insert`](crate::Session::insert) does if another request has changed the value since it was read. Default: 409.
     ///
     /// ```
     /// # use cloakroom::{SessionManager, store::MemoryStore};

@@ -16,8 +16,8 @@ use crate::{
 
 /// A store that keeps records and whose clients hold [reference tokens](ReferenceToken).
 ///
-/// What it stores them in is its [backend](RecordBackend). [`MemoryStore`](super::MemoryStore) and
-/// [`RedisStore`](super::RedisStore) are such stores.
+/// What it stores them in is its [backend](RecordBackend). `MemoryStore` and `RedisStore` are such
+/// stores.
 #[derive(Debug, Clone, Default)]
 pub struct RecordStore<B> {
     backend: B,
