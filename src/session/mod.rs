@@ -107,6 +107,11 @@ impl<E: ?Sized> Shared<E> {
     pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.turn.lock().await
     }
+
+    /// The turn, unless a load or save is under way.
+    pub(crate) fn try_turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.turn.try_lock().ok()
+    }
 }
 
 impl<E: Engine + 'static> From<Arc<Shared<E>>> for Session {
@@ -455,6 +460,10 @@ impl Session {
 
     pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.0.turn().await
+    }
+
+    pub(crate) fn try_turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.0.try_turn()
     }
 }
 
