@@ -353,6 +353,6 @@ fn debug_shows_whether_it_drains() {
     let store = DrainingStore::new(MemoryStore::new(), MemoryStore::new());
     assert_eq!(
         format!("{store:?}"),
-        "DrainingStore { local: RecordStore { backend: MemoryBackend { node: None, .. } }, is_draining: false, .. }"
+        "DrainingStore { local: MemoryStore { node: None, .. }, is_draining: false, .. }"
     );
 }
