@@ -12,7 +12,10 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore, StoreError,
     conformance::{self, Harness},
-    store::{Budget, Drained, DrainingStore, EnumerateSessions, JwtStore, MemoryStore, PresentedToken, StoreContext},
+    store::{
+        Budget, Drained, DrainingStore, EnumerateSessions, JwtStore, MemoryStore, PresentedToken,
+        StoreContext,
+    },
     time::ManualClock,
 };
 
@@ -350,6 +353,6 @@ fn debug_shows_whether_it_drains() {
     let store = DrainingStore::new(MemoryStore::new(), MemoryStore::new());
     assert_eq!(
         format!("{store:?}"),
-        "DrainingStore { local: RecordStore { backend: MemoryBackend { node: None, .. } }, is_draining: false, .. }"
+        "DrainingStore { local: MemoryStore { node: None, .. }, is_draining: false, .. }"
     );
 }

@@ -215,7 +215,7 @@ mod tests {
             };
             match Endpoint::parse(url) {
                 Ok(endpoint) => {
-                    assert_eq!((is_compiled_in, &*format!("{endpoint:?}")), (true, debug), "{url}")
+                    assert_eq!((is_compiled_in, &*format!("{endpoint:?}")), (true, debug), "{url}");
                 }
                 Err(error) => {
                     assert!(!is_compiled_in, "{error}");
