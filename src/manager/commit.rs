@@ -120,10 +120,11 @@ impl<'a> Commit<'a> {
     /// Replaces `loaded` by the changed record, and replays the log whenever another request was faster.
     async fn replace(&mut self, loaded: Record) -> Result<Written, SessionError> {
         let mut reissue = matches!(self.changes.base, Base::Live { reissue: true, .. });
-        let mut current = loaded.clone();
+        let mut current = None;
         loop {
-            let next = self.next(&current, &self.changes.view, reissue)?;
-            let stored = match self.replace_once(&next, current.version()).await? {
+            let base = current.as_ref().unwrap_or(&loaded);
+            let next = self.next(base, &self.changes.view, reissue)?;
+            let stored = match self.replace_once(&next, base.version()).await? {
                 Replaced::Done(token) => return Ok((Base::written(next), token)),
                 Replaced::Conflict(stored) => stored,
                 Replaced::Gone(absence) => return self.gone(absence).await,
@@ -139,7 +140,7 @@ impl<'a> Commit<'a> {
             debug!(session = %stored.id(), "another request was faster; its session's changes are replayed");
             self.changes.view = self.replay(&loaded, &stored)?;
             reissue = false;
-            current = stored;
+            current = Some(stored);
         }
     }
 

@@ -113,24 +113,25 @@ impl FinalSave {
             && let Err(failed) = in_doubt::resolve(&self.core, &self.session).await
         {
             let changes = self.session.lock().take();
-            return self.go_on(changes, Err(failed));
+            return self.go_on(&changes, Err(failed));
         }
         let mut changes = self.session.lock().take();
         let saved = commit(&self.core, &mut changes, self.keeps).await;
-        self.go_on(changes, saved)
+        self.go_on(&changes, saved)
     }
 
     /// A handler that outlives the response goes on from what was written.
-    fn go_on(&self, changes: Changes, saved: Result<Saved, SaveError>) -> Result<ResponseEdits, SaveError> {
+    fn go_on(&self, changes: &Changes, saved: Result<Saved, SaveError>) -> Result<ResponseEdits, SaveError> {
         let (base, outcome) = match saved {
-            Ok(Saved { base, edits, .. }) => (base, Ok(edits)),
-            // The client is told that nothing was saved, so nothing of it may be saved later.
-            Err(failed) => (changes.base, Err(failed)),
+            Ok(Saved { base, edits, .. }) => (Some(base), Ok(edits)),
+            Err(failed) => (None, Err(failed)),
         };
-        if changes.phase == Phase::Detached
-            && let Err(error) = self.session.lock().rebase(base)
-        {
-            warn!(%error, "a change that was made while the response left is lost");
+        if changes.phase == Phase::Detached {
+            // After a failure the client is told that nothing was saved, so nothing of it may be saved later.
+            let base = base.unwrap_or_else(|| changes.base.clone());
+            if let Err(error) = self.session.lock().rebase(base) {
+                warn!(%error, "a change that was made while the response left is lost");
+            }
         }
         outcome
     }

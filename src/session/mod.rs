@@ -105,7 +105,10 @@ impl<E: ?Sized> Shared<E> {
 
     /// Waits for the load or the save under way; the next one begins when the guard is dropped.
     pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turn.lock().await
+        match self.try_turn() {
+            Some(turn) => turn,
+            None => self.turn.lock().await,
+        }
     }
 
     /// The turn, unless a load or save is under way.
