@@ -57,14 +57,21 @@ impl<'a> Commit<'a> {
             self.changes.base = Base::Absent(None);
         }
         let policy = &self.core.policy;
-        let subject = self.changes.view.subject.clone().filter(|_| self.changes.view.logged_in);
-        let Some(subject) = subject.filter(|_| policy.sessions_per_subject.is_some()) else {
-            return self.write(plan.write).await;
+        let logs_in = self.changes.view.logged_in && policy.sessions_per_subject.is_some();
+        let limited = if logs_in { self.changes.view.subject.clone() } else { None };
+        let loaded = self.changes.base.record().cloned();
+        if let Some(subject) = &limited {
+            let own = loaded.as_ref().map(Record::id);
+            session_limit::check(&self.calls, policy, subject.as_str(), own).await?;
+        }
+        let written = match (plan.write, loaded) {
+            (Write::Create, _) => self.create_or_join().await?,
+            (Write::Touch, Some(record)) => unless_failed(self.touch(&record).await, record),
+            (Write::Reissue, Some(record)) => unless_failed(self.reissue(&record).await, record),
+            (Write::Replace, Some(record)) => self.replace(record).await?,
+            _ => (self.changes.base.clone(), None),
         };
-        let own = self.changes.base.record().map(Record::id);
-        session_limit::check(&self.calls, policy, subject.as_str(), own).await?;
-        let written = self.write(plan.write).await?;
-        if let Some(record) = written.0.record() {
+        if let (Some(_), Some(record)) = (limited, written.0.record()) {
             session_limit::enforce(&self.calls, policy, record).await;
         }
         Ok(written)
@@ -77,16 +84,6 @@ impl<'a> Commit<'a> {
             outcome = self.calls.end(*end).await.map(drop).and(outcome);
         }
         Ok(outcome?)
-    }
-
-    async fn write(&mut self, write: Write) -> Result<Written, SessionError> {
-        match (write, self.changes.base.record().cloned()) {
-            (Write::Create, _) => self.create_or_join().await,
-            (Write::Touch, Some(record)) => Ok(unless_failed(self.touch(&record).await, record)),
-            (Write::Reissue, Some(record)) => Ok(unless_failed(self.reissue(&record).await, record)),
-            (Write::Replace, Some(record)) => self.replace(record).await,
-            _ => Ok((self.changes.base.clone(), None)),
-        }
     }
 
     /// Stores the last-activity time.
