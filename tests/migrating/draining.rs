@@ -12,7 +12,10 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore, StoreError,
     conformance::{self, Harness},
-    store::{Budget, Drained, DrainingStore, EnumerateSessions, JwtStore, MemoryStore, PresentedToken, StoreContext},
+    store::{
+        Budget, Drained, DrainingStore, EnumerateSessions, JwtStore, MemoryStore, PresentedToken,
+        StoreContext,
+    },
     time::ManualClock,
 };
 
