@@ -150,8 +150,7 @@ impl Sources {
         let mut complaints = Vec::new();
         for file in self.files.iter().filter(|file| !file.module.is_empty()) {
             let Some(own) = layer_of(&file.path) else {
-                complaints
-                    .push(format!("src/{}: add it to LAYERS in tests/layers/main.rs", file.path));
+                complaints.push(format!("src/{}: add it to LAYERS in tests/layers/main.rs", file.path));
                 continue;
             };
             complaints.extend(file.mentions.iter().filter_map(|mention| self.violation(file, own, mention)));
@@ -262,8 +261,10 @@ fn layer_of(path: &str) -> Option<(usize, &'static str)> {
     let stem = path.strip_suffix(".rs")?;
     let holds =
         |module: &str| stem.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let modules =
-        LAYERS.iter().enumerate().flat_map(|(layer, modules)| modules.iter().map(move |module| (layer, *module)));
+    let modules = LAYERS
+        .iter()
+        .enumerate()
+        .flat_map(|(layer, modules)| modules.iter().map(move |module| (layer, *module)));
     modules.filter(|(_, module)| holds(module)).max_by_key(|(_, module)| module.len())
 }
 
@@ -295,7 +296,10 @@ mod scanner {
     #[test]
     fn a_complaint_names_file_line_and_both_layers() {
         assert_eq!(
-            upward_imports("record/mod.rs", "use std::fmt;\n\nuse crate::{\n    store::{StoreContext, self},\n};")[0],
+            upward_imports(
+                "record/mod.rs",
+                "use std::fmt;\n\nuse crate::{\n    store::{StoreContext, self},\n};"
+            )[0],
             "src/record/mod.rs:4: record (layer 1) imports crate::store::StoreContext of store/mod (layer 2); \
              imports only go down"
         );
@@ -365,7 +369,10 @@ mod scanner {
     #[test]
     fn modules_of_the_upper_layers_do_not_import_each_other() {
         let complaints = upward_imports("plan.rs", "use crate::store::record::Shard;");
-        assert!(complaints[0].ends_with("modules of this layer must not import each other"), "{complaints:?}");
+        assert!(
+            complaints[0].ends_with("modules of this layer must not import each other"),
+            "{complaints:?}"
+        );
     }
 
     #[test]
@@ -400,14 +407,16 @@ mod scanner {
         let elsewhere =
             "use std::time::Instant; use crate::http::Line; use ring::digest; use http_body::Body;";
         assert_eq!(
-            sources(&[("manager.rs", elsewhere), ("adapter/axum.rs", "use http::Request;")]).misplaced_words(),
+            sources(&[("manager.rs", elsewhere), ("adapter/axum.rs", "use http::Request;")])
+                .misplaced_words(),
             [""; 0]
         );
     }
 
     #[test]
     fn logic_in_the_root_is_caught() {
-        let root = |source: &str| Sources::new([("lib.rs".to_owned(), source.to_owned())]).logic_in_the_root();
+        let root =
+            |source: &str| Sources::new([("lib.rs".to_owned(), source.to_owned())]).logic_in_the_root();
         assert_eq!(root("//! fn in docs\npub mod a;\nmod b {}\npub use crate::a::A;"), [""; 0]);
         assert_eq!(root("mod a;\nfn f() {}"), ["src/lib.rs:2: holds no logic, so no `fn`"]);
     }

@@ -59,7 +59,7 @@ const PASSES: usize = 3;
 /// time is kept, a log-out is final, and later requests are passed on to the target. Clients keep their tokens.
 ///
 /// Until a session is moved, only this process knows it: a load balancer has to send its client here as long as this server
-/// answers. Each server needs a [node name](crate::store::MemoryStore::node) for that.
+/// answers. Each server needs a node name (`MemoryStore::node`) for that.
 ///
 /// # Guarantees
 /// Those of a [`MigratingStore`] of both stores. A crash loses the sessions that were not moved. A log-out is confirmed once both

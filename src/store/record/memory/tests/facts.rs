@@ -408,5 +408,5 @@ fn a_clone_is_another_handle_of_the_same_store() {
 fn debug_shows_no_session() {
     let store = MemoryStore::new();
     create(&store, &owned(record(1, NOW), "ada", NOW), NOW);
-    assert_eq!(format!("{store:?}"), "RecordStore { backend: MemoryBackend { node: None, .. } }");
+    assert_eq!(format!("{store:?}"), "MemoryStore { node: None, .. }");
 }
