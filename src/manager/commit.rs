@@ -20,15 +20,13 @@ use crate::{
 
 /// Writes the changes; `keeps` says whether the response's status lets them be kept.
 pub(super) async fn commit(core: &Core, changes: &mut Changes, keeps: bool) -> Result<Saved, SaveError> {
-    let client = Client::new(core, changes.request, changes.delivery);
-    let calls = StoreCalls::new(core);
     changes.view.was_renewed = plan::was_renewed(changes.request, changes.delivery);
-    let plan = plan::plan(&core.situation(changes, keeps, calls.cx.now))
-        .map_err(|PlanError { error, removes_cookie }| client.failed(error, removes_cookie))?;
-    let removes_cookie = plan.removes_cookie;
-    let written = Commit { core, calls, changes }.carry_out(plan).await;
-    let (base, token) = written.map_err(|error| client.failed(error, removes_cookie))?;
-    client.tell(base, token, removes_cookie, calls.cx.now)
+    let mut commit = Commit { core, calls: StoreCalls::new(core), changes };
+    let plan = commit.plan(keeps)?;
+    let written = commit.carry_out(&plan).await;
+    let client = commit.client();
+    let (base, token) = written.map_err(|error| client.failed(error, plan.removes_cookie))?;
+    client.tell(base, token, plan.removes_cookie, commit.calls.cx.now)
 }
 
 /// What a session is based on after a write, and the token that the client must be told.
@@ -42,9 +40,18 @@ struct Commit<'a> {
     changes: &'a mut Changes,
 }
 
-impl Commit<'_> {
+impl<'a> Commit<'a> {
+    fn plan(&self, keeps: bool) -> Result<Plan, SaveError> {
+        plan::plan(&self.core.situation(self.changes, keeps, self.calls.cx.now))
+            .map_err(|PlanError { error, removes_cookie }| self.client().failed(error, removes_cookie))
+    }
+
+    fn client(&self) -> Client<'a> {
+        Client::new(self.core, self.changes.request, self.changes.delivery)
+    }
+
     /// A login counts the sessions of its subject. A logout before it is carried out in any case.
-    async fn carry_out(&mut self, plan: Plan) -> Result<Written, SessionError> {
+    async fn carry_out(&mut self, plan: &Plan) -> Result<Written, SessionError> {
         self.end_all(&plan.ends).await?;
         if self.changes.logout.is_some() {
             self.changes.base = Base::Absent(None);
@@ -113,10 +120,11 @@ impl Commit<'_> {
     /// Replaces `loaded` by the changed record, and replays the log whenever another request was faster.
     async fn replace(&mut self, loaded: Record) -> Result<Written, SessionError> {
         let mut reissue = matches!(self.changes.base, Base::Live { reissue: true, .. });
-        let mut current = loaded.clone();
+        let mut current = None;
         loop {
-            let next = self.next(&current, &self.changes.view, reissue)?;
-            let stored = match self.replace_once(&next, current.version()).await? {
+            let base = current.as_ref().unwrap_or(&loaded);
+            let next = self.next(base, &self.changes.view, reissue)?;
+            let stored = match self.replace_once(&next, base.version()).await? {
                 Replaced::Done(token) => return Ok((Base::written(next), token)),
                 Replaced::Conflict(stored) => stored,
                 Replaced::Gone(absence) => return self.gone(absence).await,
@@ -132,7 +140,7 @@ impl Commit<'_> {
             debug!(session = %stored.id(), "another request was faster; its session's changes are replayed");
             self.changes.view = self.replay(&loaded, &stored)?;
             reissue = false;
-            current = stored;
+            current = Some(stored);
         }
     }
 
