@@ -103,7 +103,7 @@ struct Inner {
 pub enum SessionErrorKind {
     /// The store failed; nothing is known about the session, and nothing was cleared.
     Store(StoreErrorKind),
-    /// Somebody else changed, rotated or ended the session meanwhile, and the two cannot be reconciled.
+    /// Another request changed, rotated or ended the session meanwhile, and the two cannot be reconciled.
     Conflict,
     /// A cross-site request tried to change the session.
     CrossSite,
@@ -197,7 +197,7 @@ impl SessionError {
             // A mistake of the developer, who is the one to read it.
             _ if self.kind() == SessionErrorKind::LayerMissing => &self.0.message,
             _ if self.kind() == SessionErrorKind::TooManySessions => {
-                "You are logged in on as many devices as you may be. Log out on one of them and try again."
+                "You have reached the limit of sessions. Log out on another device and try again."
             }
             401 => "Please log in again.",
             403 => "This request came from another site and was refused.",

@@ -82,6 +82,21 @@
 //! | `config` | [`config::Config`]: a store and a manager from a configuration file |
 //! | `conformance` | the test suite for stores |
 //! | `full` | all of these |
+//!
+// Without its feature an item does not exist: its links lead to the table of features instead.
+#![cfg_attr(not(feature = "memory"), doc = "[`store::MemoryStore`]: crate#features")]
+#![cfg_attr(not(feature = "redis"), doc = "[`store::RedisStore`]: crate#features")]
+#![cfg_attr(not(feature = "cookie-store"), doc = "[`store::EncryptedCookieStore`]: crate#features")]
+#![cfg_attr(not(feature = "cookie-store"), doc = "[`store::SignedCookieStore`]: crate#features")]
+#![cfg_attr(not(feature = "jwt"), doc = "[`store::JwtStore`]: crate#features")]
+#![cfg_attr(not(feature = "sealed"), doc = "[`keyring`]: crate#features")]
+#![cfg_attr(not(feature = "sealed"), doc = "[`store::TokenStore`]: crate#features")]
+#![cfg_attr(not(feature = "tower"), doc = "[`tower::SessionLayer`]: crate#features")]
+#![cfg_attr(not(feature = "actix"), doc = "[`actix::SessionMiddleware`]: crate#features")]
+#![cfg_attr(not(feature = "config"), doc = "[`config::Config`]: crate#features")]
+#![cfg_attr(not(feature = "conformance"), doc = "[`conformance`]: crate#features")]
+// Names the features of each item on docs.rs, which sets this and has the compiler that it takes.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod adapter;

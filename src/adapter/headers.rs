@@ -1,7 +1,7 @@
 //! A map of headers as the engine sees it. Frameworks differ in the version of the `http` crate whose types they use, so
 //! this is written once, as a macro over those types.
 
-/// Whether a header may be printed and stored in HPACK's table: those with tokens may not.
+/// Whether a header of the session may be logged and kept in HPACK's table, which headers with tokens must not be.
 pub(super) fn is_harmless(name: &str) -> bool {
     matches!(name, "cache-control" | "vary")
 }
@@ -37,7 +37,7 @@ macro_rules! engine_sees_headers {
             }
         }
 
-        /// The engine writes only legal names and printable ASCII, so there always is one.
+        /// Always `Some`, because the engine writes only legal names and printable ASCII.
         fn header(name: &str, value: &str) -> Option<($name, $value)> {
             let mut value = match frequent(value) {
                 Some(value) => value.clone(),

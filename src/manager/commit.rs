@@ -3,7 +3,7 @@
 use tracing::{debug, warn};
 
 use super::{
-    Core,
+    core::Core,
     delivery::{Client, SaveError, Saved},
     session_limit,
     store_calls::{Effect, MOST_ATTEMPTS, StoreCalls, WriteError},

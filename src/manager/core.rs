@@ -1,15 +1,13 @@
-//! What all requests of a manager share, and what a session asks of it.
+//! What all requests of a manager share.
 
 use std::sync::Arc;
 
-use super::{save::save, store_calls::StoreCalls};
 use crate::{
-    error::SessionError,
     plan::{self, Situation, Write},
     policy::Policy,
     random::{Random, SystemRandom, WriteIds},
-    session::{Base, BoxFuture, Changes, EndRequest, Engine, Session},
-    store::{Ended, Guarantees, SessionInfo, SessionStore, StoreContext},
+    session::{Base, Changes},
+    store::{Guarantees, SessionStore, StoreContext},
     time::{Clock, Deadline, SystemClock, Timestamp},
     transport::{Cookie, RequestFacts, Transport},
 };
@@ -80,42 +78,5 @@ impl Core {
 
     pub(super) fn bearer(&self) -> Option<&Transport> {
         self.transports.iter().find(|transport| matches!(transport, Transport::Bearer(_)))
-    }
-}
-
-impl Engine for Arc<Core> {
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    fn guarantees(&self) -> &Guarantees {
-        &self.guarantees
-    }
-
-    fn has_bearer(&self) -> bool {
-        self.bearer().is_some()
-    }
-
-    fn save<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>> {
-        Box::pin(save(self, session))
-    }
-
-    fn list<'a>(&'a self, subject: Option<&'a str>) -> BoxFuture<'a, Result<Vec<SessionInfo>, SessionError>> {
-        Box::pin(async move {
-            let calls = StoreCalls::new(self);
-            calls.index()?;
-            match subject {
-                Some(subject) => Ok(calls.list(subject).await?),
-                None => Ok(Vec::new()),
-            }
-        })
-    }
-
-    fn end(&self, session: EndRequest) -> BoxFuture<'_, Result<Ended, SessionError>> {
-        Box::pin(async move { Ok(StoreCalls::new(self).end(session).await?) })
     }
 }

@@ -1,6 +1,6 @@
 //! What a client is told of a save: its new token, or that the one it holds is gone.
 
-use super::Core;
+use super::core::Core;
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError},
     session::{Base, Delivery},

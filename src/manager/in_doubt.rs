@@ -1,7 +1,7 @@
 //! Sends again what an earlier save left in doubt, before anything else is written.
 
 use super::{
-    Core,
+    core::Core,
     delivery::{Client, SaveError, Saved},
     store_calls::{Effect, StoreCalls, WriteError},
 };

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tracing::warn;
 
-use super::{Core, load::load};
+use super::{core::Core, load::load};
 use crate::{
     error::{SessionError, SessionErrorKind, StoreErrorKind},
     policy::OnOutage,

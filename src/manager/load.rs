@@ -2,7 +2,7 @@
 
 use tracing::{debug, warn};
 
-use super::Core;
+use super::core::Core;
 use crate::{
     error::SessionError,
     record::{Record, SecretMatch},

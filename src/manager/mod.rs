@@ -7,7 +7,9 @@
 //
 // - `mod`: `SessionManager`: a store and the rules
 // - `core`: what all requests share
+// - `engine`: what a session asks of its manager
 // - `exchange`: `Exchange`: one request and its response
+// - `finish`: how an exchange ends, and what it does to the response
 // - `lazy`: `LazySession`: the session of a request, loaded when a handler first asks for it
 // - `load`: from the tokens that a request presents to what its session is based on
 // - `save`: waiting for one's turn, saving, and going on from what was written
@@ -22,7 +24,9 @@
 mod commit;
 mod core;
 mod delivery;
+mod engine;
 mod exchange;
+mod finish;
 mod in_doubt;
 mod lazy;
 mod load;
@@ -34,7 +38,8 @@ use std::{sync::Arc, time::Duration};
 
 use self::core::Core;
 pub use self::{
-    exchange::{Exchange, Finish, Finished},
+    exchange::Exchange,
+    finish::{Finish, Finished},
     lazy::LazySession,
 };
 use crate::{
@@ -251,7 +256,7 @@ impl SessionManager {
         self.with(|core| core.policy.save_on = choice)
     }
 
-    /// Sets what an [`insert`](Session::insert) does if another request has changed the value since it was read. Default: 409.
+    /// Sets what an [`insert`](crate::Session::insert) does if another request has changed the value since it was read. Default: 409.
     ///
     /// ```
     /// # use cloakroom::{SessionManager, store::MemoryStore};

@@ -6,10 +6,10 @@ use tokio::{sync::MutexGuard, task::JoinError};
 use tracing::warn;
 
 use super::{
-    Core,
     commit::commit,
+    core::Core,
     delivery::{Client, SaveError, Saved},
-    exchange::{Finish, Finished},
+    finish::{Finish, Finished},
     in_doubt,
 };
 use crate::{

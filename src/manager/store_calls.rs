@@ -2,7 +2,7 @@
 
 use tracing::warn;
 
-use super::Core;
+use super::core::Core;
 use crate::{
     error::{StoreError, StoreErrorKind},
     record::{REMEMBERED_WRITES, Record, Version},

@@ -4,25 +4,14 @@
 //! records like any other, so that every store can keep them: a copy on its way, and a mark where the session has left.
 //! [`authenticate`](crate::store::authenticate) lets no token open either; the wrapper that moves sessions knows what they mean.
 
-use super::{Credentials, Data, Draft, Record};
+use super::{Credentials, Data, Draft, Record, migration_state::MigrationState};
 use crate::{
     id::WriteId,
     secret::Secret,
     time::{Millis, Timestamp},
 };
 
-/// Where a session is, as one store's record of it says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MigrationState {
-    /// Here: the record is the session.
-    Resident,
-    /// On its way here: a copy, which is the session once the store it comes from says that it has left.
-    Arriving,
-    /// It has left. What stands here is a mark, or what it was when its client took it along.
-    Departed,
-}
-
-/// What stands in a store while a session moves.
+/// What a store keeps of a session that moves.
 impl Record {
     /// Whether the session is here: not on its way here, and not gone to another store.
     #[must_use]

@@ -13,6 +13,7 @@
 mod codec;
 mod credentials;
 mod migration;
+mod migration_state;
 #[cfg(feature = "sealed")]
 mod parts;
 
@@ -23,7 +24,7 @@ pub use self::codec::InvalidRecord;
 pub use self::codec::SEALED_OVERHEAD;
 use self::credentials::Credentials;
 pub(crate) use self::credentials::SecretMatch;
-pub(crate) use self::migration::MigrationState;
+pub(crate) use self::migration_state::MigrationState;
 #[cfg(feature = "sealed")]
 pub use self::parts::Parts;
 pub use crate::data::{Data, InvalidData};

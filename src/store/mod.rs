@@ -1,20 +1,19 @@
-//! Where sessions are stored: the [`SessionStore`] trait, the stores, and the layers around them.
+//! The stores, the layers around them, and the traits to write your own.
 //!
-//! | module | holds |
-//! | --- | --- |
-//! | `session_store` | [`SessionStore`]: the contract |
-//! | `context` | [`StoreContext`], [`PresentedToken`], [`within`]: what a call is given |
-//! | `answer` | [`Loaded`] and the other answers |
-//! | `authenticate` | [`authenticate`]: what a presented reference token opens |
-//! | `guarantees` | [`Guarantees`]: what a store guarantees, as data |
-//! | `index` | [`SessionIndex`]: the sessions of one subject |
-//! | `enumerate` | [`EnumerateSessions`]: stores that can list what they keep |
-//! | `record/` | [`RecordStore`]: stores that keep records |
-//! | `token/` | `TokenStore`: stores whose clients carry the session |
-//! | `layers/` | [`StoreLayer`]: stores around other stores |
+//! | store | sessions are kept | feature |
+//! | --- | --- | --- |
+//! | `MemoryStore` | in the memory of this process | `memory` |
+//! | `RedisStore` | in Redis: one server, Sentinel or Cluster | `redis` |
+//! | `EncryptedCookieStore` | in a cookie that the client cannot read | `cookie-store` |
+//! | `SignedCookieStore` | in a cookie that the client can read but not change | `cookie-store` |
+//! | `JwtStore` | in a JSON Web Token, which other programs can read | `jwt` |
+//! | [`MigratingStore`] | on their way from one store to another, while requests are served | |
+//! | [`DrainingStore`] | in one store, and moved to another when the process ends | |
 //!
-//! A store turns a token into a [`Record`](crate::record::Record) and a record into a token: a reference for a stateful store,
-//! the sealed record itself for a stateless one. Nothing above a store asks which it is.
+//! All of them implement [`SessionStore`], and their [`Guarantees`] tell how they differ: whether a logout takes effect at
+//! once, whether a user's sessions can be listed, how concurrent changes are resolved. A store turns a token into a
+//! [`Record`](crate::record::Record) and a record into a token. The token of a store that keeps records refers to one; that
+//! of the other stores contains it.
 //!
 //! # Writing a store
 //!
@@ -111,7 +110,7 @@
 //!     ) -> Result<T, StoreError> {
 //!         let this = self.clone();
 //!         let job = tokio::task::spawn_blocking(move || {
-//!             // If nobody waits any more, the job is not begun, so that a slow disk is not kept busy in vain.
+//!             // If the caller no longer waits, the job is not begun, so that a slow disk does no useless work.
 //!             if cx.deadline.is_over() {
 //!                 return Err(StoreError::new(StoreErrorKind::Timeout, "the session database was busy"));
 //!             }
@@ -155,6 +154,11 @@
 //! what surrounds it. The example restarts its database, reads its file in search of secrets, and lets its disk fail. Declare
 //! what your store can do, not what you would like it to do: the suite checks each guarantee, and what it cannot see counts as
 //! a failure unless it is waived by name.
+
+// What is where: `session_store` has the contract, `context` what a call is given, `answer` what it returns, `authenticate` what
+// a presented reference token opens, `guarantees` what a store guarantees, `index` the sessions of one subject, `enumerate`
+// stores that can list what they keep. Below `record` are the stores that keep records, below `token` those whose clients carry
+// the session, below `layers` those around other stores.
 
 mod answer;
 mod authenticate;

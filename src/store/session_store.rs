@@ -17,9 +17,8 @@ use crate::{
 /// A session storage backend.
 ///
 /// A store turns a token into a [`Record`] and a record into a token. Applications hold it as `Arc<dyn SessionStore>`; most
-/// authors implement a smaller trait instead: [`RecordBackend`](super::RecordBackend) for a store that keeps records, or
-/// [`Seal`](super::Seal) for one whose clients carry the session. A store around another store is a
-/// [`StoreLayer`](super::StoreLayer).
+/// authors implement a smaller trait instead: [`RecordBackend`](super::RecordBackend) for a store that keeps records, or `Seal`
+/// for one whose clients carry the session. A store around another store is a [`StoreLayer`](super::StoreLayer).
 ///
 /// # Contract
 /// - **Guarantees.** A store does what its [`guarantees`](Self::guarantees) say. The conformance suite checks exactly that.

@@ -26,7 +26,7 @@ impl Token {
         (!text.is_empty() && text.bytes().all(legal)).then_some(Self(text))
     }
 
-    /// The text. Whoever holds it is the session: it belongs into a response to its client and nowhere else.
+    /// The text. It is a credential: send it to its client and nowhere else.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

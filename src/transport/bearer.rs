@@ -1,4 +1,4 @@
-//! Tokens in a request header, for clients that are no browsers (RFC 6750, section 2.1).
+//! Tokens in a request header, for non-browser clients (RFC 6750, section 2.1).
 
 use super::{
     RequestHead,
@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{store::SessionStore, token::Token};
 
-/// Tokens in a header of the request; new ones come back in a header of the response.
+/// Tokens in a request header; new ones are sent in a response header.
 ///
-/// A page of another site cannot make a browser send such a header, so no request that brings one counts as cross-site.
+/// A page of another site cannot make a browser send such a header, so a request with one never counts as cross-site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bearer {
     request: String,
@@ -25,16 +25,16 @@ impl Default for Bearer {
 }
 
 impl Bearer {
-    /// `Authorization: Bearer <token>`; a new token comes back as `Session-Token: <token>`.
+    /// `Authorization: Bearer <token>`; a new token is sent as `Session-Token: <token>`.
     #[must_use]
     pub fn authorization() -> Self {
         Self::default()
     }
 
-    /// The bare token in a header of this name, both ways.
+    /// The bare token in a header of this name, in requests and in responses.
     ///
     /// # Panics
-    /// If the name is no header name: a mistake in the program.
+    /// If the name is not a legal header name: a mistake in the program.
     #[must_use]
     pub fn in_header(name: impl Into<String>) -> Self {
         match Self::try_in_header(&name.into()) {

@@ -13,6 +13,7 @@ use cloakroom::{
     SessionStore,
     conformance::{self, Harness},
     store::{LocalCache, RedisStore, RedisStoreBuilder},
+    time::Deadline,
 };
 
 use crate::{
@@ -152,4 +153,18 @@ async fn one_sentinel_that_is_gone_is_not_missed() {
     let mut browser = site.browser();
     assert!(browser.does(|session| add(session, "n")).await.is_ok());
     assert_eq!(recovers(&browser, "n").await, Some(1));
+}
+
+#[tokio::test]
+async fn sentinels_may_require_a_user_of_their_own() {
+    let sentinel = RedisSentinel::start();
+    for address in sentinel.addresses() {
+        let mut connection =
+            redis::Client::open(format!("redis://{address}")).unwrap().get_connection().unwrap();
+        let rule = ["ACL", "SETUSER", "default", "resetpass", ">s3cret"];
+        redis::Cmd::new().arg(&rule[..]).exec(&mut connection).unwrap();
+    }
+    let deadline = || Deadline::after(Duration::from_secs(5));
+    assert!(store(&sentinel).ping(deadline()).await.is_err());
+    builder(&sentinel).sentinel_user("default", "s3cret").build().ping(deadline()).await.unwrap();
 }

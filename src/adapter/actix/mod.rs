@@ -1,14 +1,7 @@
 //! Sessions for actix-web 4.
 //!
-//! | module | holds |
-//! | --- | --- |
-//! | `mod` | [`session`] and [`existing_session`], for what is no handler |
-//! | `middleware` | [`SessionMiddleware`] and [`SessionService`] |
-//! | `extract` | the extractors `Session` and [`ExistingSession`], and the response to a `SessionError` |
-//! | `future` | [`ResponseFuture`]: the response, with what its session adds |
-//! | `refusal` | the response in place of one whose session could not be saved |
-//! | `failure` | errors of inner middleware, with what the session adds to their responses |
-//! | `headers` | the headers of actix-web |
+//! [`SessionMiddleware`] gives each request a session. Handlers get it as an extractor: [`Session`](crate::Session), or
+//! [`ExistingSession`] for one that exists already; other code calls [`session`] or [`existing_session`].
 //!
 //! ```no_run
 //! use actix_web::{App, HttpServer, web};
@@ -34,8 +27,17 @@
 //! ```
 //!
 //! # An optional session
-//! Ask for an [`ExistingSession`], not for an `Option<Session>`. That one is actix-web's own: it turns every error into
-//! `None`, an outage too, and there always is a session otherwise, if only a new, empty one.
+//! Extract an [`ExistingSession`] rather than an `Option<Session>`. The latter is implemented by actix-web: it turns every error
+//! into `None`, an outage included, and is `Some` for a new, empty session.
+
+// The modules:
+// `mod`: `session` and `existing_session`, for code other than handlers
+// `middleware`: `SessionMiddleware` and `SessionService`
+// `extract`: the extractors `Session` and `ExistingSession`, and the response to a `SessionError`
+// `future`: `ResponseFuture`: the response, with what its session adds
+// `refusal`: the response when a session could not be saved
+// `failure`: errors of inner middleware, with what the session adds to their responses
+// `headers`: the headers of actix-web
 
 mod extract;
 mod failure;
@@ -58,7 +60,7 @@ use crate::{
     transport::RequestHead,
 };
 
-/// The session of a request, loaded at the first call for that request and at no other.
+/// Returns the session of a request, which the first call for that request loads.
 ///
 /// ```
 /// use actix_web::HttpRequest;
@@ -71,27 +73,37 @@ use crate::{
 /// ```
 ///
 /// # Errors
-/// [`LayerMissing`](SessionErrorKind::LayerMissing) without a [`SessionMiddleware`] around the route; otherwise the
-/// store's failure.
+/// [`LayerMissing`](SessionErrorKind::LayerMissing) without a [`SessionMiddleware`] around the route; otherwise those of
+/// the store.
 pub async fn session(request: &HttpRequest) -> Result<Session, SessionError> {
     let seat = seat(request)?;
     seat.lazy.load(&seat.head(request)).await
 }
 
-/// Like [`session`], but `None` unless a live session came with the request. Nothing is ever created.
+/// Like [`session`], but returns `None` unless a live session came with the request, and never begins one.
+///
+/// ```
+/// use actix_web::HttpRequest;
+/// use cloakroom::{SessionError, actix::existing_session};
+///
+/// async fn is_logged_in(request: &HttpRequest) -> Result<bool, SessionError> {
+///     Ok(existing_session(request).await?.is_some_and(|session| session.subject().is_some()))
+/// }
+/// ```
 ///
 /// # Errors
-/// Those of [`session`]: an outage is no "no session", unless the manager carries on without its store.
+/// Those of [`session`]. An outage is an error, too, unless the manager
+/// [serves anonymously](crate::OnOutage::ServeAnonymous) then.
 pub async fn existing_session(request: &HttpRequest) -> Result<Option<Session>, SessionError> {
     let seat = seat(request)?;
     seat.lazy.load_existing(&seat.head(request)).await
 }
 
-/// What the middleware stores in a request's extensions, for extractors.
+/// What the middleware puts into a request, for extractors.
 #[derive(Debug, Clone)]
 struct SessionHandle {
     lazy: LazySession,
-    /// As the middleware saw it: others further in may rewrite the target.
+    /// As the middleware saw it: middleware further in may rewrite the target.
     authority: Option<Authority>,
 }
 
@@ -105,7 +117,7 @@ impl SessionHandle {
     }
 }
 
-/// A copy, since nothing of a request's extensions may be borrowed during a wait.
+/// A copy, because a request's extensions must not be borrowed across an await.
 fn seat(request: &HttpRequest) -> Result<SessionHandle, SessionError> {
     request.extensions().get().cloned().ok_or_else(|| {
         SessionError::new(

@@ -1,12 +1,14 @@
-//! Sessions for any tower service that speaks `http` 1.x: axum, hyper, tonic and others.
+//! Sessions for any tower service that uses `http` 1.x: axum, hyper, tonic and others.
 //!
-//! | module | holds |
-//! | --- | --- |
-//! | `mod` | [`session`] and [`existing_session`], for services that are no axum handlers |
-//! | `layer` | [`SessionLayer`] and [`SessionService`] |
-//! | `future` | [`ResponseFuture`]: the response, with what its session adds |
-//! | `refusal` | [`Refusal`]: the response in place of one whose session could not be saved |
-//! | `headers` | the headers of `http` 1.x |
+//! [`SessionLayer`] gives each request a session. axum handlers get it as an extractor ([`Session`](crate::Session), or
+//! `Option<Session>` for one that exists already); other services call [`session`] or [`existing_session`].
+
+// The modules:
+// `mod`: `session` and `existing_session`, for services other than axum handlers
+// `layer`: `SessionLayer` and `SessionService`
+// `future`: `ResponseFuture`: the response, with what its session adds
+// `refusal`: `Refusal`: the response when a session could not be saved
+// `headers`: the headers of `http` 1.x
 
 mod future;
 mod headers;
@@ -27,7 +29,7 @@ use crate::{
     transport::RequestHead,
 };
 
-/// The session of a request, loaded at the first call for that request and at no other.
+/// Returns the session of a request, which the first call for that request loads.
 ///
 /// ```
 /// use cloakroom::{SessionError, tower::session};
@@ -43,27 +45,37 @@ use crate::{
 /// ```
 ///
 /// # Errors
-/// [`LayerMissing`](SessionErrorKind::LayerMissing) without a [`SessionLayer`] around the service; otherwise the store's
-/// failure.
+/// [`LayerMissing`](SessionErrorKind::LayerMissing) without a [`SessionLayer`] around the service; otherwise those of the
+/// store.
 pub async fn session(parts: &Parts) -> Result<Session, SessionError> {
     let seat = seat(parts)?;
     seat.lazy.load(&seat.head(parts)).await
 }
 
-/// Like [`session`], but `None` unless a live session came with the request. Nothing is ever created.
+/// Like [`session`], but returns `None` unless a live session came with the request, and never begins one.
+///
+/// ```
+/// use cloakroom::{SessionError, tower::existing_session};
+///
+/// async fn greeting(parts: &http::request::Parts) -> Result<String, SessionError> {
+///     let user = existing_session(parts).await?.and_then(|session| session.subject());
+///     Ok(format!("Hello {}", user.as_deref().unwrap_or("stranger")))
+/// }
+/// ```
 ///
 /// # Errors
-/// Those of [`session`]: an outage is no "no session", unless the manager carries on without its store.
+/// Those of [`session`]. An outage is an error, too, unless the manager
+/// [serves anonymously](crate::OnOutage::ServeAnonymous) then.
 pub async fn existing_session(parts: &Parts) -> Result<Option<Session>, SessionError> {
     let seat = seat(parts)?;
     seat.lazy.load_existing(&seat.head(parts)).await
 }
 
-/// What the layer stores in a request's extensions, for extractors.
+/// What the layer puts into a request, for extractors.
 #[derive(Debug, Clone)]
 struct SessionHandle {
     lazy: LazySession,
-    /// As the layer saw it: others further in may rewrite the target.
+    /// As the layer saw it: layers further in may rewrite the target.
     authority: Option<Authority>,
 }
 

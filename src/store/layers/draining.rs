@@ -62,7 +62,7 @@ const PASSES: usize = 3;
 /// keep their tokens.
 ///
 /// Until a session is handed over, only this process knows it: a load balancer has to send its client here as long as this
-/// server answers. Each server needs a [node name](crate::store::MemoryStore::node) for that.
+/// server answers. Each server needs a node name (`MemoryStore::node`) for that.
 ///
 /// # What it promises
 /// What both stores promise, like a [`MigratingStore`]: a crash loses what was not handed over. A log-out is confirmed when

@@ -20,11 +20,11 @@ use crate::{
 /// Sessions in the memory of this process.
 ///
 /// A clone is another handle of the same store. Nothing survives a restart, and only this process can serve its sessions:
-/// several servers need sticky routing, for which [`node`](MemoryOptions::node) puts a name into every token. A
+/// several servers need sticky routing, for which [`node`](super::MemoryOptions::node) puts a name into every token. A
 /// [`DrainingStore`](crate::store::DrainingStore) around it moves its sessions elsewhere before the process exits.
 ///
 /// # Memory
-/// Anonymous and logged-in sessions have a [`Budget`] each, so that a flood of the former never displaces one of the
+/// Anonymous and logged-in sessions have a [`Budget`](super::Budget) each, so that a flood of the former never displaces one of the
 /// latter. When the anonymous budget is used up, sessions whose token was never presented go first, then those that were
 /// not used lately. When the logged-in budget is used up, a new login is an error of the kind
 /// [`Full`](crate::StoreErrorKind::Full); a logged-in session ends by time or by
@@ -62,7 +62,7 @@ impl MemoryStore {
 
 impl fmt::Debug for MemoryBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryBackend").field("node", &self.node).finish_non_exhaustive()
+        f.debug_struct("MemoryStore").field("node", &self.node).finish_non_exhaustive()
     }
 }
 

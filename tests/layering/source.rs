@@ -1,4 +1,4 @@
-//! Reads one source file as text: which paths stand in it, and where.
+//! Reads one source file as text: the paths in it, and their lines.
 //!
 //! It follows `use` (nested, renamed, re-exported) and paths written out in the code, and ignores comments, literals
 //! and unit tests. It cannot see into macros, which is fine for a crate that has none.
@@ -12,11 +12,11 @@ pub(crate) struct File {
     pub(crate) mentions: Vec<Mention>,
 }
 
-/// A path that stands in the code.
+/// A path in the code.
 pub(crate) struct Mention {
     pub(crate) line: usize,
     pub(crate) segments: Vec<String>,
-    /// The modules within the file that it stands in.
+    /// The modules within the file that it is in.
     pub(crate) within: Vec<String>,
     pub(crate) import: Option<Import>,
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    House, assert_none,
+    Sources, assert_none,
     source::{File, Mention, Token, tokens},
 };
 
@@ -39,6 +39,7 @@ const HELPERS: &[(&str, &str)] = &[
     ("hex", "digits, in constant time"),
     ("store::token::base64url", "letters of tokens"),
     ("store::token::too_large", "one message for all tokens that are too long"),
+    ("options", "how configurations write values and refer to secrets"),
     ("time::millis", "a duration as a number"),
     ("keyring::derivation", "keys for our own token formats, by HKDF"),
     (".derivation", "keys for our own token formats, by HKDF"),
@@ -49,18 +50,18 @@ const HELPERS: &[(&str, &str)] = &[
 
 #[test]
 fn stores_use_only_public_api() {
-    assert_none(&House::on_disk().private_uses());
+    assert_none(&Sources::on_disk().private_uses());
 }
 
 #[test]
 fn every_exception_is_needed() {
-    let uses = House::on_disk().uses();
+    let uses = Sources::on_disk().uses();
     let unused: Vec<_> =
         HELPERS.iter().filter(|(name, _)| !uses.iter().any(|used| is_of(used, name))).collect();
     assert!(unused.is_empty(), "{unused:?}");
 }
 
-impl House {
+impl Sources {
     fn private_uses(&self) -> Vec<String> {
         let uses = self.private_uses_by_name().into_iter();
         uses.filter(|(used, _)| !HELPERS.iter().any(|(name, _)| is_of(used, name)))
@@ -94,7 +95,7 @@ impl House {
         uses
     }
 
-    /// The item that is mentioned, if it lives outside of the store and is private.
+    /// The item that is mentioned, if it is defined outside of the store and is private.
     fn private_item(&self, store: &str, file: &File, mention: &Mention) -> Option<String> {
         let (module, item) = self.origin(&self.absolute(file, mention)?);
         let home = self.files.iter().find(|file| file.module == module)?;
@@ -131,8 +132,8 @@ fn declarations<'a>(tokens: &'a [Token<'a>]) -> impl Iterator<Item = Declaration
     const KEYWORDS: &[&str] = &["fn", "struct", "enum", "trait", "type", "const", "static", "mod"];
     let named = tokens.windows(2).enumerate().filter(|(_, pair)| KEYWORDS.contains(&pair[0].text));
     named.map(|(at, pair)| {
-        let before = tokens[..at].iter().rev().map(|token| token.text);
-        let before = before.skip_while(|word| ["const", "async", "unsafe"].contains(word)).next();
+        let mut before = tokens[..at].iter().rev().map(|token| token.text);
+        let before = before.find(|word| !["const", "async", "unsafe"].contains(word));
         let visibility = match before {
             Some("pub") => Visibility::Public,
             Some(")") => Visibility::Restricted,
@@ -187,9 +188,9 @@ fn calls(file: &File) -> Vec<(String, usize)> {
     called.map(|words| (words[1].text.to_owned(), words[1].line)).collect()
 }
 
-/// The rule's own tests: each builds a small house.
+/// The rule's own tests: each builds a small sources.
 mod rule {
-    use super::House;
+    use super::Sources;
 
     const RECORD: (&str, &str) = (
         "record/mod.rs",
@@ -198,7 +199,8 @@ mod rule {
 
     fn uses(source: &str) -> Vec<String> {
         let store = ("store/record/memory/mod.rs", source);
-        House::new([RECORD, store].map(|(path, source)| (path.to_owned(), source.to_owned()))).private_uses()
+        Sources::new([RECORD, store].map(|(path, source)| (path.to_owned(), source.to_owned())))
+            .private_uses()
     }
 
     #[test]

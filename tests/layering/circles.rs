@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{House, source::File};
+use super::{Sources, source::File};
 
-impl House {
+impl Sources {
     /// The circles between files, each as the list of its files.
     pub(super) fn circles(&self) -> Vec<String> {
         let edges = self.edges();
@@ -29,7 +29,8 @@ impl House {
         let imported = |file: &'_ File| -> BTreeSet<&str> {
             let targets = file.mentions.iter().filter_map(|mention| {
                 let target = self.absolute(file, mention)?;
-                let home = self.files.iter().find(|other| other.module == self.home(&target))?;
+                let home = self.home(&target);
+                let home = self.files.iter().find(|other| other.module == home)?;
                 // A module that shows what its children hold does not use it.
                 let shows =
                     mention.import.is_some() && home.module.starts_with(&format!("{}::", file.module));

@@ -1,7 +1,7 @@
-//! Holds the house together: imports only go down, and what belongs into one room stands in no other.
+//! Checks the structure of the crate: imports only go down and never in a circle, and some names are confined to one module.
 //!
-//! [`FLOORS`] and [`ABSENCES`] are the plan of the house; `ARCHITECTURE.md` tells the reasons. `source` reads the files,
-//! [`House`] knows where everything lives and complains.
+//! [`LAYERS`] and [`CONFINED`] are the plan, which `ARCHITECTURE.md` explains. `source` reads the files, and [`Sources`] finds out where
+//! each item is defined.
 
 mod circles;
 mod public_api;
@@ -15,14 +15,14 @@ use std::{
 
 use source::{File, Mention, tokens};
 
-/// The rooms of each floor, from the ground up.
+/// The modules of each layer, from the bottom up.
 ///
-/// A room is a file or a folder of `src` with everything in it; `x/mod` is that one file. Rooms import what lies below
-/// them, and their neighbours up to the floor before [`APART`].
-const FLOORS: &[&[&str]] = &[
-    // 0: words
+/// A module is a file or a folder of `src` with everything in it; `x/mod` is that one file. Modules import those of lower layers,
+/// and those of their own layer below [`APART`].
+const LAYERS: &[&[&str]] = &[
+    // 0: primitives
     &["error", "hex", "id", "key", "keyring", "random", "secret", "time"],
-    // 1: values
+    // 1: types
     &["data", "options", "policy", "record", "token"],
     // 2: traits
     &[
@@ -43,15 +43,15 @@ const FLOORS: &[&[&str]] = &[
     &["manager"],
     // 5: tools
     &["config", "conformance"],
-    // 6: shells
+    // 6: adapters
     &["adapter"],
 ];
 
-/// From this floor up, rooms of one floor do not know each other.
+/// From this layer up, modules of one layer must not import each other.
 const APART: usize = 3;
 
-/// Words, and the only place under `src` that may say them. A leading `::` stands for the root of a crate.
-const ABSENCES: &[(&str, &str)] = &[
+/// Names, and the only place under `src` that may use them. A leading `::` means the root of a crate.
+const CONFINED: &[(&str, &str)] = &[
     ("SystemTime", "time.rs"),
     ("Instant::now", "time.rs"),
     ("OffsetDateTime::now_utc", "time.rs"),
@@ -74,22 +74,22 @@ const NOT_IN_THE_ROOT: &[&str] =
 
 #[test]
 fn imports_only_go_down() {
-    assert_none(&House::on_disk().climbs());
+    assert_none(&Sources::on_disk().upward_imports());
 }
 
 #[test]
-fn what_belongs_into_one_room_stands_in_no_other() {
-    assert_none(&House::on_disk().strays());
+fn confined_names_are_used_in_one_place() {
+    assert_none(&Sources::on_disk().misplaced_words());
 }
 
 #[test]
 fn no_files_import_each_other() {
-    assert_none(&House::on_disk().circles());
+    assert_none(&Sources::on_disk().circles());
 }
 
 #[test]
 fn the_root_holds_no_logic() {
-    assert_none(&House::on_disk().logic_in_the_root());
+    assert_none(&Sources::on_disk().logic_in_the_root());
 }
 
 fn assert_none(complaints: &[String]) {
@@ -97,13 +97,13 @@ fn assert_none(complaints: &[String]) {
 }
 
 /// All sources of the crate, read.
-struct House {
+struct Sources {
     files: Vec<File>,
-    /// What every name that some module imports stands for: `store::Token` is `token::Token`.
+    /// What every imported name resolves to: `store::Token` is `token::Token`.
     imports: BTreeMap<String, String>,
 }
 
-impl House {
+impl Sources {
     fn on_disk() -> Self {
         let src = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../src")).to_path_buf();
         let mut sources = Vec::new();
@@ -128,9 +128,9 @@ impl House {
 
     fn new(sources: impl IntoIterator<Item = (String, String)>) -> Self {
         let files = sources.into_iter().map(|(path, source)| File::read(path, &source)).collect();
-        let mut house = Self { files, imports: BTreeMap::new() };
-        house.imports = house.read_imports();
-        house
+        let mut sources = Self { files, imports: BTreeMap::new() };
+        sources.imports = sources.read_imports();
+        sources
     }
 
     fn read_imports(&self) -> BTreeMap<String, String> {
@@ -145,48 +145,47 @@ impl House {
         imports
     }
 
-    /// Imports that go up, or to a neighbour that should not be known.
-    fn climbs(&self) -> Vec<String> {
+    /// Imports that go up, or to a module of the same layer.
+    fn upward_imports(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         for file in self.files.iter().filter(|file| !file.module.is_empty()) {
-            let Some(own) = room(&file.path) else {
-                complaints
-                    .push(format!("src/{}: give it a floor, in FLOORS of tests/floors/main.rs", file.path));
+            let Some(own) = layer_of(&file.path) else {
+                complaints.push(format!("src/{}: add it to LAYERS in tests/layers/main.rs", file.path));
                 continue;
             };
-            complaints.extend(file.mentions.iter().filter_map(|mention| self.climb(file, own, mention)));
+            complaints.extend(file.mentions.iter().filter_map(|mention| self.violation(file, own, mention)));
         }
         complaints
     }
 
-    fn climb(&self, file: &File, own: (usize, &str), mention: &Mention) -> Option<String> {
+    fn violation(&self, file: &File, own: (usize, &str), mention: &Mention) -> Option<String> {
         let target = self.absolute(file, mention)?;
         let at = format!("src/{}:{}", file.path, mention.line);
         let home = self.home(&target);
         let Some(home) = self.files.iter().find(|file| file.module == home && !home.is_empty()) else {
-            return Some(format!("{at}: crate::{target} says not where it lives; name its module"));
+            return Some(format!("{at}: crate::{target} cannot be followed; import it from its module"));
         };
-        // A module shows what its children hold, as the root does; whoever imports that is led to the child.
+        // A module shows what its children hold, as the root does; an import of that leads to the child.
         let shows = mention.import.as_ref().is_some_and(|import| import.public)
             && home.module.starts_with(&format!("{}::", file.module));
-        let (floor, name) = own;
-        let (its_floor, its_name) = room(&home.path)?;
+        let (layer, name) = own;
+        let (its_layer, its_name) = layer_of(&home.path)?;
         let names =
-            format!("{at}: {name} (floor {floor}) imports crate::{target} of {its_name} (floor {its_floor})");
-        if shows || its_name == name || its_floor < floor {
+            format!("{at}: {name} (layer {layer}) imports crate::{target} of {its_name} (layer {its_layer})");
+        if shows || its_name == name || its_layer < layer {
             None
-        } else if its_floor > floor {
+        } else if its_layer > layer {
             Some(format!("{names}; imports only go down"))
         } else {
-            (floor >= APART).then(|| format!("{names}; rooms on this floor do not know each other"))
+            (layer >= APART).then(|| format!("{names}; modules of this layer must not import each other"))
         }
     }
 
     /// Words in places that must not say them.
-    fn strays(&self) -> Vec<String> {
+    fn misplaced_words(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         for file in &self.files {
-            for &(word, place) in ABSENCES.iter().filter(|(_, place)| !file.path.starts_with(place)) {
+            for &(word, place) in CONFINED.iter().filter(|(_, place)| !file.path.starts_with(place)) {
                 complaints.extend(file.mentions.iter().filter(|mention| mention.says(word)).map(|mention| {
                     format!("src/{}:{}: only src/{place} may say {word}", file.path, mention.line)
                 }));
@@ -257,30 +256,32 @@ impl House {
     }
 }
 
-/// The floor and the name of the room that a file lies in: the most exact one that fits.
-fn room(path: &str) -> Option<(usize, &'static str)> {
+/// The layer and the name of the module that a file belongs to: the longest name that fits.
+fn layer_of(path: &str) -> Option<(usize, &'static str)> {
     let stem = path.strip_suffix(".rs")?;
     let holds =
-        |room: &str| stem.strip_prefix(room).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let rooms =
-        FLOORS.iter().enumerate().flat_map(|(floor, rooms)| rooms.iter().map(move |room| (floor, *room)));
-    rooms.filter(|(_, room)| holds(room)).max_by_key(|(_, room)| room.len())
+        |module: &str| stem.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let modules = LAYERS
+        .iter()
+        .enumerate()
+        .flat_map(|(layer, modules)| modules.iter().map(move |module| (layer, *module)));
+    modules.filter(|(_, module)| holds(module)).max_by_key(|(_, module)| module.len())
 }
 
 fn join(front: &str, back: &str) -> String {
     [front, back].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("::")
 }
 
-/// The scanner's own tests: each builds a small house.
+/// The scanner's own tests: each builds a small sources.
 mod scanner {
-    use super::House;
+    use super::Sources;
 
-    const STORE: (&str, &str) = ("store/mod.rs", "mod memory;\npub use self::memory::MemoryStore;");
-    const MEMORY: (&str, &str) = ("store/memory/mod.rs", "use super::SessionStore;");
+    const STORE: (&str, &str) = ("store/mod.rs", "mod record;\npub use self::record::MemoryStore;");
+    const MEMORY: (&str, &str) = ("store/record/mod.rs", "use super::SessionStore;");
     const ROOT: (&str, &str) = ("lib.rs", "pub use crate::store::SessionStore;");
 
-    fn house(files: &[(&str, &str)]) -> House {
-        House::new(
+    fn sources(files: &[(&str, &str)]) -> Sources {
+        Sources::new(
             [ROOT, STORE, MEMORY]
                 .iter()
                 .chain(files)
@@ -288,15 +289,18 @@ mod scanner {
         )
     }
 
-    fn climbs(path: &str, source: &str) -> Vec<String> {
-        house(&[(path, source)]).climbs()
+    fn upward_imports(path: &str, source: &str) -> Vec<String> {
+        sources(&[(path, source)]).upward_imports()
     }
 
     #[test]
-    fn a_complaint_names_file_line_and_both_floors() {
+    fn a_complaint_names_file_line_and_both_layers() {
         assert_eq!(
-            climbs("record/mod.rs", "use std::fmt;\n\nuse crate::{\n    store::{StoreContext, self},\n};")[0],
-            "src/record/mod.rs:4: record (floor 1) imports crate::store::StoreContext of store/mod (floor 2); \
+            upward_imports(
+                "record/mod.rs",
+                "use std::fmt;\n\nuse crate::{\n    store::{StoreContext, self},\n};"
+            )[0],
+            "src/record/mod.rs:4: record (layer 1) imports crate::store::StoreContext of store/mod (layer 2); \
              imports only go down"
         );
     }
@@ -316,7 +320,7 @@ mod scanner {
             "const QUOTE: char = '\"'; use crate::store::StoreContext; const END: char = '\"';",
             "const TEXT: &str = r#\"\"#; use crate::store::StoreContext;",
         ] {
-            assert_eq!(climbs("record/codec.rs", source).len(), 1, "{source}");
+            assert_eq!(upward_imports("record/codec.rs", source).len(), 1, "{source}");
         }
     }
 
@@ -330,15 +334,15 @@ mod scanner {
             "fn f() {}\n\n#[cfg(test)]\nmod tests {\n    use crate::store::StoreContext;\n}",
             "use std::store::StoreContext;\nfn f() { other::store::authenticate() }",
         ] {
-            assert_eq!(climbs("record/mod.rs", source), [""; 0], "{source}");
+            assert_eq!(upward_imports("record/mod.rs", source), [""; 0], "{source}");
         }
     }
 
     #[test]
-    fn imports_that_go_down_or_stay_in_the_room_are_fine() {
-        assert_eq!(climbs("manager.rs", "use crate::{store::MemoryStore, SessionStore};"), [""; 0]);
+    fn imports_that_go_down_or_stay_in_the_module_are_fine() {
+        assert_eq!(upward_imports("manager.rs", "use crate::{store::MemoryStore, SessionStore};"), [""; 0]);
         assert_eq!(
-            climbs("store/memory/sweep.rs", "use super::Shard;\nuse crate::store::StoreContext;"),
+            upward_imports("store/record/sweep.rs", "use super::Shard;\nuse crate::store::StoreContext;"),
             [""; 0]
         );
     }
@@ -346,34 +350,37 @@ mod scanner {
     #[test]
     fn a_module_shows_its_children_but_does_not_use_them() {
         assert_eq!(
-            climbs("session.rs", "use crate::store::MemoryStore;").len(),
+            upward_imports("session.rs", "use crate::store::MemoryStore;").len(),
             1,
             "through the module above"
         );
-        let uses = ("store/mod.rs", "mod memory;\nfn f() { memory::sweep() }");
-        let house = House::new([uses, MEMORY].map(|(path, source)| (path.to_owned(), source.to_owned())));
-        assert_eq!(house.climbs().len(), 1);
+        let uses = ("store/mod.rs", "mod record;\nfn f() { record::sweep() }");
+        let sources = Sources::new([uses, MEMORY].map(|(path, source)| (path.to_owned(), source.to_owned())));
+        assert_eq!(sources.upward_imports().len(), 1);
     }
 
     #[test]
     fn a_module_that_was_imported_leads_on() {
         let manager = ("manager.rs", "pub struct SessionManager;");
         let store = "use crate::store;\nfn f() { store::MemoryStore::new() }";
-        assert_eq!(house(&[manager, ("session.rs", store)]).climbs().len(), 1);
+        assert_eq!(sources(&[manager, ("session.rs", store)]).upward_imports().len(), 1);
     }
 
     #[test]
-    fn rooms_high_up_do_not_know_each_other() {
-        let complaints = climbs("plan.rs", "use crate::store::memory::Shard;");
-        assert!(complaints[0].ends_with("rooms on this floor do not know each other"), "{complaints:?}");
+    fn modules_of_the_upper_layers_do_not_import_each_other() {
+        let complaints = upward_imports("plan.rs", "use crate::store::record::Shard;");
+        assert!(
+            complaints[0].ends_with("modules of this layer must not import each other"),
+            "{complaints:?}"
+        );
     }
 
     #[test]
-    fn a_file_without_a_floor_is_asked_for_one() {
+    fn a_file_without_a_layer_is_asked_for_one() {
         for path in ["attic.rs", "store/sql.rs", "recorder.rs"] {
             assert_eq!(
-                climbs(path, ""),
-                [format!("src/{path}: give it a floor, in FLOORS of tests/floors/main.rs")]
+                upward_imports(path, ""),
+                [format!("src/{path}: add it to LAYERS in tests/layers/main.rs")]
             );
         }
     }
@@ -381,8 +388,8 @@ mod scanner {
     #[test]
     fn a_name_that_cannot_be_followed_is_a_complaint() {
         assert_eq!(
-            climbs("manager.rs", "use crate::Nowhere;"),
-            ["src/manager.rs:1: crate::Nowhere says not where it lives; name its module"]
+            upward_imports("manager.rs", "use crate::Nowhere;"),
+            ["src/manager.rs:1: crate::Nowhere cannot be followed; import it from its module"]
         );
     }
 
@@ -395,19 +402,21 @@ mod scanner {
             "use http;",
             "fn f() { http::StatusCode::OK }",
         ] {
-            assert_eq!(house(&[("manager.rs", source)]).strays().len(), 1, "{source}");
+            assert_eq!(sources(&[("manager.rs", source)]).misplaced_words().len(), 1, "{source}");
         }
         let elsewhere =
             "use std::time::Instant; use crate::http::Line; use ring::digest; use http_body::Body;";
         assert_eq!(
-            house(&[("manager.rs", elsewhere), ("adapter/axum.rs", "use http::Request;")]).strays(),
+            sources(&[("manager.rs", elsewhere), ("adapter/axum.rs", "use http::Request;")])
+                .misplaced_words(),
             [""; 0]
         );
     }
 
     #[test]
     fn logic_in_the_root_is_caught() {
-        let root = |source: &str| House::new([("lib.rs".to_owned(), source.to_owned())]).logic_in_the_root();
+        let root =
+            |source: &str| Sources::new([("lib.rs".to_owned(), source.to_owned())]).logic_in_the_root();
         assert_eq!(root("//! fn in docs\npub mod a;\nmod b {}\npub use crate::a::A;"), [""; 0]);
         assert_eq!(root("mod a;\nfn f() {}"), ["src/lib.rs:2: holds no logic, so no `fn`"]);
     }
