@@ -1,15 +1,8 @@
 //! A store and a manager from an application's configuration.
 //!
-//! | module | holds |
-//! | --- | --- |
-//! | `mod` | [`Config`]: a whole manager |
-//! | `store` | [`StoreConfig`]: where sessions live, as a URL or a table |
-//! | `open` | opening that store |
-//! | `secrets` | keys and passwords, by reference |
-//! | `fields` | single values: durations, numbers, choices |
-//!
-//! Nothing here decides anything: each field is an option of [`SessionManager`] or of a store, by the same name and with
-//! the same default. What has no field is set in the program, on the manager that comes out.
+//! Each field of [`Config`] is an option of [`SessionManager`] or of a store, with the same name and the same default.
+//! [`StoreConfig`] names the store, as a URL or a table. What has no field is set in the program, on the manager that
+//! [`Config::manager`] returns.
 //!
 //! A configuration never contains secrets. It says where they are: in an environment variable or in a file.
 

@@ -21,10 +21,7 @@ use crate::{
     id::{SessionId, WriteId},
     record::{REMEMBERED_WRITES, Record, Version},
     session::Session,
-    store::{
-        Created, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, SessionStore,
-        StoreContext, Touched,
-    },
+    store::{Created, Ended, Replaced, SessionStore, StoreContext, StoreLayer, Touched},
     time::Timestamp,
 };
 
@@ -70,23 +67,10 @@ impl fmt::Debug for BadLine {
     }
 }
 
-#[deny(clippy::missing_trait_methods)]
 #[async_trait]
-impl SessionStore for BadLine {
-    fn guarantees(&self) -> Guarantees {
-        self.store.guarantees()
-    }
-
-    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
-        self.store.recognises(presented)
-    }
-
-    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
-        self.store.load(presented, cx).await
-    }
-
-    fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
-        self.store.load_now(presented, now)
+impl StoreLayer for BadLine {
+    fn inner(&self) -> &dyn SessionStore {
+        &*self.store
     }
 
     async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
@@ -117,18 +101,6 @@ impl SessionStore for BadLine {
     ) -> Result<Touched, StoreError> {
         let reply = self.store.touch(record, expected, cx).await;
         self.pass(Asked::Write(record.version().write), reply).await
-    }
-
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
-        self.store.find(id, cx).await
-    }
-
-    fn index(&self) -> Option<&dyn SessionIndex> {
-        self.store.index()
-    }
-
-    async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {
-        self.store.drain(cx).await
     }
 }
 

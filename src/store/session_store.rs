@@ -63,7 +63,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// Stores a new record, unless its ID is taken or belongs to a session that was ended.
     ///
-    /// An expired record that has not been swept yet still takes its ID.
+    /// An expired record that has not been removed yet still takes its ID: the answer is [`Taken`](Created::Taken). The token
+    /// in the answer is one for `record`; a repeated call answers the same token.
     ///
     /// # Errors
     /// When the store cannot tell whether the record was stored.
@@ -71,7 +72,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// Replaces the state `expected` of a session with `record`, and never creates a session.
     ///
-    /// An expired session is [`Gone`](Replaced::Gone), whether it was swept or not. A token in the answer is one for `record`.
+    /// An expired session is [`Gone`](Replaced::Gone), whether it was removed or not. A token in the answer is one for `record`,
+    /// even if the write was recognised as a repeated one behind later writes.
     ///
     /// # Errors
     /// When the store cannot tell whether the state was replaced.

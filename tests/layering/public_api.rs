@@ -44,6 +44,7 @@ const HELPERS: &[(&str, &str)] = &[
     ("keyring::derivation", "keys for our own token formats, by HKDF"),
     (".derivation", "keys for our own token formats, by HKDF"),
     (".derive", "keys for our own token formats, by HKDF"),
+    ("options", "reading the configuration of a store, with the same errors for all"),
     (".for_ring", "the system's randomness, in the form that `ring` asks for"),
 ];
 
@@ -131,8 +132,8 @@ fn declarations<'a>(tokens: &'a [Token<'a>]) -> impl Iterator<Item = Declaration
     const KEYWORDS: &[&str] = &["fn", "struct", "enum", "trait", "type", "const", "static", "mod"];
     let named = tokens.windows(2).enumerate().filter(|(_, pair)| KEYWORDS.contains(&pair[0].text));
     named.map(|(at, pair)| {
-        let before = tokens[..at].iter().rev().map(|token| token.text);
-        let before = before.skip_while(|word| ["const", "async", "unsafe"].contains(word)).next();
+        let mut before = tokens[..at].iter().rev().map(|token| token.text);
+        let before = before.find(|word| !["const", "async", "unsafe"].contains(word));
         let visibility = match before {
             Some("pub") => Visibility::Public,
             Some(")") => Visibility::Restricted,

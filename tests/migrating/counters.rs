@@ -212,7 +212,7 @@ fn what_is_declared_is_what_the_weaker_side_promises() {
 fn answers_are_given_at_once_where_both_stores_can() {
     let at_once = |world: &World, at, cookie: &str| {
         let store = match at {
-            At::There(phase) => MigratingStore::new(world.old.0.clone(), world.new.0.clone(), phase),
+            At::There(phase) => MigratingStore::new(world.old.store.clone(), world.new.store.clone(), phase),
             _ => panic!("no migrating store"),
         };
         store.load_now(PresentedToken::new(cookie.as_bytes()), START).is_some()

@@ -10,88 +10,32 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom::{
-    SessionId, SessionStore, StoreError, StoreErrorKind,
+    SessionId, SessionStore, StoreError,
     conformance::{self, Harness},
-    record::{Record, Version},
     store::{
-        Budget, Created, Drained, DrainingStore, Ended, EnumerateSessions, Found, Guarantees, JwtStore,
-        Loaded, MemoryStore, PresentedToken, Replaced, SessionIndex, StoreContext, Touched,
+        Budget, Drained, DrainingStore, EnumerateSessions, JwtStore, MemoryStore, PresentedToken,
+        StoreContext,
     },
-    time::{ManualClock, Timestamp},
+    time::ManualClock,
 };
 
 use crate::{
     browser::{Browser, MINUTE, START, Server, finish},
+    hooked::{Call, Hook, Hooked},
+    outages::Switch,
     plain::Plain,
-    steps::{Bounds, Stepped, Task, alone, explore},
+    steps::{Bounds, Steps, Task, alone, explore},
     world::{Action, Log, World, begun, count, counted, log_in, log_out, look, renew, request, store},
 };
 
 const LONG: Duration = Duration::from_secs(3600);
 
 /// A memory store whose calls each take a step of their own.
-#[derive(Debug, Clone)]
-struct Local(MemoryStore, Stepped);
-
-impl Local {
-    fn new() -> Self {
-        let memory = MemoryStore::new();
-        Self(memory.clone(), Stepped::new(memory))
-    }
-}
-
-#[async_trait]
-impl SessionStore for Local {
-    fn guarantees(&self) -> Guarantees {
-        self.1.guarantees()
-    }
-
-    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
-        self.1.recognises(presented)
-    }
-
-    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
-        self.1.load(presented, cx).await
-    }
-
-    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        self.1.create(record, cx).await
-    }
-
-    async fn replace(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Replaced, StoreError> {
-        self.1.replace(record, expected, cx).await
-    }
-
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.1.end(id, until, cx).await
-    }
-
-    async fn touch(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Touched, StoreError> {
-        self.1.touch(record, expected, cx).await
-    }
-
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
-        self.1.find(id, cx).await
-    }
-
-    fn index(&self) -> Option<&dyn SessionIndex> {
-        self.1.index()
-    }
-}
+type Local = Hooked<MemoryStore, Steps>;
 
 impl EnumerateSessions for Local {
     fn ids(&self) -> Vec<SessionId> {
-        self.0.ids()
+        self.store.ids()
     }
 }
 
@@ -105,7 +49,7 @@ struct Deploy {
 impl Deploy {
     fn new(target: &str) -> Self {
         let world = World::new("memory", target);
-        let store = DrainingStore::new(Local::new(), world.new.clone()).clock(world.clock.clone());
+        let store = DrainingStore::new(Local::default(), world.new.clone()).clock(world.clock.clone());
         let ending = world.serving(store.clone());
         let next = world.serving(world.new.clone());
         Self { store, ending, next }
@@ -236,12 +180,11 @@ async fn a_rolling_deploy_logs_nobody_out() {
 /// While it serves, a session that is here is read and written without the target, as fast as its own store is.
 #[tokio::test]
 async fn a_server_that_serves_needs_the_target_for_nothing_but_strangers_and_log_outs() {
-    let (target, down) = (Switch::default(), Arc::new(AtomicBool::new(false)));
-    let target = Switch { down: Arc::clone(&down), ..target };
+    let target = Target::default();
     let world = World::new("memory", "plain");
-    let store = DrainingStore::new(MemoryStore::new(), target).clock(world.clock.clone());
+    let store = DrainingStore::new(MemoryStore::new(), target.clone()).clock(world.clock.clone());
     let server = world.serving(store.clone());
-    down.store(true, SeqCst);
+    target.hook.turn_off(true);
     let cookie = begun(&server).await;
     for n in 2..6 {
         world.clock.advance(20 * MINUTE);
@@ -266,68 +209,19 @@ async fn all_begun(server: &Server, sessions: usize) -> Vec<String> {
 }
 
 /// A target that can be switched off.
-#[derive(Debug, Clone, Default)]
-struct Switch {
-    store: Plain,
-    down: Arc<AtomicBool>,
-}
-
-impl Switch {
-    fn store(&self) -> Result<&Plain, StoreError> {
-        if self.down.load(SeqCst) {
-            return Err(StoreError::new(StoreErrorKind::Unavailable, "the target is down"));
-        }
-        Ok(&self.store)
-    }
-}
-
-#[async_trait]
-impl SessionStore for Switch {
-    fn guarantees(&self) -> Guarantees {
-        self.store.guarantees()
-    }
-
-    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
-        self.store.recognises(presented)
-    }
-
-    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
-        self.store()?.load(presented, cx).await
-    }
-
-    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        self.store()?.create(record, cx).await
-    }
-
-    async fn replace(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Replaced, StoreError> {
-        self.store()?.replace(record, expected, cx).await
-    }
-
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.store()?.end(id, until, cx).await
-    }
-
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
-        self.store()?.find(id, cx).await
-    }
-}
+type Target = Hooked<Plain, Switch>;
 
 #[tokio::test]
 async fn what_could_not_be_handed_over_is_told_and_tried_again() {
-    let target = Switch::default();
+    let target = Target::default();
     let world = World::new("memory", "plain");
     let store = DrainingStore::new(MemoryStore::new(), target.clone()).clock(world.clock.clone());
     let server = world.serving(store.clone());
     let cookies = all_begun(&server, 100).await;
-    target.down.store(true, SeqCst);
+    target.hook.turn_off(true);
     let drained = store.drain(LONG).await;
     assert_eq!((drained.moved, drained.failed), (0, 100));
-    target.down.store(false, SeqCst);
+    target.hook.turn_off(false);
     assert_eq!(counted(&server, &cookies[0]).await.1, 1, "it is still here");
     let drained = store.drain(LONG).await;
     assert_eq!((drained.moved, drained.failed), (100, 0));
@@ -351,44 +245,24 @@ async fn what_the_target_has_no_room_for_stays_and_is_told() {
     }
 }
 
-/// A target that never answers.
+/// Never answers.
 #[derive(Debug)]
-struct Silent(Plain);
+struct Silence;
 
-#[async_trait]
-impl SessionStore for Silent {
-    fn guarantees(&self) -> Guarantees {
-        self.0.guarantees()
-    }
-
-    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
-        self.0.recognises(presented)
-    }
-
-    async fn load(&self, _: PresentedToken<'_>, _: StoreContext) -> Result<Loaded, StoreError> {
-        std::future::pending().await
-    }
-
-    async fn create(&self, _: &Record, _: StoreContext) -> Result<Created, StoreError> {
-        std::future::pending().await
-    }
-
-    async fn replace(&self, _: &Record, _: Version, _: StoreContext) -> Result<Replaced, StoreError> {
-        std::future::pending().await
-    }
-
-    async fn end(&self, _: &SessionId, _: Timestamp, _: StoreContext) -> Result<Ended, StoreError> {
-        std::future::pending().await
-    }
-
-    async fn find(&self, _: &SessionId, _: StoreContext) -> Result<Found, StoreError> {
+impl Hook for Silence {
+    async fn around<T: Send>(
+        &self,
+        _: Call,
+        _: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
         std::future::pending().await
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_ends_when_its_time_is_up() {
-    let store = DrainingStore::new(MemoryStore::new(), Silent(Plain::default()));
+    let silent = Hooked { store: Plain::default(), hook: Silence };
+    let store = DrainingStore::new(MemoryStore::new(), silent);
     let server = Server::new(store.clone());
     begun(&server).await;
     let drained = store.drain(Duration::from_secs(5)).await;

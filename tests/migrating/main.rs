@@ -21,6 +21,9 @@ mod browser;
 mod counters;
 mod drain;
 mod draining;
+#[path = "../hooked/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod hooked;
 mod log_outs;
 mod mixed;
 mod outages;

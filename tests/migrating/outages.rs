@@ -5,104 +5,56 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::SeqCst},
 };
 
-use async_trait::async_trait;
 use cloakroom::{
-    SessionErrorKind, SessionId, SessionStore, StoreError, StoreErrorKind,
-    record::{Record, Version},
-    store::{
-        Created, Ended, Found, Guarantees, Loaded, Phase, Phase::Move, Phase::Prepare, PresentedToken,
-        Replaced, SessionIndex, SessionInfo, StoreContext, Touched,
-    },
+    SessionErrorKind, SessionStore, StoreError, StoreErrorKind,
+    store::{Phase, Phase::Move, Phase::Prepare, PresentedToken, StoreContext},
     time::{Deadline, Timestamp},
 };
 
 use crate::{
     browser::{START, Server},
+    hooked::{Call, Hook, Hooked},
     steps::alone,
     world::{At, World, begun, count, counted, log_out, request, store},
 };
 
-/// A store with a line that can be cut.
-#[derive(Debug, Clone)]
-struct Line(Arc<dyn SessionStore>, Arc<AtomicBool>);
+/// A store behind a line that can be cut.
+type Line = Hooked<Arc<dyn SessionStore>, Switch>;
 
 impl Line {
     fn to(name: &str) -> Self {
-        Self(store(name), Arc::default())
+        Self { store: store(name), hook: Switch::default() }
     }
 
     fn cut(&self, cut: bool) {
-        self.1.store(cut, SeqCst);
+        self.hook.turn_off(cut);
     }
+}
 
-    fn pass(&self) -> Result<&dyn SessionStore, StoreError> {
-        if self.1.load(SeqCst) {
+/// Fails every call while it is off.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Switch(Arc<AtomicBool>);
+
+impl Switch {
+    pub(crate) fn turn_off(&self, off: bool) {
+        self.0.store(off, SeqCst);
+    }
+}
+
+impl Hook for Switch {
+    async fn around<T: Send>(
+        &self,
+        _: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if self.0.load(SeqCst) {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "the line was cut"));
         }
-        Ok(&*self.0)
-    }
-}
-
-#[async_trait]
-impl SessionStore for Line {
-    fn guarantees(&self) -> Guarantees {
-        self.0.guarantees()
+        made.await
     }
 
-    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
-        self.0.recognises(presented)
-    }
-
-    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
-        self.pass()?.load(presented, cx).await
-    }
-
-    fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
-        match self.pass() {
-            Ok(store) => store.load_now(presented, now),
-            Err(error) => Some(Err(error)),
-        }
-    }
-
-    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        self.pass()?.create(record, cx).await
-    }
-
-    async fn replace(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Replaced, StoreError> {
-        self.pass()?.replace(record, expected, cx).await
-    }
-
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.pass()?.end(id, until, cx).await
-    }
-
-    async fn touch(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Touched, StoreError> {
-        self.pass()?.touch(record, expected, cx).await
-    }
-
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
-        self.pass()?.find(id, cx).await
-    }
-
-    fn index(&self) -> Option<&dyn SessionIndex> {
-        self.0.index().map(|_| self as _)
-    }
-}
-
-#[async_trait]
-impl SessionIndex for Line {
-    async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
-        self.pass()?.index().expect("it was there").list(subject, cx).await
+    fn now<T>(&self, answer: impl FnOnce() -> Option<T>) -> Option<T> {
+        if self.0.load(SeqCst) { None } else { answer() }
     }
 }
 
@@ -141,7 +93,7 @@ fn an_outage_of_either_store_is_never_no_session() {
                     line.cut(false);
                 }
                 let home = if begins_in == At::Old { &old } else { &new };
-                if home.0.load_now(PresentedToken::new(cookie.as_bytes()), START).is_none()
+                if home.store.load_now(PresentedToken::new(cookie.as_bytes()), START).is_none()
                     || !home.guarantees().token.is_self_contained()
                 {
                     home.cut(true);

@@ -7,11 +7,7 @@ use cloakroom::{
     SessionId, SessionStore, StoreError,
     conformance::{self, Harness, Outage},
     record::{Record, Version},
-    store::{
-        Created, Ended, Found, Guarantees, Loaded, MigratingStore, Phase, PresentedToken, Replaced,
-        SessionIndex, StoreContext, Touched,
-    },
-    time::Timestamp,
+    store::{Created, Found, MigratingStore, Phase, SessionIndex, StoreContext, StoreLayer, Touched},
 };
 
 use crate::{
@@ -140,38 +136,13 @@ impl Moves {
 }
 
 #[async_trait]
-impl SessionStore for Moves {
-    fn guarantees(&self) -> Guarantees {
-        self.moving.guarantees()
-    }
-
-    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
-        self.moving.recognises(presented)
-    }
-
-    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
-        self.moving.load(presented, cx).await
-    }
-
-    fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
-        self.moving.load_now(presented, now)
+impl StoreLayer for Moves {
+    fn inner(&self) -> &dyn SessionStore {
+        &self.moving
     }
 
     async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.preparing.create(record, cx).await
-    }
-
-    async fn replace(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Replaced, StoreError> {
-        self.moving.replace(record, expected, cx).await
-    }
-
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.moving.end(id, until, cx).await
     }
 
     async fn touch(

@@ -53,7 +53,7 @@ async fn two_saves_at_once_begin_one_session() {
     );
     assert!(matches!(saved, (Ok(()), Ok(()))), "{saved:?}");
     browser.receive(visit).await;
-    assert_eq!(probe.memory.usage().anonymous_sessions, 1);
+    assert_eq!(probe.store.usage().anonymous_sessions, 1);
     assert_eq!(browser.sees::<i64>("count").await, Some(2));
 }
 
@@ -291,7 +291,7 @@ async fn promise_7_a_log_out_during_a_save_leaves_nothing_of_the_session() {
         assert_eq!(browser.sees::<String>("address").await, None);
         assert_eq!(browser.sees::<i64>("other").await, None);
         assert_eq!(browser.sees::<String>("flash").await.as_deref(), Some("bye"));
-        assert_eq!(probe.memory.usage().logged_in_sessions, 0);
+        assert_eq!(probe.store.usage().logged_in_sessions, 0);
     }
 }
 
@@ -311,6 +311,6 @@ async fn promise_7_a_log_out_during_a_save_in_doubt_is_carried_through() {
     );
     saved.unwrap_err();
     assert!(browser.receive(visit).await.is_ok());
-    assert_eq!(probe.memory.usage().logged_in_sessions, 0);
+    assert_eq!(probe.store.usage().logged_in_sessions, 0);
     assert_eq!(browser.subject().await, None);
 }

@@ -24,6 +24,9 @@ mod budgets;
 mod crowd;
 mod handles;
 mod headers;
+#[path = "../hooked/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod hooked;
 mod hostile;
 mod identity;
 mod model;

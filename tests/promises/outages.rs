@@ -192,7 +192,7 @@ async fn promise_2_a_save_whose_replies_were_lost_is_counted_once() {
             assert!(browser.receive(visit).await.is_ok());
             let expected = if others_write && !begins { 1111 } else { 1101 };
             assert_eq!(browser.sees::<i64>("count").await, Some(expected), "{begins} {others_write}");
-            assert_eq!(probe.memory.usage().anonymous_sessions, 1, "and no session is left behind");
+            assert_eq!(probe.store.usage().anonymous_sessions, 1, "and no session is left behind");
         }
     }
 }
@@ -224,7 +224,7 @@ async fn promise_7_a_login_whose_replies_were_lost_is_told_with_the_response() {
     assert!(browser.receive(visit).await.is_ok());
     assert_eq!(browser.subject().await.as_deref(), Some("alice"));
     assert_eq!(browser.sees::<i64>("cart").await, Some(1));
-    assert_eq!(probe.memory.usage().logged_in_sessions, 1);
+    assert_eq!(probe.store.usage().logged_in_sessions, 1);
 }
 
 #[tokio::test]
@@ -239,12 +239,12 @@ async fn promise_7_a_log_out_ends_what_a_save_may_have_begun() {
         // The end of the first session is confirmed, the beginning of the second is not.
         probe.lose_replies_after(usize::from(logged_in_before), ALL_REPLIES);
         assert!(visit.session.save().await.is_err());
-        assert_eq!(probe.memory.usage().logged_in_sessions, 1);
+        assert_eq!(probe.store.usage().logged_in_sessions, 1);
         visit.session.log_out().unwrap();
         let response = browser.receive(visit).await;
         assert!(response.is_ok());
         assert_eq!(response.cookie(), logged_in_before.then_some(""));
-        assert_eq!(probe.memory.usage().logged_in_sessions, 0);
+        assert_eq!(probe.store.usage().logged_in_sessions, 0);
     }
 }
 

@@ -69,8 +69,8 @@ async fn promise_10_no_secret_stands_in_debug_errors_or_logs() {
     write!(seen, "{:?} {:?}", browser.server.sessions, visit.session.sessions().await).unwrap();
     let id = visit.session.id().unwrap();
     let cx = cloakroom::store::StoreContext::new(crate::browser::START, cloakroom::time::Deadline::NONE);
-    let record: Record = probe.memory.find(&id, cx).await.unwrap().live().unwrap();
-    write!(seen, "{record:?} {:?} {:?}", record.data(), probe.memory).unwrap();
+    let record: Record = probe.store.find(&id, cx).await.unwrap().live().unwrap();
+    write!(seen, "{record:?} {:?} {:?}", record.data(), probe.store).unwrap();
 
     // Every way to fail that logs something.
     browser.does(|session| session.insert("other", 1)).await;
@@ -101,7 +101,7 @@ async fn promise_10_the_bytes_of_a_record_are_no_login() {
     browser.logs_in("alice").await;
     let visit = browser.visit().await;
     let cx = cloakroom::store::StoreContext::new(crate::browser::START, cloakroom::time::Deadline::NONE);
-    let record = probe.memory.find(&visit.session.id().unwrap(), cx).await.unwrap().live().unwrap();
+    let record = probe.store.find(&visit.session.id().unwrap(), cx).await.unwrap().live().unwrap();
     let secret: Vec<u8> = browser.cookie.unwrap().as_bytes()[32..]
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())

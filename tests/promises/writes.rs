@@ -158,7 +158,7 @@ async fn promise_5_reading_stores_nothing_and_sends_no_cookie() {
             .await;
         assert_eq!(response.cookie(), None);
     }
-    assert_eq!(probe.memory.usage().anonymous_sessions, 0);
+    assert_eq!(probe.store.usage().anonymous_sessions, 0);
 }
 
 #[tokio::test]

@@ -12,49 +12,50 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use cloakroom::{
-    Session, SessionError, SessionId, SessionStore, StoreError, StoreErrorKind,
-    record::{Record, Version},
-    store::{
-        Created, Ended, Found, Guarantees, Loaded, PresentedToken, RedisStore, Replaced, SessionIndex,
-        SessionInfo, StoreContext, Touched,
-    },
-    time::{Deadline, Timestamp},
-};
+use cloakroom::{Session, SessionError, StoreError, StoreErrorKind, store::RedisStore, time::Deadline};
 
 use crate::{
     browser::{Browser, MINUTE, Server, finish},
+    hooked::{Call, Hook, Hooked},
     scene::{Scene, add, at, look},
 };
 
 /// Never dropped.
 const PATIENT: usize = usize::MAX;
 
-/// A caller that polls each call so many times and then drops it.
-#[derive(Debug, Clone)]
-struct Impatient {
-    store: RedisStore,
-    polls: Arc<AtomicUsize>,
-    dropped: Arc<AtomicUsize>,
+/// A store whose caller polls each call so many times and then drops it.
+type Impatient = Hooked<RedisStore, Arc<Impatience>>;
+
+/// How often a call is polled before it is dropped.
+#[derive(Debug)]
+struct Impatience {
+    polls: AtomicUsize,
+    dropped: AtomicUsize,
 }
 
 impl Impatient {
     fn new(store: RedisStore) -> Self {
-        Self { store, polls: Arc::new(AtomicUsize::new(PATIENT)), dropped: Arc::default() }
+        let (polls, dropped) = (AtomicUsize::new(PATIENT), AtomicUsize::new(0));
+        Self { store, hook: Arc::new(Impatience { polls, dropped }) }
     }
 
     fn polls(&self, polls: usize) {
-        self.polls.store(polls, Ordering::SeqCst);
+        self.hook.polls.store(polls, Ordering::SeqCst);
     }
 
     /// How many calls were dropped since this was last asked.
     fn dropped(&self) -> usize {
-        self.dropped.swap(0, Ordering::SeqCst)
+        self.hook.dropped.swap(0, Ordering::SeqCst)
     }
+}
 
-    async fn call<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let mut call = pin!(call);
+impl Hook for Impatience {
+    async fn around<T: Send>(
+        &self,
+        _: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let mut call = pin!(made);
         let mut left = self.polls.load(Ordering::SeqCst);
         poll_fn(|cx| {
             if left == 0 {
@@ -71,62 +72,6 @@ impl Impatient {
             answer
         })
         .await
-    }
-}
-
-#[async_trait]
-impl SessionStore for Impatient {
-    fn guarantees(&self) -> Guarantees {
-        self.store.guarantees()
-    }
-
-    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
-        self.store.recognises(presented)
-    }
-
-    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
-        self.call(self.store.load(presented, cx)).await
-    }
-
-    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        self.call(self.store.create(record, cx)).await
-    }
-
-    async fn replace(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Replaced, StoreError> {
-        self.call(self.store.replace(record, expected, cx)).await
-    }
-
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.call(self.store.end(id, until, cx)).await
-    }
-
-    async fn touch(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Touched, StoreError> {
-        self.call(self.store.touch(record, expected, cx)).await
-    }
-
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
-        self.call(self.store.find(id, cx)).await
-    }
-
-    fn index(&self) -> Option<&dyn SessionIndex> {
-        Some(self)
-    }
-}
-
-#[async_trait]
-impl SessionIndex for Impatient {
-    async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
-        self.call(self.store.index().unwrap().list(subject, cx)).await
     }
 }
 

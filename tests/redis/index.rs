@@ -1,5 +1,7 @@
 //! The sessions of one subject: their entries, and entries without sessions, and sessions without entries.
 
+use std::time::Duration;
+
 use cloakroom::{
     Session, SessionError,
     store::{MigratingStore, Phase, SessionInfo},
@@ -151,7 +153,9 @@ async fn a_thousand_forgotten_sessions_leave_few_entries() {
 #[tokio::test]
 async fn all_sessions_of_a_subject_end_and_nobody_elses() {
     let scene = Scene::new();
-    let site = scene.direct_site(&scene.site());
+    // Long enough for a thousand sessions to be ended on a machine that is busy with other tests.
+    let patience = Duration::from_secs(20);
+    let site = site(scene.direct_store()).with(|sessions| sessions.store_timeout(patience));
     let mut alices = Vec::new();
     for _ in 0..1100 {
         alices.push(logged_in(&site, "alice").await);

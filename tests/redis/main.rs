@@ -19,6 +19,9 @@
 #[path = "../promises/browser.rs"]
 #[allow(dead_code, reason = "the promises use all of it")]
 mod browser;
+#[path = "../hooked/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod hooked;
 #[path = "../rig/mod.rs"]
 mod rig;
 

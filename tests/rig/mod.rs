@@ -1,7 +1,7 @@
 //! The test rig for Redis: real servers on free loopback ports, and a proxy that misbehaves on demand.
 //!
-//! Include it with `#[path = "../rig/mod.rs"] mod rig;`. It needs `redis-server` of version 7 or later, and has tests of its
-//! own, in `tests/rig_works`.
+//! Include it with `#[path = "../rig/mod.rs"] mod rig;`. It runs the `redis-server` that is installed (6.2 or later), or the
+//! program that `CLOAKROOM_REDIS_SERVER` names, which may be Valkey's. It has tests of its own, in `tests/rig_works`.
 //!
 //! | module | type | what it is |
 //! | --- | --- | --- |
@@ -10,7 +10,7 @@
 //! | `cluster` | [`RedisCluster`] | three primaries, three replicas; resharded |
 //! | `proxy` | [`Proxy`] | stands before a server: counts commands, and is late, deaf or wrong as a [`Fault`] says |
 //! | `wait` | [`until`], [`eventually`] | asking again until something is so |
-//! | `process`, `port`, `folder`, `tls` | | what the servers are made of |
+//! | `process`, `program`, `port`, `folder`, `tls` | | what the servers are made of |
 //!
 //! Nothing is left behind: whatever was started dies with its handle, when a test panics, and when the test's process is
 //! killed. Methods block, so that they serve tests with and without a runtime; an async test that has work under way
@@ -24,6 +24,7 @@ mod cluster;
 mod folder;
 mod port;
 mod process;
+mod program;
 mod sentinel;
 mod server;
 mod tls;

@@ -1,7 +1,7 @@
 //! A child process that never outlives us.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::File,
     io::Write as _,
     os::unix::process::CommandExt as _,
@@ -29,22 +29,23 @@ pub(super) struct Process {
     child: Child,
     watchdog: Option<ChildStdin>,
     log: PathBuf,
-    program: &'static str,
+    program: OsString,
 }
 
 impl Process {
     /// Starts a program that lives in `folder` and writes to the file `log` there.
     pub(super) fn start<A: AsRef<OsStr>>(
-        program: &'static str,
+        program: impl Into<OsString>,
         arguments: impl IntoIterator<Item = A>,
         folder: &Folder,
     ) -> Self {
+        let program = program.into();
         let log = folder.join("log");
         let output = File::options().create(true).append(true).open(&log).expect("the folder is ours");
         let mut child = Command::new("sh")
             .args(["-c", WATCHED])
             .arg(folder.path())
-            .arg(program)
+            .arg(&program)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(output.try_clone().expect("a file has a second handle"))
@@ -52,7 +53,7 @@ impl Process {
             // Ctrl-C is for the test; the program is killed when that has ended.
             .process_group(0)
             .spawn()
-            .unwrap_or_else(|error| panic!("cannot start sh, to watch over {program}: {error}"));
+            .unwrap_or_else(|error| panic!("cannot start sh, to watch over {}: {error}", program.display()));
         let watchdog = child.stdin.take();
         Self { child, watchdog, log, program }
     }
@@ -65,7 +66,7 @@ impl Process {
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
         let status = self.child.try_wait().expect("it is our child")?;
         self.dismiss_watchdog();
-        let program = self.program;
+        let program = self.program.display();
         assert!(
             status.code() != Some(NOT_FOUND),
             "{program} is not installed: these tests need Redis (on Debian and Ubuntu: apt-get install redis-server)"

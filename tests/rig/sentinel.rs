@@ -198,8 +198,11 @@ fn start_sentinel(primary: &RedisServer) -> RedisServer {
 }
 
 /// Sentinels ask and tell every few seconds; for a test more often. And a machine that is busy with tests makes them pause
-/// for half a minute, since they suspect the clock.
+/// for half a minute, since they suspect the clock. Redis 6.2 has no such command: its sentinels are slower.
 fn hurry(sentinel: &RedisServer) {
     let periods = ["INFO-PERIOD", "500", "PUBLISH-PERIOD", "200", "TILT-TRIGGER", "15000"];
-    let () = sentinel.command(&[&["SENTINEL", "DEBUG"][..], &periods].concat());
+    match sentinel.try_command::<()>(&[&["SENTINEL", "DEBUG"][..], &periods].concat()) {
+        Err(error) if error.to_string().contains("Unknown subcommand") => {}
+        other => other.expect("the periods are valid"),
+    }
 }

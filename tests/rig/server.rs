@@ -1,10 +1,17 @@
-//! One `redis-server`.
+//! One server: Redis or Valkey.
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use redis::{Client, Connection, FromRedisValue, RedisResult, TlsCertificates};
 
-use super::{folder::Folder, port::Port, process::Process, tls::Certificates, wait::until};
+use super::{
+    folder::Folder,
+    port::Port,
+    process::Process,
+    program::{Failure, WithoutTls, redis_server},
+    tls::Certificates,
+    wait::until,
+};
 
 /// How long a command of the rig itself may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -122,13 +129,27 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// When `redis-server` is not installed or does not like an option; the message shows what it wrote.
+    /// When the server is not installed or does not like an option; the message shows what it wrote.
     #[track_caller]
     pub(crate) fn start(self) -> RedisServer {
+        self.try_start().unwrap_or_else(|without_tls| panic!("{without_tls}"))
+    }
+
+    /// As [`Builder::start`], for tests of TLS. If the server was built without TLS, this says on standard error that `what`
+    /// is skipped, and returns nothing.
+    #[track_caller]
+    pub(crate) fn start_or_skip(self, what: &str) -> Option<RedisServer> {
+        self.try_start().inspect_err(|without_tls| without_tls.skips(what)).ok()
+    }
+
+    #[track_caller]
+    fn try_start(self) -> Result<RedisServer, WithoutTls> {
         for _ in 0..ATTEMPTS {
             let mut server = RedisServer::spawn(self.clone(), Port::reserve());
-            if server.comes_up() {
-                return server;
+            match server.comes_up() {
+                Ok(()) => return Ok(server),
+                Err(Failure::PortTaken) => {}
+                Err(Failure::WithoutTls) => return Err(WithoutTls),
             }
         }
         panic!("{ATTEMPTS} ports in a row were taken by others");
@@ -255,7 +276,7 @@ impl RedisServer {
     /// Waits until it answers, with its data loaded.
     #[track_caller]
     pub(crate) fn wait_ready(&mut self) {
-        assert!(self.comes_up(), "somebody else took port {}:\n{}", self.port(), self.log());
+        assert!(self.comes_up().is_ok(), "somebody else took port {}:\n{}", self.port(), self.log());
     }
 
     /// What a sentinel needs to enter: options and their values.
@@ -287,17 +308,23 @@ impl RedisServer {
         Self { process, folder, port, options, certificates }
     }
 
-    /// Waits until it answers. Says no if its port is taken.
+    /// Waits until it answers or has ended.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended for another reason than those that are expected.
     #[track_caller]
-    fn comes_up(&mut self) -> bool {
-        let mut port_taken = false;
+    fn comes_up(&mut self) -> Result<(), Failure> {
+        let mut ended = false;
         until("redis-server answers", || {
-            port_taken = self.process.ended().is_some();
-            port_taken || self.try_command::<String>(&["PING"]).is_ok()
+            ended = self.process.ended().is_some();
+            ended || self.try_command::<String>(&["PING"]).is_ok()
         });
+        if !ended {
+            return Ok(());
+        }
         let log = self.log();
-        assert!(!port_taken || log.contains("Address already in use"), "redis-server ended:\n{log}");
-        !port_taken
+        Err(Failure::in_log(&log).unwrap_or_else(|| panic!("redis-server ended:\n{log}")))
     }
 
     fn socket(&self) -> PathBuf {
@@ -375,5 +402,5 @@ fn run(options: &Builder, folder: &Folder) -> Process {
     if options.role == Role::Sentinel {
         arguments.push("--sentinel".as_ref());
     }
-    Process::start("redis-server", arguments, folder)
+    Process::start(redis_server(), arguments, folder)
 }

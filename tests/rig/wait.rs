@@ -8,8 +8,8 @@ use std::{
 /// How long a condition may take. Only a failing test, or a machine in distress, gets there.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long to rest between two questions.
-const REST: Duration = Duration::from_millis(10);
+/// How long to rest between two questions, at first and at most.
+const REST: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(200)];
 
 /// Asks until the answer is yes.
 ///
@@ -22,7 +22,7 @@ pub(crate) fn until(what: &str, mut so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !so() {
         assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain until {what}");
-        thread::sleep(REST);
+        thread::sleep(rest(began));
     }
 }
 
@@ -36,6 +36,12 @@ pub(crate) async fn eventually(what: &str, mut so: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !so().await {
         assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain until {what}");
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(rest(began)).await;
     }
+}
+
+/// A question may cost dozens of connections, so what takes seconds is asked less often.
+fn rest(began: Instant) -> Duration {
+    let [first, longest] = REST;
+    (began.elapsed() / 20).clamp(first, longest)
 }

@@ -31,6 +31,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+#[path = "../hooked/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod hooked;
 #[path = "../rig/mod.rs"]
 mod rig;
 

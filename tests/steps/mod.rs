@@ -5,36 +5,36 @@
 
 use std::{
     cell::Cell,
-    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
-use async_trait::async_trait;
-use cloakroom::{
-    SessionId, SessionStore, StoreError,
-    record::{Record, Version},
-    store::{
-        Created, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, SessionInfo,
-        StoreContext, Touched,
-    },
-    time::Timestamp,
-};
+use cloakroom::{SessionStore, StoreError};
+
+use crate::hooked::{Call, Hook, Hooked};
 
 /// A store whose calls each take a step of their own.
-#[derive(Clone)]
-pub(crate) struct Stepped(pub(crate) Arc<dyn SessionStore>);
+pub(crate) type Stepped = Hooked<Arc<dyn SessionStore>, Steps>;
 
 impl Stepped {
     pub(crate) fn new(store: impl SessionStore) -> Self {
-        Self(Arc::new(store))
+        Self { store: Arc::new(store), hook: Steps }
     }
 }
 
-impl fmt::Debug for Stepped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Stepped({:?})", self.0)
+/// Takes a step before each call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Steps;
+
+impl Hook for Steps {
+    async fn around<T: Send>(
+        &self,
+        _: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        step().await;
+        made.await
     }
 }
 
@@ -70,73 +70,6 @@ fn go_on<T>(task: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Progress<T> {
         Poll::Ready(done) => Progress::Done(done),
         Poll::Pending if STEPS.get() == steps => Progress::Waiting,
         Poll::Pending => Progress::Further,
-    }
-}
-
-#[async_trait]
-impl SessionStore for Stepped {
-    fn guarantees(&self) -> Guarantees {
-        self.0.guarantees()
-    }
-
-    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
-        self.0.recognises(presented)
-    }
-
-    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
-        step().await;
-        self.0.load(presented, cx).await
-    }
-
-    fn load_now(&self, _: PresentedToken<'_>, _: Timestamp) -> Option<Result<Loaded, StoreError>> {
-        None
-    }
-
-    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        step().await;
-        self.0.create(record, cx).await
-    }
-
-    async fn replace(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Replaced, StoreError> {
-        step().await;
-        self.0.replace(record, expected, cx).await
-    }
-
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        step().await;
-        self.0.end(id, until, cx).await
-    }
-
-    async fn touch(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Touched, StoreError> {
-        step().await;
-        self.0.touch(record, expected, cx).await
-    }
-
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
-        step().await;
-        self.0.find(id, cx).await
-    }
-
-    fn index(&self) -> Option<&dyn SessionIndex> {
-        self.0.index().map(|_| self as _)
-    }
-}
-
-#[async_trait]
-impl SessionIndex for Stepped {
-    async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
-        step().await;
-        self.0.index().expect("it was there").list(subject, cx).await
     }
 }
 

@@ -1,23 +1,20 @@
 //! Several servers that roll through the phases of a migration.
 
 use std::{
-    fmt,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use cloakroom::{
-    Cookie, SessionId, SessionManager, SessionStore, StoreError,
-    record::{Record, Version},
-    store::{
-        Created, Ended, Found, Guarantees, Loaded, MigratingStore, Phase, PresentedToken, Replaced,
-        StoreContext, Touched,
-    },
+    Cookie, SessionManager, SessionStore, StoreError,
+    store::{MigratingStore, Phase},
     time::{ManualClock, Timestamp},
 };
 
-use crate::dice::Dice;
+use crate::{
+    dice::Dice,
+    hooked::{Call, Hook, Hooked},
+};
 
 const SERVERS: usize = 3;
 
@@ -47,7 +44,7 @@ impl Fleet {
     /// A fleet that knows only this store.
     pub(crate) fn new(store: &Arc<dyn SessionStore>, dice: &Dice) -> Self {
         let clock = Arc::new(ManualClock::new(START));
-        let servers = (0..SERVERS).map(|_| server(Jittered(store.clone(), dice.clone()), &clock)).collect();
+        let servers = (0..SERVERS).map(|_| server(jittered(store, dice), &clock)).collect();
         Self { servers: Mutex::new(servers), migrations: Mutex::default(), clock }
     }
 
@@ -65,11 +62,10 @@ impl Fleet {
         for _ in 0..dice.below(20) {
             tokio::task::yield_now().await;
         }
-        let jittered = |store: &Arc<dyn SessionStore>| Jittered(store.clone(), dice.clone());
         let changed = match stage {
-            Stage::Alone(store) => server(jittered(store), &self.clock),
+            Stage::Alone(store) => server(jittered(store, dice), &self.clock),
             Stage::Migrating { old, new, phase } => {
-                let store = MigratingStore::new(jittered(old), jittered(new), *phase);
+                let store = MigratingStore::new(jittered(old, dice), jittered(new, dice), *phase);
                 self.migrations.lock().unwrap().push(store.clone());
                 server(store, &self.clock)
             }
@@ -96,63 +92,21 @@ fn server(store: impl SessionStore, clock: &Arc<ManualClock>) -> SessionManager 
         .clock(clock.clone())
 }
 
-/// A store behind a line on which each call takes as long as the dice say.
-struct Jittered(Arc<dyn SessionStore>, Dice);
-
-impl fmt::Debug for Jittered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Jittered({:?})", self.0)
-    }
+fn jittered(store: &Arc<dyn SessionStore>, dice: &Dice) -> impl SessionStore {
+    Hooked { store: Arc::clone(store), hook: Jitter(dice.clone()) }
 }
 
-impl Jittered {
-    async fn reached(&self) -> &dyn SessionStore {
-        self.1.pause().await;
-        &*self.0
-    }
-}
+/// Makes each call take as long as the dice say.
+#[derive(Debug)]
+struct Jitter(Dice);
 
-#[async_trait]
-impl SessionStore for Jittered {
-    fn guarantees(&self) -> Guarantees {
-        self.0.guarantees()
-    }
-
-    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
-        self.0.recognises(presented)
-    }
-
-    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
-        self.reached().await.load(presented, cx).await
-    }
-
-    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        self.reached().await.create(record, cx).await
-    }
-
-    async fn replace(
+impl Hook for Jitter {
+    async fn around<T: Send>(
         &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Replaced, StoreError> {
-        self.reached().await.replace(record, expected, cx).await
-    }
-
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.reached().await.end(id, until, cx).await
-    }
-
-    async fn touch(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Touched, StoreError> {
-        self.reached().await.touch(record, expected, cx).await
-    }
-
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
-        self.reached().await.find(id, cx).await
+        _: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        self.0.pause().await;
+        made.await
     }
 }

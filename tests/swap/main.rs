@@ -16,6 +16,9 @@
 mod clients;
 mod dice;
 mod fleet;
+#[path = "../hooked/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod hooked;
 #[path = "../conformance/plain.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod plain;

@@ -27,7 +27,6 @@ pub struct RedbBackend {
     current: Arc<Mutex<Option<Arc<Database>>>>,
 }
 
-// region: backend
 impl RecordBackend for RedbBackend {
     fn guarantees(&self) -> Guarantees {
         Guarantees::new("redb", TokenForm::Reference)
@@ -75,7 +74,6 @@ impl RecordBackend for RedbBackend {
         Some(self)
     }
 }
-// endregion: backend
 
 #[async_trait]
 impl SessionIndex for RedbBackend {
@@ -100,7 +98,6 @@ impl RedbBackend {
         Ok(backend)
     }
 
-    // region: call
     /// Does `job` on a thread that may block, and answers by the deadline, whether the job is done by then or not.
     async fn call<T: Send + 'static>(
         &self,
@@ -128,7 +125,6 @@ impl RedbBackend {
             failed(error)
         })
     }
-    // endregion: call
 
     fn database(&self) -> Result<Arc<Database>, Error> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);

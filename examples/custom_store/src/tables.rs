@@ -7,7 +7,6 @@ use cloakroom::{
 };
 use redb::{Database, Error, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
-// region: tables
 type Id = [u8; SessionId::LEN];
 
 /// The record or the tombstone of each session.
@@ -22,7 +21,6 @@ const REMOVALS: TableDefinition<'_, (i64, Id), Option<&str>> = TableDefinition::
 /// How many rows are removed at most when one is added. More than one, so that the file shrinks again after a flood; few, so
 /// that a creation stays fast, and a clock that runs ahead for a moment costs few sessions.
 const SWEPT_AT_ONCE: usize = 4;
-// endregion: tables
 
 /// Creates the tables that do not exist.
 pub(crate) fn create(database: &Database) -> Result<(), Error> {
@@ -41,7 +39,6 @@ fn read(sessions: &impl ReadableTable<Id, &'static [u8]>, id: &Id) -> Result<Opt
     Stored::decode(bytes.value()).map(Some).map_err(|error| Error::Corrupted(error.to_string()))
 }
 
-// region: update
 /// Stores what `change` makes of what is stored under an ID, if it makes anything. No other write happens in between.
 pub(crate) fn update<T>(
     database: &Database,
@@ -78,9 +75,7 @@ fn replace(transaction: &WriteTransaction, id: &Id, old: Option<&Stored>, new: &
     transaction.open_table(SESSIONS)?.insert(id, &*new.encode())?;
     Ok(())
 }
-// endregion: update
 
-// region: sweep
 /// Removes a few rows that count as nothing any more. It decodes none, so one that is damaged is no obstacle.
 fn sweep(transaction: &WriteTransaction, now: Timestamp) -> Result<(), Error> {
     let mut sessions = transaction.open_table(SESSIONS)?;
@@ -97,7 +92,6 @@ fn sweep(transaction: &WriteTransaction, now: Timestamp) -> Result<(), Error> {
     }
     Ok(())
 }
-// endregion: sweep
 
 /// The live sessions of a subject, the newest first.
 pub(crate) fn list(database: &Database, subject: &str, now: Timestamp) -> Result<Vec<SessionInfo>, Error> {

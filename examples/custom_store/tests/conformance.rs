@@ -1,5 +1,7 @@
 //! The store does what it declares, as far as the conformance suite can see.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 mod disk;
 
 use std::{

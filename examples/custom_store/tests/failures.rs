@@ -1,5 +1,7 @@
 //! What the conformance suite does not see: a process that dies, a disk that hangs, rows that are damaged or left over.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 mod disk;
 
 use std::{path::Path, process::Command, time::Duration};

@@ -20,11 +20,13 @@ use crate::{
 ///
 /// # Contract
 /// - [`compare_and_swap`](Self::compare_and_swap), [`touch`](Self::touch) and [`bury`](Self::bury) of one ID are atomic.
-/// - The deadlines, cancellation and clocks of the [store's contract](crate::SessionStore#contract) hold here, too.
-/// - What leaves the process is [`Record::encode`], which contains no secret but its hash, and comes back by
-///   [`Record::decode`]. A record that cannot be decoded is an error of the kind [`Corrupt`](crate::StoreErrorKind::Corrupt)
-///   and is left as it is.
-/// - Expired records and tombstones past their time may be removed at any moment. A tombstone may never be removed earlier.
+/// - The deadlines, cancellation and clocks of the [store's contract](crate::SessionStore#contract) hold here, too. A write
+///   that has begun when its future is dropped, or when its deadline passes, may still take effect later.
+/// - No call blocks the thread that polls it. A client library that does is called on a thread of its own.
+/// - What leaves the process is [`Stored::encode`] or [`Record::encode`], which contain no secret but its hash. Within the
+///   process a record may be kept as it is, once it is [settled](Record::settled).
+/// - What cannot be decoded is an error of the kind [`Corrupt`](crate::StoreErrorKind::Corrupt) and is left as it is.
+/// - From [`Stored::removable_at`] on a record or a tombstone may be removed at any moment, and not before.
 ///
 /// The guide at [`store`](crate::store#writing-a-store) walks through a complete backend.
 ///
@@ -34,7 +36,9 @@ pub trait RecordBackend: fmt::Debug + Send + Sync + 'static {
     /// What the store guarantees, with a token of the form [`Reference`](crate::store::TokenForm::Reference).
     fn guarantees(&self) -> Guarantees;
 
-    /// What is stored under an ID, expired records included.
+    /// What is stored under an ID.
+    ///
+    /// Expired records and tombstones past their time may be returned or left out: the store looks at their times.
     ///
     /// # Errors
     /// When the backend cannot tell.
@@ -49,10 +53,13 @@ pub trait RecordBackend: fmt::Debug + Send + Sync + 'static {
     /// - With a version, only a record of that version that has not expired at `cx.now` is replaced.
     /// - With `None`, `next` is stored only where nothing is, or a tombstone whose time has passed.
     ///
-    /// Otherwise nothing changes, and the answer is what is stored. If the record that is replaced was last active later than
+    /// Otherwise nothing changes, and the answer is what is stored. [`Stored::swap`] is this rule.
+    ///
+    /// The version of `next` may be `expected` itself, after a touch. If the record that is replaced was last active later than
     /// `next`, because it was [touched](Self::touch) since it was loaded, the later time is stored.
     ///
-    /// A backend with a [subject index](Self::index) writes the index's entry before the record, or together with it.
+    /// A backend with a [subject index](Self::index) writes the index's entry before the record, or together with it. The
+    /// subject of `next` may differ from that of the record that is replaced, whose entry is then to be removed.
     ///
     /// # Errors
     /// When the backend cannot tell whether the record was stored. The call is then repeated with the same record.
@@ -66,7 +73,8 @@ pub trait RecordBackend: fmt::Debug + Send + Sync + 'static {
     /// Replaces whatever is stored under an ID, nothing included, with a tombstone.
     ///
     /// Where a record is stored, the tombstone's `until` is extended to the record's [deadline](Record::deadline). A tombstone
-    /// that still reserves the ID keeps its `at`, and the later `until` of both; the answer is then [`Ended::Already`].
+    /// that still reserves the ID keeps its `at`, and the later `until` of both; the answer is then [`Ended::Already`],
+    /// and in any other case [`Ended::Done`]. [`Stored::bury`] is this rule.
     ///
     /// # Errors
     /// When the backend cannot tell whether the tombstone is stored. The call may be repeated.
@@ -132,6 +140,8 @@ pub trait RecordBackend: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Called before a write that begins a session or may change its subject; by default it does nothing.
+    ///
+    /// A backend that writes the index and the record in one transaction does not need it.
     ///
     /// A backend whose index cannot be written together with the record enters the session here, so that a crash in between
     /// leaves an entry without a session, and never a session without an entry.

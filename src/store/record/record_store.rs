@@ -1,5 +1,7 @@
 //! The one store behind all that keep records: [`RecordStore`].
 
+use std::fmt;
+
 use async_trait::async_trait;
 
 use super::{RecordBackend, Stored, Swapped, Tombstone};
@@ -18,7 +20,7 @@ use crate::{
 ///
 /// What it stores them in is its [backend](RecordBackend). `MemoryStore` and `RedisStore` are such
 /// stores.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct RecordStore<B> {
     backend: B,
 }
@@ -46,6 +48,13 @@ impl<B: RecordBackend> RecordStore<B> {
             )),
             _ => Ok(()),
         }
+    }
+}
+
+/// As its backend, which is what the store differs in from others.
+impl<B: fmt::Debug> fmt::Debug for RecordStore<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.backend.fmt(f)
     }
 }
 

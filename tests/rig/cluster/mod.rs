@@ -55,35 +55,32 @@ impl RedisCluster {
     /// Starts all nodes with these options.
     #[track_caller]
     pub(crate) fn start_with(options: Builder) -> Self {
-        let options = options
-            .among_equals()
-            .option("cluster-enabled", "yes")
-            .option("cluster-node-timeout", "2000")
-            // A replica takes over however long ago it last heard of its primary: no other could.
-            .option("cluster-replica-validity-factor", "0")
-            // Replicas stay whose they are, and a primary without slots stays a primary.
-            .option("cluster-allow-replica-migration", "no");
-        let nodes: Vec<_> = (0..Self::NODES).map(|_| options.clone().start()).collect();
-        let ids = nodes.iter().map(|node| node.command(&["CLUSTER", "MYID"])).collect();
-        let cluster = Self { proxies: Vec::new(), nodes, ids, killed: Vec::new() };
-        cluster.share_slots();
-        cluster.meet();
-        cluster.follow();
-        cluster.wait_healthy();
-        cluster
+        Self::form(start_nodes(options), Vec::new())
     }
 
     /// Starts all nodes with a proxy before each. Clients never get to know the nodes' own addresses, so that all they say
     /// goes through a proxy.
     #[track_caller]
     pub(crate) fn start_behind_proxies() -> Self {
-        let mut cluster = Self::start();
-        cluster.proxies = cluster.nodes.iter().map(|node| Proxy::before(node.address())).collect();
-        for (node, proxy) in cluster.nodes.iter().zip(&cluster.proxies) {
+        let mut nodes = start_nodes(RedisServer::builder());
+        let proxies: Vec<_> = nodes.iter().map(|node| Proxy::before(node.address())).collect();
+        for (node, proxy) in nodes.iter_mut().zip(&proxies) {
             announce(node, proxy);
         }
-        cluster.wait_healthy();
+        let cluster = Self::form(nodes, proxies);
         cluster.proxies.iter().for_each(Proxy::reset);
+        cluster
+    }
+
+    /// Makes a cluster of nodes that do not know each other yet, and returns when they agree.
+    #[track_caller]
+    fn form(nodes: Vec<RedisServer>, proxies: Vec<Proxy>) -> Self {
+        let ids = nodes.iter().map(|node| node.command(&["CLUSTER", "MYID"])).collect();
+        let cluster = Self { proxies, nodes, ids, killed: Vec::new() };
+        cluster.share_slots();
+        cluster.meet();
+        cluster.follow();
+        cluster.wait_healthy();
         cluster
     }
 
@@ -253,9 +250,24 @@ impl RedisCluster {
     }
 }
 
-/// Has a node say of itself that it is to be found at its proxy, in this life and the next.
-fn announce(node: &RedisServer, proxy: &Proxy) {
+#[track_caller]
+fn start_nodes(options: Builder) -> Vec<RedisServer> {
+    let options = options
+        .among_equals()
+        .option("cluster-enabled", "yes")
+        .option("cluster-node-timeout", "2000")
+        // A replica takes over however long ago it last heard of its primary: no other could.
+        .option("cluster-replica-validity-factor", "0")
+        // Replicas stay whose they are, and a primary without slots stays a primary.
+        .option("cluster-allow-replica-migration", "no");
+    (0..RedisCluster::NODES).map(|_| options.clone().start()).collect()
+}
+
+/// Has a node say of itself that it is to be found at its proxy. It is restarted, since Redis 6.2 reads this only then.
+#[track_caller]
+fn announce(node: &mut RedisServer, proxy: &Proxy) {
     let port = proxy.address().port().to_string();
     let () = node.command(&["CONFIG", "SET", "cluster-announce-port", &port]);
     let () = node.command(&["CONFIG", "REWRITE"]);
+    node.restart();
 }

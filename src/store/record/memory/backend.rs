@@ -62,7 +62,7 @@ impl MemoryStore {
 
 impl fmt::Debug for MemoryBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryBackend").field("node", &self.node).finish_non_exhaustive()
+        f.debug_struct("MemoryStore").field("node", &self.node).finish_non_exhaustive()
     }
 }
 

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    cache::{Cache, LocalCache},
-    client::Client,
-    connect_options::ConnectOptions,
-    database::Database,
-    endpoint::Endpoint,
-    keys::Keys,
+    cache::Cache,
+    client::{IfLost, Request},
+    database::{Database, millis},
+    reply,
+    script::{BURY, SWAP, TOUCH},
 };
 use crate::{
     error::StoreError,
@@ -53,9 +52,9 @@ pub type RedisStore = RecordStore<RedisBackend>;
 /// The Redis deployment behind a [`RedisStore`].
 #[derive(Debug, Clone)]
 pub struct RedisBackend {
-    database: Database,
-    cache: Option<Arc<Cache>>,
-    is_persistent: bool,
+    pub(super) database: Database,
+    pub(super) cache: Option<Arc<Cache>>,
+    pub(super) is_persistent: bool,
 }
 
 impl RedisStore {
@@ -70,19 +69,6 @@ impl RedisStore {
 }
 
 impl RedisBackend {
-    pub(super) fn new(
-        endpoint: Endpoint,
-        options: ConnectOptions,
-        keys: Keys,
-        cache: Option<LocalCache>,
-        is_persistent: bool,
-    ) -> Self {
-        let cache =
-            cache.filter(|_| endpoint.can_track()).map(|cache| Arc::new(Cache::new(keys.clone(), cache)));
-        let client = Client::new(endpoint, options, cache.clone());
-        Self { database: Database::new(keys, client), cache, is_persistent }
-    }
-
     /// Removes a session from the local cache, so that this node sees its own writes at once.
     fn forget(&self, id: &SessionId) {
         if let Some(cache) = &self.cache {
@@ -114,8 +100,15 @@ impl RecordBackend for RedisBackend {
         next: &Record,
         cx: StoreContext,
     ) -> Result<Swapped, StoreError> {
-        let swapped = self.database.swap(expected, next, cx).await;
-        self.forget(&next.id());
+        let (id, now, blob) = (next.id(), millis(cx.now), next.encode());
+        let key = self.database.keys.session(&id);
+        let tag = next.version().write.as_u64().to_le_bytes();
+        let expected = expected.map_or(Vec::new(), version_bytes);
+        let swap = Request::Script(SWAP.on(&key, [&tag, now.as_bytes(), &expected, &blob]));
+        // A write whose reply was lost is for the engine to repeat: it knows what else may have been written since.
+        let read = |reply: &_| reply::swap(reply, &tag, &id);
+        let swapped = self.database.client.call(&swap, IfLost::Fail, cx, read).await;
+        self.forget(&id);
         swapped
     }
 
@@ -125,7 +118,10 @@ impl RecordBackend for RedisBackend {
         tombstone: Tombstone,
         cx: StoreContext,
     ) -> Result<Ended, StoreError> {
-        let buried = self.database.bury(id, tombstone, cx).await;
+        let (key, now) = (self.database.keys.session(id), millis(cx.now));
+        let [at, until] = [tombstone.at, tombstone.until].map(stored_time);
+        let bury = BURY.on(&key, [id.as_bytes(), now.as_bytes(), id.as_bytes(), &at, &until]);
+        let buried = self.database.run(bury, cx, |reply| reply::bury(reply, id)).await;
         self.forget(id);
         let (ended, record) = buried?;
         if let Some(subject) = record.as_ref().and_then(Record::subject) {
@@ -136,9 +132,13 @@ impl RecordBackend for RedisBackend {
 
     /// Confirms the session's entry in the index as well, so that one which the server has lost comes back.
     async fn touch(&self, record: &Record, cx: StoreContext) -> Result<Touched, StoreError> {
-        let touch = self.database.touch(record, cx);
+        let (id, now) = (record.id(), millis(cx.now));
+        let (epoch, last_active) = (record.epoch().to_le_bytes(), stored_time(record.last_active()));
+        let key = self.database.keys.session(&id);
+        let touch = TOUCH.on(&key, [id.as_bytes(), now.as_bytes(), &epoch, &last_active]);
+        let touch = self.database.run(touch, cx, |reply| reply::touch(reply, &id, cx.now));
         let (touched, enlisted) = futures_util::future::join(touch, self.database.enlist(record, cx)).await;
-        self.forget(&record.id());
+        self.forget(&id);
         enlisted?;
         touched
     }
@@ -167,4 +167,13 @@ impl RecordBackend for RedisBackend {
     fn index(&self) -> Option<&dyn SessionIndex> {
         Some(&self.database)
     }
+}
+
+fn stored_time(at: Timestamp) -> [u8; 8] {
+    at.as_millis().to_le_bytes()
+}
+
+/// A version as the scripts compare it: the counter, then the write.
+fn version_bytes(version: Version) -> Vec<u8> {
+    [version.counter.to_le_bytes(), version.write.as_u64().to_le_bytes()].concat()
 }

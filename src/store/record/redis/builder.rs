@@ -6,11 +6,12 @@ use redis::aio::ConnectionLike;
 
 use super::{
     backend::{RedisBackend, RedisStore},
-    cache::LocalCache,
+    cache::{Cache, LocalCache},
+    client::Client,
     connect_options::ConnectOptions,
-    endpoint::Endpoint,
+    database::Database,
+    endpoint::{Endpoint, InvalidRedisUrl},
     keys::Keys,
-    url::InvalidRedisUrl,
 };
 use crate::store::RecordStore;
 
@@ -130,8 +131,12 @@ impl RedisStoreBuilder {
     /// A store with these options. Nothing is connected yet.
     #[must_use]
     pub fn build(self) -> RedisStore {
-        let Self { endpoint, options, keys, cache, is_persistent } = self;
-        RecordStore::from_backend(RedisBackend::new(endpoint, options, keys, cache, is_persistent))
+        let (keys, is_persistent) = (self.keys, self.is_persistent);
+        let cache = self.cache.filter(|_| self.endpoint.can_track());
+        let cache = cache.map(|cache| Arc::new(Cache::new(keys.clone(), cache)));
+        let client = Arc::new(Client::new(self.endpoint, self.options, cache.clone()));
+        let database = Database { keys, client };
+        RecordStore::from_backend(RedisBackend { database, cache, is_persistent })
     }
 }
 

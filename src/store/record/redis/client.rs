@@ -69,7 +69,7 @@ enum ClientState {
 
 type ConnectResult = Option<Result<Numbered, StoreError>>;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Numbered {
     number: u64,
     connection: Connection,
@@ -77,7 +77,7 @@ struct Numbered {
 }
 
 /// Whether replies on a connection still belong to their calls.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct ReplyOrder {
     is_lost: AtomicBool,
     lost: Notify,

@@ -7,16 +7,7 @@ use redis::{
     cluster::ClusterClientBuilder, cluster_async, cluster_routing::SingleNodeRoutingInfo,
 };
 
-use super::{
-    connect_options::ConnectOptions,
-    url::{InvalidRedisUrl, nodes, split_credentials},
-};
-
-/// A cluster, by some of its nodes.
-#[derive(Clone)]
-pub(super) struct Cluster {
-    pub(super) nodes: Vec<ConnectionInfo>,
-}
+use super::connect_options::ConnectOptions;
 
 /// When the cluster client counts as stuck, in time for another connection to serve the call.
 ///
@@ -25,31 +16,27 @@ pub(super) struct Cluster {
 /// of calls are under way bring that about within seconds.
 const STUCK: Duration = Duration::from_secs(1);
 
-impl Cluster {
-    /// Reads `[user:password@]host:port,host:port`, what follows the scheme of a URL.
-    pub(super) fn parse(scheme: &str, rest: &str) -> Result<Self, InvalidRedisUrl> {
-        let (credentials, hosts) = split_credentials(rest.trim_end_matches('/'));
-        Ok(Self { nodes: nodes(scheme, credentials, hosts, 6379)? })
-    }
+/// A connection to all nodes of a cluster.
+#[derive(Clone)]
+pub(super) struct ClusterConnection(cluster_async::ClusterConnection);
 
-    pub(super) async fn connect(&self, options: &ConnectOptions) -> RedisResult<ClusterConnection> {
-        let builder = ClusterClientBuilder::new(self.nodes.iter().cloned())
+impl ClusterConnection {
+    /// Connects to a cluster, by some of its nodes.
+    pub(super) async fn connect(nodes: &[ConnectionInfo], options: &ConnectOptions) -> RedisResult<Self> {
+        let builder = ClusterClientBuilder::new(nodes.iter().cloned())
             // A write that the client repeated could not be told from a new one. The store repeats what is idempotent.
             .retries(0)
             .connection_timeout(options.timeout)
             .response_timeout(options.timeout)
             .overall_response_timeout(Some(STUCK));
         #[cfg(feature = "redis-tls")]
-        let builder = super::tls::configure_cluster(builder, &self.nodes, options);
-        builder.build()?.get_async_connection().await.map(ClusterConnection)
+        let builder = match super::tls::certificates(nodes, options) {
+            Some(certificates) => builder.certs(certificates),
+            None => builder,
+        };
+        builder.build()?.get_async_connection().await.map(Self)
     }
-}
 
-/// A connection to all nodes of a cluster.
-#[derive(Clone)]
-pub(super) struct ClusterConnection(cluster_async::ClusterConnection);
-
-impl ClusterConnection {
     /// Sends a command to the node of its key. As the client repeats nothing, an `ASK` is followed here.
     pub(super) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
         match self.0.req_packed_command(command).await.and_then(Value::extract_error) {
@@ -74,19 +61,4 @@ impl ClusterConnection {
 fn by_address(address: &str) -> Option<SingleNodeRoutingInfo> {
     let (host, port) = address.rsplit_once(':')?;
     Some(SingleNodeRoutingInfo::ByAddress { host: host.to_owned(), port: port.parse().ok()? })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn credentials_reach_every_node() {
-        let cluster = Cluster::parse("redis", "u:p%40@a,b:7/").unwrap();
-        assert_eq!(cluster.nodes.len(), 2);
-        for node in &cluster.nodes {
-            let settings = node.redis_settings();
-            assert_eq!((settings.username(), settings.password()), (Some("u"), Some("p@")));
-        }
-    }
 }

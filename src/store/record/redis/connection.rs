@@ -1,6 +1,6 @@
 //! An established connection of any kind: [`Connection`].
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use redis::{
     Cmd, RedisFuture, RedisResult, Value,
@@ -44,16 +44,5 @@ impl Connection {
             Self::External(external) => external.send(command).await,
         };
         reply?.extract_error()
-    }
-}
-
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Server(_) => "Server",
-            #[cfg(feature = "redis-cluster")]
-            Self::Cluster(_) => "Cluster",
-            Self::External(_) => "External",
-        })
     }
 }

@@ -2,18 +2,15 @@
 
 use std::{fmt, slice, sync::Arc};
 
-use redis::{ConnectionInfo, ProtocolVersion, RedisResult};
+use redis::{Client, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisResult};
 
 #[cfg(feature = "redis-cluster")]
-use super::cluster::Cluster;
+use super::cluster::ClusterConnection;
 #[cfg(feature = "redis-sentinel")]
 use super::sentinel::Sentinel;
-#[cfg(feature = "redis-tls")]
-use super::tls::client;
 use super::{
     connect_options::{ConnectOptions, OnPush},
     connection::{Connection, ExternalConnection},
-    url::{self, InvalidRedisUrl, invalid},
 };
 
 /// A Redis deployment.
@@ -23,29 +20,31 @@ pub(super) enum Endpoint {
     #[cfg(feature = "redis-sentinel")]
     Sentinel(Sentinel),
     #[cfg(feature = "redis-cluster")]
-    Cluster(Cluster),
+    Cluster(Vec<ConnectionInfo>),
     External(Arc<dyn ExternalConnection>),
 }
+
+/// A URL names no Redis deployment that this program can connect to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidRedisUrl(String);
 
 impl Endpoint {
     /// Reads the URL of any deployment.
     pub(super) fn parse(url: &str) -> Result<Self, InvalidRedisUrl> {
-        let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid("it has no scheme"))?;
-        let (security, deployment) = scheme.split_once('+').unwrap_or((scheme, ""));
-        #[cfg(not(feature = "redis-tls"))]
-        if security == "rediss" {
-            return Err(url::needs("redis-tls"));
-        }
-        match (security, deployment) {
-            ("redis" | "rediss" | "unix", "") | ("redis", "unix") => url::server(url).map(Self::Server),
+        let (scheme, _) = url.split_once("://").ok_or_else(|| invalid("it has no scheme"))?;
+        match scheme {
+            #[cfg(not(feature = "redis-tls"))]
+            scheme if scheme.starts_with("rediss") => Err(needs("redis-tls")),
+            "redis" | "rediss" | "unix" | "redis+unix" => server(url).map(Self::Server),
             #[cfg(feature = "redis-sentinel")]
-            ("redis" | "rediss", "sentinel") => Sentinel::parse(security, rest).map(Self::Sentinel),
+            "redis+sentinel" | "rediss+sentinel" => sentinel(url).map(Self::Sentinel),
             #[cfg(not(feature = "redis-sentinel"))]
-            ("redis" | "rediss", "sentinel") => Err(url::needs("redis-sentinel")),
+            "redis+sentinel" | "rediss+sentinel" => Err(needs("redis-sentinel")),
             #[cfg(feature = "redis-cluster")]
-            ("redis" | "rediss", "cluster") => Cluster::parse(security, rest).map(Self::Cluster),
+            "redis+cluster" | "rediss+cluster" => cluster(url).map(Self::Cluster),
             #[cfg(not(feature = "redis-cluster"))]
-            ("redis" | "rediss", "cluster") => Err(url::needs("redis-cluster")),
+            "redis+cluster" | "rediss+cluster" => Err(needs("redis-cluster")),
             _ => Err(invalid("its scheme is unknown")),
         }
     }
@@ -64,9 +63,12 @@ impl Endpoint {
                 Connection::Server(client.get_multiplexed_async_connection_with_config(&config).await?)
             }
             #[cfg(feature = "redis-sentinel")]
-            Self::Sentinel(sentinel) => Connection::Server(sentinel.connect(options, &config, tracks).await?),
+            Self::Sentinel(sentinel) => {
+                let mut client = sentinel.client(options, tracks)?;
+                Connection::Server(client.get_async_connection_with_config(&config).await?)
+            }
             #[cfg(feature = "redis-cluster")]
-            Self::Cluster(cluster) => Connection::Cluster(cluster.connect(options).await?),
+            Self::Cluster(nodes) => Connection::Cluster(ClusterConnection::connect(nodes, options).await?),
             Self::External(external) => Connection::External(Arc::clone(external)),
         };
         if tracks {
@@ -96,9 +98,79 @@ fn for_tracking(server: &ConnectionInfo, tracks: bool) -> ConnectionInfo {
     server.set_redis_settings(settings)
 }
 
-#[cfg(not(feature = "redis-tls"))]
-fn client(server: ConnectionInfo, _: &ConnectOptions) -> RedisResult<redis::Client> {
-    redis::Client::open(server)
+#[cfg_attr(not(feature = "redis-tls"), expect(unused_variables, reason = "no connection is encrypted"))]
+fn client(server: ConnectionInfo, options: &ConnectOptions) -> RedisResult<Client> {
+    #[cfg(feature = "redis-tls")]
+    if let Some(certificates) = super::tls::certificates(slice::from_ref(&server), options) {
+        return Client::build_with_tls(server, certificates);
+    }
+    Client::open(server)
+}
+
+const FORMS: &str = "use redis://, rediss:// (TLS) or redis+unix:// for one server, \
+     redis+sentinel://host:port,host:port/service for Sentinel, redis+cluster://host:port,host:port for Cluster; \
+     rediss+sentinel:// and rediss+cluster:// with TLS";
+
+fn invalid(why: &str) -> InvalidRedisUrl {
+    InvalidRedisUrl(format!("this is not the URL of a Redis server: {why}; {FORMS}"))
+}
+
+#[cfg(not(all(feature = "redis-tls", feature = "redis-sentinel", feature = "redis-cluster")))]
+fn needs(feature: &str) -> InvalidRedisUrl {
+    InvalidRedisUrl(format!("a Redis URL with this scheme needs the feature \"{feature}\" of cloakroom"))
+}
+
+/// Reads the URL of one server. The client's own error may quote the URL, password and all, so it is not passed on.
+fn server(url: &str) -> Result<ConnectionInfo, InvalidRedisUrl> {
+    url.into_connection_info().map_err(|_| invalid("it is not of the form that its scheme has"))
+}
+
+/// Reads `redis+sentinel://[user:password@]host:port,host:port/service[/database]`.
+///
+/// The credentials are those of the primary; those of the Sentinels are an option.
+#[cfg(feature = "redis-sentinel")]
+fn sentinel(url: &str) -> Result<Sentinel, InvalidRedisUrl> {
+    let (scheme, credentials, rest) = split(url);
+    let (hosts, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (service, database) = path.split_once('/').unwrap_or((path, ""));
+    if service.is_empty() {
+        return Err(invalid("it does not name the service that Sentinel watches"));
+    }
+    let settings = server(&format!("redis://{credentials}localhost/{database}"))?.redis_settings().clone();
+    Ok(Sentinel { sentinels: nodes(scheme, "", hosts, 26379)?, service: service.to_owned(), settings })
+}
+
+/// Reads `redis+cluster://[user:password@]host:port,host:port`.
+#[cfg(feature = "redis-cluster")]
+fn cluster(url: &str) -> Result<Vec<ConnectionInfo>, InvalidRedisUrl> {
+    let (scheme, credentials, hosts) = split(url);
+    nodes(scheme, credentials, hosts.trim_end_matches('/'), 6379)
+}
+
+/// The scheme of each server, the credentials up to and including the `@`, and the rest of a URL.
+#[cfg(any(feature = "redis-sentinel", feature = "redis-cluster"))]
+fn split(url: &str) -> (&str, &str, &str) {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
+    let (credentials, rest) = rest.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+    (scheme.split('+').next().unwrap_or(scheme), credentials, rest)
+}
+
+/// The servers in a list of hosts.
+#[cfg(any(feature = "redis-sentinel", feature = "redis-cluster"))]
+fn nodes(
+    scheme: &str,
+    credentials: &str,
+    hosts: &str,
+    port: u16,
+) -> Result<Vec<ConnectionInfo>, InvalidRedisUrl> {
+    let node = |host: &str| {
+        // The colons of an IPv6 address are in brackets.
+        let has_port = host.rsplit(']').next().is_some_and(|end| end.contains(':'));
+        let port = if has_port { String::new() } else { format!(":{port}") };
+        server(&format!("{scheme}://{credentials}{host}{port}"))
+    };
+    hosts.split(',').map(node).collect()
 }
 
 /// Addresses without user names and passwords.
@@ -109,7 +181,7 @@ impl fmt::Debug for Endpoint {
             #[cfg(feature = "redis-sentinel")]
             Self::Sentinel(sentinel) => ("Sentinel", &sentinel.sentinels[..]),
             #[cfg(feature = "redis-cluster")]
-            Self::Cluster(cluster) => ("Cluster", &cluster.nodes[..]),
+            Self::Cluster(nodes) => ("Cluster", &nodes[..]),
             Self::External(_) => ("External", &[][..]),
         };
         let addresses: Vec<_> = servers.iter().map(|server| server.addr().to_string()).collect();
@@ -143,7 +215,7 @@ mod tests {
             };
             match Endpoint::parse(url) {
                 Ok(endpoint) => {
-                    assert_eq!((is_compiled_in, &*format!("{endpoint:?}")), (true, debug), "{url}")
+                    assert_eq!((is_compiled_in, &*format!("{endpoint:?}")), (true, debug), "{url}");
                 }
                 Err(error) => {
                     assert!(!is_compiled_in, "{error}");
@@ -159,6 +231,22 @@ mod tests {
             let error = Endpoint::parse(url).unwrap_err().to_string();
             assert!(error.contains("redis+sentinel://host:port"), "{error}");
             assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[cfg(feature = "redis-sentinel")]
+    #[test]
+    fn credentials_and_database_are_those_of_the_primary() {
+        let Sentinel { settings, .. } = sentinel("redis+sentinel://u:p%40@a/shop/3").unwrap();
+        assert_eq!((settings.username(), settings.password(), settings.db()), (Some("u"), Some("p@"), 3));
+    }
+
+    #[cfg(feature = "redis-cluster")]
+    #[test]
+    fn credentials_reach_every_node() {
+        for node in cluster("redis+cluster://u:p%40@a,b:7/").unwrap() {
+            let settings = node.redis_settings();
+            assert_eq!((settings.username(), settings.password()), (Some("u"), Some("p@")));
         }
     }
 

@@ -6,14 +6,14 @@
 //! | `options` | the options as configurations contain them |
 //! | `backend` | [`RedisStore`], [`RedisBackend`]: the calls of a store |
 //! | `index` | the sessions of a subject |
-//! | `database` | the operations on one session |
+//! | `database` | commands and scripts on the keys of a store |
 //! | `script`, `scripts/` | what runs inside Redis, atomically |
 //! | `reply`, `stored` | reading replies, and what is stored |
 //! | `keys` | the names of keys |
 //! | `client` | the connection that all calls share: making it, losing it, sending again |
 //! | `cache` | [`LocalCache`]: records that need no round trip |
 //! | `error` | what the client's errors mean |
-//! | `endpoint`, `url` | which deployment to connect to |
+//! | `endpoint` | which deployment to connect to, and its URL |
 //! | `sentinel`, `cluster`, `tls` | what their features add |
 //! | `connection`, `connect_options` | one established connection, and how it is made |
 //!
@@ -47,7 +47,6 @@ mod sentinel;
 mod stored;
 #[cfg(feature = "redis-tls")]
 mod tls;
-mod url;
 
 #[cfg(feature = "config")]
 pub(crate) use self::options::RedisOptions;
@@ -55,5 +54,5 @@ pub use self::{
     backend::{RedisBackend, RedisStore},
     builder::RedisStoreBuilder,
     cache::LocalCache,
-    url::InvalidRedisUrl,
+    endpoint::InvalidRedisUrl,
 };

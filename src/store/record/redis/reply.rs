@@ -37,7 +37,7 @@ pub(super) fn get(reply: &Value, id: &SessionId) -> Result<Option<Stored>, Reply
 
 /// The reply to `swap.lua`.
 pub(super) fn swap(reply: &Value, tag: &[u8], id: &SessionId) -> Result<Swapped, ReplyError> {
-    match tagged(reply, tag)? {
+    match verdict(reply, tag)? {
         (b"done", _) => Ok(Swapped::Done),
         (b"absent", _) => Ok(Swapped::Found(None)),
         (b"found", Some(bytes)) => stored(bytes, id).map(|stored| Swapped::Found(Some(stored))),
@@ -47,7 +47,7 @@ pub(super) fn swap(reply: &Value, tag: &[u8], id: &SessionId) -> Result<Swapped,
 
 /// The reply to `touch.lua`.
 pub(super) fn touch(reply: &Value, id: &SessionId, now: Timestamp) -> Result<Touched, ReplyError> {
-    let absence = match tagged(reply, id.as_bytes())? {
+    let absence = match verdict(reply, id.as_bytes())? {
         (b"touched", _) => return Ok(Touched::Done(None)),
         (b"absent", _) => Absence::Unknown,
         (b"expired", _) => Absence::Expired,
@@ -60,7 +60,7 @@ pub(super) fn touch(reply: &Value, id: &SessionId, now: Timestamp) -> Result<Tou
 
 /// The reply to `bury.lua`, with the record that was stored, if it can be read.
 pub(super) fn bury(reply: &Value, id: &SessionId) -> Result<(Ended, Option<Record>), ReplyError> {
-    match tagged(reply, id.as_bytes())? {
+    match verdict(reply, id.as_bytes())? {
         (b"already", _) => Ok((Ended::Already, None)),
         (b"ended", bytes) => Ok((Ended::Done, bytes.and_then(|bytes| Record::decode(bytes).ok()))),
         // It is neither a tombstone nor a record of this version: reading it tells why.
@@ -71,30 +71,20 @@ pub(super) fn bury(reply: &Value, id: &SessionId) -> Result<(Ended, Option<Recor
 
 /// The reply to `enlist.lua`: the number of entries in a subject's sorted set.
 pub(super) fn enlist(reply: &Value, tag: &[u8]) -> Result<i64, ReplyError> {
-    match reply {
-        Value::Array(parts) => match &parts[..] {
-            [Value::BulkString(echo), Value::Int(entries)] if echo == tag => Ok(*entries),
-            _ => Err(ReplyError::Mismatched),
-        },
+    match tagged(reply, tag)? {
+        [Value::Int(entries)] => Ok(*entries),
         _ => Err(ReplyError::Mismatched),
     }
 }
 
 /// The reply to `entries.lua`: sessions of a subject, and when each entry was confirmed.
 pub(super) fn entries(reply: &Value, tag: &[u8]) -> Result<Vec<(SessionId, String)>, ReplyError> {
-    let Value::Array(parts) = reply else { return Err(ReplyError::Mismatched) };
-    let mut texts = parts.iter().map(|part| match part {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).map_err(|_| ReplyError::Mismatched),
-        _ => Err(ReplyError::Mismatched),
-    });
-    if texts.next().transpose()?.map(str::as_bytes) != Some(tag) {
-        return Err(ReplyError::Mismatched);
-    }
-    let mut entries = Vec::with_capacity(parts.len() / 2);
-    while let (Some(id), Some(at)) = (texts.next().transpose()?, texts.next().transpose()?) {
-        entries.push((id.parse().map_err(|_| ReplyError::Mismatched)?, at.to_owned()));
-    }
-    Ok(entries)
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    let entry = |pair: &[Value]| match pair {
+        [Value::BulkString(id), Value::BulkString(at)] => Some((text(id)?.parse().ok()?, text(at)?)),
+        _ => None,
+    };
+    tagged(reply, tag)?.chunks(2).map(|pair| entry(pair).ok_or(ReplyError::Mismatched)).collect()
 }
 
 /// What is stored under the key of `id`.
@@ -103,14 +93,22 @@ fn stored(bytes: &[u8], id: &SessionId) -> Result<Stored, ReplyError> {
     if named == *id { Ok(stored) } else { Err(ReplyError::Mismatched) }
 }
 
-/// A script's verdict and what comes with it, if the reply has the tag of the call.
-fn tagged<'a>(reply: &'a Value, tag: &[u8]) -> Result<(&'a [u8], Option<&'a [u8]>), ReplyError> {
-    let Value::Array(parts) = reply else { return Err(ReplyError::Mismatched) };
-    match &parts[..] {
-        [Value::BulkString(echo), Value::BulkString(verdict)] if echo == tag => Ok((verdict, None)),
-        [Value::BulkString(echo), Value::BulkString(verdict), Value::BulkString(detail)] if echo == tag => {
-            Ok((verdict, Some(detail)))
-        }
+/// A script's verdict and what comes with it.
+fn verdict<'a>(reply: &'a Value, tag: &[u8]) -> Result<(&'a [u8], Option<&'a [u8]>), ReplyError> {
+    match tagged(reply, tag)? {
+        [Value::BulkString(verdict)] => Ok((verdict, None)),
+        [Value::BulkString(verdict), Value::BulkString(detail)] => Ok((verdict, Some(detail))),
+        _ => Err(ReplyError::Mismatched),
+    }
+}
+
+/// What follows the tag in a script's reply, if it is the tag of the call.
+fn tagged<'a>(reply: &'a Value, tag: &[u8]) -> Result<&'a [Value], ReplyError> {
+    match reply {
+        Value::Array(parts) => match &parts[..] {
+            [Value::BulkString(echo), rest @ ..] if echo == tag => Ok(rest),
+            _ => Err(ReplyError::Mismatched),
+        },
         _ => Err(ReplyError::Mismatched),
     }
 }
