@@ -30,7 +30,7 @@ pub(crate) const MAX_DATA: usize = 4096;
 pub(crate) type Rows = HashMap<SessionId, Vec<u8>>;
 
 /// Reads a row.
-pub(crate) fn stored(row: &Vec<u8>) -> Stored {
+pub(crate) fn stored(row: &[u8]) -> Stored {
     Stored::decode(row).expect("the plain store wrote it")
 }
 
@@ -81,7 +81,7 @@ impl RecordBackend for Table {
     }
 
     async fn get(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Stored>, StoreError> {
-        Ok(self.answer(cx).await?.get(id).map(stored))
+        Ok(self.answer(cx).await?.get(id).map(|row| stored(row)))
     }
 
     async fn compare_and_swap(
@@ -93,7 +93,7 @@ impl RecordBackend for Table {
         let mut rows = self.answer(cx).await?;
         // What has expired may be removed at any moment. Here that is when its ID is needed again.
         let is_kept = |found: &Stored| expected.is_some() || cx.now < found.removable_at();
-        let found = rows.get(&next.id()).map(stored).filter(is_kept);
+        let found = rows.get(&next.id()).map(|row| stored(row)).filter(is_kept);
         let Some(next) = Stored::swap(found.as_ref(), expected, next, cx.now) else {
             return Ok(Swapped::Found(found));
         };
@@ -110,7 +110,8 @@ impl RecordBackend for Table {
         cx: StoreContext,
     ) -> Result<Ended, StoreError> {
         let mut rows = self.answer(cx).await?;
-        let (tombstone, answer) = Stored::bury(rows.get(id).map(stored).as_ref(), tombstone, cx.now);
+        let (tombstone, answer) =
+            Stored::bury(rows.get(id).map(|row| stored(row)).as_ref(), tombstone, cx.now);
         rows.insert(*id, tombstone.encode());
         Ok(answer)
     }
