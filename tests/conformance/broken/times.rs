@@ -28,7 +28,7 @@ impl Flaw for IgnoresExpiry {
         cx: StoreContext,
     ) -> Result<Loaded, StoreError> {
         let expired = named(presented).filter(|_| good.rows().is_ok()).and_then(|token| {
-            let Stored::Record(record) = good.rows().unwrap().get(&token.id()).map(stored)? else {
+            let Stored::Record(record) = good.rows().unwrap().get(&token.id()).map(|row| stored(row))? else {
                 return None;
             };
             Some(authenticate(&record, &token, record.created_at()))
