@@ -1,8 +1,8 @@
 //! What a commit does at the store and at the client: every decision about that, as pure functions.
 //!
 //! Nothing here does I/O, reads a clock or draws randomness, so each decision is tested once, for all stores and
-//! frameworks. [`plan`] decides what to begin with; [`on_conflict`] and [`on_gone`] what to do when somebody else was
-//! faster; [`next_record`] and [`first_record`] what the record then holds.
+//! frameworks. [`plan`] decides what to begin with, [`on_conflict`] what to do when another request was faster, [`next_record`]
+//! and [`first_record`] what the record then contains.
 
 use crate::{
     error::SessionError,
@@ -65,7 +65,7 @@ pub(crate) enum Write {
 #[derive(Debug)]
 pub(crate) struct PlanError {
     pub(crate) error: SessionError,
-    /// Whether the client's cookie goes all the same: an explicit log-out always removes it.
+    /// Whether the client's cookie goes all the same: an explicit logout always removes it.
     pub(crate) removes_cookie: bool,
 }
 
@@ -128,7 +128,7 @@ fn ordinary(situation: &Situation<'_>) -> Result<Plan, PlanError> {
     Ok(Plan { ends: Vec::new(), write, removes_cookie: false })
 }
 
-/// Whether a login or log-out elsewhere came so shortly before that this request may have been sent before it. Its
+/// Whether a login or logout elsewhere came so shortly before that this request may have been sent before it. Its
 /// client holds, or will hold, a newer cookie, which a new session's would displace.
 fn was_overtaken(reason: Option<Absence>, policy: &Policy, now: Timestamp) -> bool {
     match reason {
@@ -150,15 +150,15 @@ fn is_unchanged(record: &Record, view: &View) -> bool {
 /// Whether the client of this request has been given a newer secret already: then nothing but a login gives it another.
 ///
 /// The two responses may overtake each other. If both brought a secret, the browser could end up with the earlier one, which
-/// dies when its grace is over. And whoever has stolen an old secret would get a new one for it.
+/// is refused when its grace period ends. And a thief of an old secret would get a new one for it.
 ///
-/// If the response with the new secret was lost, the client is served until the grace is over, and begins anew then. That
+/// If the response with the new secret was lost, the client is served until the grace period ends, and begins anew then. That
 /// is the price of the bound: no old secret may buy more time. A bearer token goes another way, and only its asker gets it.
 pub(crate) fn was_renewed(request: RequestFacts, delivery: Delivery) -> bool {
     request.has_previous_secret && delivery == Delivery::AsPresented
 }
 
-/// What a session needs that nobody changed.
+/// What a session needs that no handler changed.
 pub(crate) fn upkeep(base: &Base, request: RequestFacts, policy: &Policy, now: Timestamp) -> Write {
     match base {
         // A self-contained token would need a cookie.
@@ -169,7 +169,7 @@ pub(crate) fn upkeep(base: &Base, request: RequestFacts, policy: &Policy, now: T
     }
 }
 
-/// What to do when somebody else has written the record first.
+/// What to do when another request has written the record first.
 #[derive(Debug)]
 pub(crate) enum OnConflict {
     /// Apply the log to what they left.

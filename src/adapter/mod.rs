@@ -5,7 +5,7 @@
 //! | `tower` | any tower service that speaks `http` 1.x |
 //! | `axum` | extractors and responses for axum 0.8, on top of `tower` |
 //! | `actix` | middleware and extractors for actix-web 4 |
-//! | `ending` | what they share: waiting for the handler, then for the commit |
+//! | `exchange` | what they share: waiting for the handler, then for the commit |
 //! | `headers` | what they share: a map of headers, as the engine reads it |
 //! | `refusal` | what they share: the text of a refusal, for the client and for the log |
 
@@ -13,7 +13,7 @@
 pub mod actix;
 #[cfg(feature = "axum")]
 mod axum;
-mod ending;
+mod exchange;
 mod headers;
 mod refusal;
 #[cfg(feature = "tower")]

@@ -1,4 +1,4 @@
-//! What a store author gives to the suite: a fresh store, and the ways of seeing what a server alone does not see.
+//! What a store author gives to the suite: a fresh store, and access to what one server alone does not see.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use async_trait::async_trait;
 
 use crate::store::SessionStore;
 
-/// A fresh, empty store together with its surroundings; every check gets one of its own.
+/// A fresh, empty store together with its surroundings. Every check gets its own.
 ///
-/// Only [`store`](Self::store) is needed. Each other method lets the suite see one more thing; a promise that cannot be
-/// seen to be kept without it counts as broken unless it is [waived](super::check_waiving) by name. An
-/// `Arc` of a store is a harness that offers nothing else.
+/// Only [`store`](Self::store) is required. Each other method lets the suite check one thing more. A check that needs a method which
+/// the harness does not have has failed, unless it is [waived](super::check_waiving) by name. An `Arc` of a store is a harness with
+/// `store` alone.
 ///
-/// A harness that cannot be set up panics: the check then fails with that reason.
+/// A harness that cannot be set up panics, and the check fails with that reason.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -34,26 +34,31 @@ use crate::store::SessionStore;
 /// ```
 #[async_trait]
 pub trait Harness: Send + Sync {
-    /// The store. Empty at first; every call gives a handle of the same one.
+    /// The store, empty at first. Every call returns a handle of the same one.
     async fn store(&self) -> Arc<dyn SessionStore>;
 
-    /// Another handle to the same sessions, as another server has one: it shares no memory with the first.
+    /// Another handle to the same sessions, as another server would have: it shares no memory with the first.
     async fn second_handle(&self) -> Option<Arc<dyn SessionStore>> {
         None
     }
 
-    /// Stops what keeps the sessions, starts it again, and gives a handle to what is left.
+    /// Stops what keeps the sessions, starts it again, and returns a handle to what is left.
     async fn restart(&self) -> Option<Arc<dyn SessionStore>> {
         None
     }
 
-    /// Every byte of it that stands outside of this process.
+    /// Every byte of the store that is outside of this process.
     async fn dump(&self) -> Option<Vec<u8>> {
         None
     }
 
-    /// Puts the store out of reach until the outage is [over](Outage::over).
+    /// Makes the store unavailable until the outage is [over](Outage::over), as if its server was not running.
     async fn cut(&self) -> Option<Box<dyn Outage>> {
+        None
+    }
+
+    /// Makes the store silent until the outage is [over](Outage::over): as if a cable was cut, nothing answers and nothing fails.
+    async fn hang(&self) -> Option<Box<dyn Outage>> {
         None
     }
 }
@@ -61,7 +66,7 @@ pub trait Harness: Send + Sync {
 /// An outage that a [`Harness`] has caused.
 #[async_trait]
 pub trait Outage: Send + Sync {
-    /// Ends the outage; returns when the store can be reached again.
+    /// Ends the outage, and returns when the store is available again.
     async fn over(self: Box<Self>);
 }
 

@@ -1,7 +1,7 @@
-//! The suite that checks any [`SessionStore`](crate::SessionStore) against what it declares.
+//! The suite that checks any [`SessionStore`](crate::SessionStore) against its guarantees.
 //!
-//! A store's [`Guarantees`](crate::store::Guarantees) say what it promises; the suite checks exactly that. Time is
-//! advanced, never slept. Whoever writes a store or a wrapper of one runs [`check`] in a test:
+//! A store declares its [`Guarantees`](crate::store::Guarantees), and the suite checks exactly those. Time is advanced, never
+//! slept. The author of a store or a layer runs [`check`] in a test:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -14,8 +14,8 @@
 //! # }
 //! ```
 //!
-//! A store that promises more than one server can see, like surviving a restart, brings a [`Harness`] of its own, which
-//! shows that; or waives those checks by name with [`check_waiving`]. Each check is also a function of its own:
+//! A store that guarantees more than one server can see, such as surviving a restart, needs a [`Harness`] that shows it, or waives
+//! those checks by name with [`check_waiving`]. Each check is also a function of its own:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -31,41 +31,45 @@
 //! | module | checks |
 //! | --- | --- |
 //! | [`create`] | beginning a session |
-//! | [`replace`] | putting a new state in place of a known one |
+//! | [`replace`] | replacing a known state with a new one |
 //! | [`end`] | ending a session, and tombstones |
 //! | [`resurrection`] | no order of calls brings an ended session back |
 //! | [`requests`] | whole requests, alone and at the same time |
 //! | [`lost_replies`] | the same when the store's replies are lost |
 //! | [`expiry`] | ending by time |
 //! | [`clocks`] | clocks that jump |
-//! | [`touch`] | writing down that a session was used |
+//! | [`deadlines`] | calls that end at their deadline |
+//! | [`touch`] | recording that a session was used |
 //! | [`rotation`] | new secrets for old sessions, with and without grace |
 //! | [`index`] | the sessions of a subject |
 //! | [`limits`] | how much a session may hold |
 //! | [`tokens`] | hostile tokens |
-//! | [`answers`] | answers that agree with each other |
+//! | [`answers`] | answers that are consistent with each other |
 //! | [`servers`] | other servers, and a restart |
-//! | [`outside`] | dumps and outages of what stands outside of the process |
+//! | [`outside`] | dumps and outages of what is stored outside of the process |
 //! | [`carried`] | sessions that clients carry |
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `harness` | [`Harness`], [`Outage`]: what a store author gives |
+//! | `harness` | [`Harness`], [`Outage`]: what a store author provides |
 //! | `run` | [`check`], [`check_waiving`] |
-//! | `report` | [`Report`], [`Outcome`]: what came out |
+//! | `report` | [`Report`], [`Outcome`]: the results |
 //! | `verdict` | [`Verdict`], [`Failure`]: how one check ends |
-//! | `suite` | every check, and the promises that call for it |
-//! | `promises` | what the guarantees mean to the suite |
+//! | `suite` | every check, and what it requires |
+//! | `requirements` | what checks require of the guarantees |
 //! | `trial` | a store at a moment in time, and what servers and clients do with it |
 //! | `browser` | whole requests through the engine |
+//! | `calls` | every call of a store once |
 //! | `crowd` | many at the same time |
 
 pub mod answers;
 mod browser;
+mod calls;
 pub mod carried;
 pub mod clocks;
 pub mod create;
 mod crowd;
+pub mod deadlines;
 pub mod end;
 pub mod expiry;
 mod harness;
@@ -73,10 +77,10 @@ pub mod index;
 pub mod limits;
 pub mod lost_replies;
 pub mod outside;
-mod promises;
 pub mod replace;
 mod report;
 pub mod requests;
+mod requirements;
 pub mod resurrection;
 pub mod rotation;
 mod run;

@@ -1,22 +1,17 @@
-//! What stands outside of the process: it can be read by others, and be out of reach.
+//! What is stored outside of the process: it can be read by others, and be unavailable.
 
 use std::time::Duration;
 
 use super::{
     Failure, Harness, Outage, Verdict,
+    calls::{Ending, every_call},
     create::same_fields,
-    promises::has_index,
-    trial::{Held, Trial},
+    trial::Trial,
     verdict::{broken, ensure, offered},
 };
-use crate::{
-    error::StoreError,
-    id::SessionId,
-    secret::Secret,
-    store::{PresentedToken, within},
-};
+use crate::{id::SessionId, secret::Secret, store::PresentedToken};
 
-/// A dump of the store is no set of logins: no secret of any token stands in it, in bytes or in hex.
+/// A dump of the store is no set of logins: no secret of any token is in it, in bytes or in hex.
 ///
 /// # Errors
 /// With what was seen, if it is not so.
@@ -32,17 +27,17 @@ pub async fn a_dump_holds_no_secret(harness: &dyn Harness) -> Verdict {
     ensure(contains(&dump, held.id()), || "the dump does not show where the sessions are".into())?;
     for token in &tokens {
         let secret = secret_of(token.expose()).ok_or_else(|| broken("a token has no secret"))?;
-        ensure(!holds(&dump, &secret), || "a secret stands in the dump".into())?;
+        ensure(!holds(&dump, &secret), || "a secret is in the dump".into())?;
     }
     Ok(())
 }
 
-/// Whether a session stands in the dump, in bytes or in hex: then the dump is one.
+/// Whether a session is in the dump, in bytes or in hex: otherwise the dump is none.
 fn contains(dump: &[u8], id: SessionId) -> bool {
     holds(dump, &id.to_string())
 }
 
-/// Whether what these hex digits stand for is in the dump, in bytes or in hex.
+/// Whether the bytes of these hex digits are in the dump, in bytes or in hex.
 fn holds(dump: &[u8], digits: &str) -> bool {
     let raw = digits.parse::<SessionId>().map(|bytes| *bytes.as_bytes());
     let capitals = digits.to_ascii_uppercase();
@@ -59,10 +54,10 @@ fn secret_of(token: &str) -> Option<String> {
 // A secret is searched for by its bytes with the parser of IDs.
 const _: () = assert!(Secret::LEN == SessionId::LEN, "a secret has as many digits as an ID");
 
-/// How long the suite waits for a store that cannot be reached.
+/// How long the suite waits for a store that is unavailable.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// While the store is out of reach every call is an error: an outage never reads as "no session".
+/// While the store is unavailable every call is an error: an outage never reads as "no session".
 ///
 /// # Errors
 /// With what was seen, if it is not so.
@@ -70,43 +65,18 @@ pub async fn an_outage_is_an_error(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
     let (held, new) = (trial.keep(trial.record_for("alice")?).await?, trial.record()?);
     let outage = offered(harness.cut().await, "cut")?;
-    let seen = calls_without_a_store(&trial, &held, &new).await;
+    let at_once = trial.store.load_now(PresentedToken::new(held.token.expose().as_bytes()), trial.now);
+    let endings = every_call(&trial.impatient(WAIT), &held, &new).await;
     outage.over().await;
-    seen
-}
-
-async fn calls_without_a_store(trial: &Trial, held: &Held, new: &crate::record::Record) -> Verdict {
-    let trial = trial.impatient(WAIT);
-    let (store, record) = (&trial.store, &held.record);
-    let token = PresentedToken::new(held.token.expose().as_bytes());
-    if let Some(answer) = store.load_now(token, trial.now) {
-        is_error("load_now", answer)?;
+    if let Some(Ok(answer)) = at_once {
+        return Err(broken(format!("load_now during an outage answered {answer:?}")));
     }
-    let next = trial.next(record)?.finish();
-    is_error("load", bounded(&trial, store.load(token, trial.cx())).await)?;
-    is_error("find", bounded(&trial, store.find(&record.id(), trial.cx())).await)?;
-    is_error("create", bounded(&trial, store.create(new, trial.cx())).await)?;
-    is_error("replace", bounded(&trial, store.replace(&next, record.version(), trial.cx())).await)?;
-    is_error("touch", bounded(&trial, store.touch(&next, record.version(), trial.cx())).await)?;
-    is_error("end", bounded(&trial, store.end(&record.id(), record.deadline(), trial.cx())).await)?;
-    if let (true, Some(index)) = (has_index(&trial.guarantees), store.index()) {
-        is_error("list", bounded(&trial, index.list("alice", trial.cx())).await)?;
+    for (call, ending) in endings? {
+        if let Ending::Answer(answer) = ending {
+            return Err(broken(format!("{call} during an outage answered {answer}")));
+        }
     }
     Ok(())
-}
-
-async fn bounded<T>(
-    trial: &Trial,
-    call: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    within(trial.cx().deadline, call).await
-}
-
-fn is_error<T: std::fmt::Debug>(call: &str, answer: Result<T, StoreError>) -> Verdict {
-    match answer {
-        Err(_) => Ok(()),
-        Ok(answer) => Err(broken(format!("{call} during an outage answered {answer:?}"))),
-    }
 }
 
 /// When the store is back, its sessions are as they were.

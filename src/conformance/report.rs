@@ -1,10 +1,10 @@
-//! What came out of a run of the suite.
+//! The results of a run of the suite.
 
 use std::fmt;
 
 use super::Failure;
 
-/// What came out of each check, in the order of the suite.
+/// The outcome of each check, in the order of the suite.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Report {
@@ -12,16 +12,16 @@ pub struct Report {
     entries: Vec<(String, Outcome)>,
 }
 
-/// What came out of one check.
+/// The outcome of one check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The store does what it promises.
+    /// The store does what it guarantees.
     Passed,
-    /// It does not, or that cannot be seen, or a waiver stands that should not; this is why.
+    /// It does not, or that cannot be checked, or the check was waived without need. This is the reason.
     Failed(String),
-    /// It could not be seen, and that was waived.
+    /// It could not be checked, and that was waived.
     Waived,
-    /// The store does not promise what this checks.
+    /// The store does not guarantee what this checks.
     NotDeclared,
 }
 
@@ -34,7 +34,7 @@ impl Report {
         self.entries.push((check.into(), outcome));
     }
 
-    /// Every check by name, with what came out of it.
+    /// Every check by name, with its outcome.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &Outcome)> {
         self.entries.iter().map(|(check, outcome)| (check.as_str(), outcome))
     }
@@ -50,7 +50,7 @@ impl Report {
         self.entries().filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_))).map(|(name, _)| name)
     }
 
-    /// Ends a test: passes if no check failed.
+    /// Panics if a check failed, for the end of a test.
     ///
     /// # Panics
     /// With the whole report, if a check failed.
@@ -73,7 +73,7 @@ impl From<Result<(), Failure>> for Outcome {
     }
 }
 
-/// The counts, then every check that was not simply passed: what failed stands last, where a terminal ends.
+/// The counts, then every check that was not simply passed: failures come last, where a terminal ends.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lists = [

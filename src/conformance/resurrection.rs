@@ -12,7 +12,7 @@ use std::sync::{
 use super::{
     Failure, Harness, Verdict,
     crowd::{CROWD, crowd, pause},
-    promises::revokes_at_once,
+    requirements::revokes_at_once,
     trial::{Held, MINUTE, Trial},
     verdict::{broken, ensure},
 };

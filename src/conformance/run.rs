@@ -15,16 +15,16 @@ use super::{
 };
 use crate::store::Guarantees;
 
-/// Checks a store against what it declares; `fresh` gives an empty one each time.
+/// Checks a store against its guarantees. `fresh` creates an empty store for each check.
 ///
-/// Run it on a runtime with time enabled; with several threads, races are real and not only orders of calls.
+/// Run it on a runtime with time enabled. With several threads calls really overlap.
 ///
 /// ```
 /// use std::sync::Arc;
 /// use cloakroom::{conformance, store::MemoryStore};
 ///
 /// #[tokio::test(flavor = "multi_thread")]
-/// async fn my_store_keeps_its_promises() {
+/// async fn my_store_keeps_its_guarantees() {
 ///     conformance::check(|| Arc::new(MemoryStore::new())).await.assert();
 /// }
 /// ```
@@ -32,10 +32,10 @@ pub async fn check<H: Harness>(fresh: impl Fn() -> H) -> Report {
     check_waiving(fresh, &[]).await
 }
 
-/// Like [`check`], but does without the named checks where the harness cannot show what they want to see.
+/// Like [`check`], without the named checks where the harness cannot show what they need.
 ///
-/// A waiver excuses nothing else: a check that can be made and fails has failed. A waiver of a check that needs none, or
-/// that is unknown, fails as well, so that none outlives its reason.
+/// A waiver excuses nothing else: a check that can run and fails has failed. A waiver of an unknown check, or of one that needs
+/// none, fails as well, so that no waiver outlives its reason.
 pub async fn check_waiving<H: Harness>(fresh: impl Fn() -> H, waivers: &[&str]) -> Report {
     let guarantees = fresh().store().await.guarantees();
     let mut report = Report::new(guarantees.name);
@@ -55,7 +55,7 @@ async fn outcome<H: Harness>(
     fresh: impl Fn() -> H,
     waived: bool,
 ) -> Outcome {
-    if !check.is_called_for(guarantees) {
+    if !check.applies_to(guarantees) {
         return without_need(Outcome::NotDeclared, waived);
     }
     let harness = fresh();
@@ -66,7 +66,7 @@ async fn outcome<H: Harness>(
     }
 }
 
-/// What came out of a check that no waiver can be for.
+/// The outcome of a check that needs no waiver.
 fn without_need(outcome: Outcome, waived: bool) -> Outcome {
     if waived { Outcome::Failed("is waived, but needs no waiver".into()) } else { outcome }
 }

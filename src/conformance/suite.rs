@@ -1,28 +1,29 @@
-//! Every check, and the promises that call for it.
+//! Every check, and what it requires.
 
 use super::{
-    Harness, Verdict, answers, carried, clocks, create, end, expiry, index, limits, lost_replies, outside,
-    promises::{
-        Promise, ends_at_client_only, has_index, index_is_shared, is_carried, is_encrypted, is_limited,
-        is_shared, is_unlimited, keeps_records, late_responses_are_harmless, loses_no_update, revokes,
-        revokes_at_once, stands_outside, survives_restart,
+    Harness, Verdict, answers, carried, clocks, create, deadlines, end, expiry, index, limits, lost_replies,
+    outside, replace, requests,
+    requirements::{
+        Requirement, has_index, index_is_shared, is_carried, is_encrypted, is_limited, is_remote, is_shared,
+        is_stored_outside, is_unlimited, keeps_records, loses_no_update, reordering_is_harmless, revokes,
+        revokes_at_expiry, revokes_at_once, survives_restart,
     },
-    replace, requests, resurrection, rotation, servers, tokens, touch,
+    resurrection, rotation, servers, tokens, touch,
 };
 use crate::{session::BoxFuture, store::Guarantees};
 
 /// A check of the suite.
 pub(super) struct Check {
-    /// The fact that it checks.
+    /// What it checks, as a sentence.
     pub(super) name: &'static str,
-    /// It applies to stores that make all of these promises.
-    promises: &'static [Promise],
+    /// It applies to stores whose guarantees meet all of these.
+    requirements: &'static [Requirement],
     run: for<'a> fn(&'a dyn Harness) -> BoxFuture<'a, Verdict>,
 }
 
 impl Check {
-    pub(super) fn is_called_for(&self, guarantees: &Guarantees) -> bool {
-        self.promises.iter().all(|promise| promise(guarantees))
+    pub(super) fn applies_to(&self, guarantees: &Guarantees) -> bool {
+        self.requirements.iter().all(|requirement| requirement(guarantees))
     }
 
     pub(super) fn run<'a>(&self, harness: &'a dyn Harness) -> BoxFuture<'a, Verdict> {
@@ -30,12 +31,12 @@ impl Check {
     }
 }
 
-/// A list of checks, from lines of promises and the checks of one module that they call for.
+/// A list of checks, from lines of requirements and the checks of one module that have them.
 macro_rules! checks {
-    ($($promises:tt => $module:ident: $($name:ident)+;)+) => {
+    ($($requirements:tt => $module:ident: $($name:ident)+;)+) => {
         &[$($(Check {
             name: stringify!($name),
-            promises: &$promises,
+            requirements: &$requirements,
             run: |harness| Box::pin($module::$name(harness)),
         }),+),+]
     };
@@ -57,7 +58,7 @@ pub(super) const CHECKS: &[Check] = checks! {
         a_repeated_replace_is_done_once
         a_repeated_replace_is_recognised_behind_other_writes
         of_many_writes_on_one_state_one_is_done;
-    [late_responses_are_harmless] => replace: an_ordinary_save_tells_no_token;
+    [reordering_is_harmless] => replace: an_ordinary_save_tells_no_token;
     [is_carried] => replace: every_save_tells_a_token;
 
     [revokes] => end:
@@ -72,7 +73,7 @@ pub(super) const CHECKS: &[Check] = checks! {
         a_tombstone_lasts_as_long_as_asked
         a_tombstone_may_last_for_ever
         a_second_end_only_prolongs_the_tombstone;
-    [ends_at_client_only] => end: an_end_is_honest_where_clients_hold_the_session;
+    [revokes_at_expiry] => end: an_end_is_honest_where_clients_hold_the_session;
 
     [keeps_records, revokes] => resurrection:
         no_order_of_calls_brings_an_ended_session_back
@@ -141,7 +142,7 @@ pub(super) const CHECKS: &[Check] = checks! {
         the_guarantees_never_change
         load_now_agrees_with_load;
     [keeps_records] => answers: a_session_is_found_by_its_id;
-    [is_carried, ends_at_client_only] => answers: find_is_refused_where_no_record_is_kept;
+    [is_carried, revokes_at_expiry] => answers: find_is_refused_where_no_record_is_kept;
 
     [is_shared] => servers: another_server_opens_the_session;
     [is_shared, keeps_records] => servers: another_server_sees_a_write;
@@ -150,7 +151,10 @@ pub(super) const CHECKS: &[Check] = checks! {
     [survives_restart] => servers: a_restart_keeps_live_sessions;
     [survives_restart, keeps_records, revokes] => servers: a_restart_keeps_tombstones;
 
-    [stands_outside] => outside: a_dump_holds_no_secret an_outage_is_an_error an_outage_loses_no_session;
+    [is_stored_outside] => outside: a_dump_holds_no_secret an_outage_is_an_error an_outage_loses_no_session;
+
+    [] => deadlines: a_call_after_its_deadline_ends;
+    [is_remote] => deadlines: a_call_to_a_silent_store_ends_at_its_deadline;
 
     [is_encrypted] => carried: an_encrypted_token_hides_its_session;
 };
@@ -172,6 +176,7 @@ mod tests {
         include_str!("carried.rs"),
         include_str!("clocks.rs"),
         include_str!("create.rs"),
+        include_str!("deadlines.rs"),
         include_str!("end.rs"),
         include_str!("expiry.rs"),
         include_str!("index.rs"),

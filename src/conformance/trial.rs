@@ -1,10 +1,10 @@
-//! The hands of the suite: a fresh store at a moment in time, and what servers and clients do with it.
+//! What checks work with: a fresh store at a moment in time, and what servers and clients do with it.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
     Failure, Harness, Verdict,
-    promises::delay_of_end,
+    requirements::delay_of_end,
     verdict::{broken, ensure, failed},
 };
 use crate::{

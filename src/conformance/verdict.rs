@@ -9,15 +9,15 @@ pub type Verdict = Result<(), Failure>;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The store does otherwise than it promises; this is what was seen.
+    /// The store does not do what it guarantees; this is what was seen.
     #[error("{0}")]
     Broken(String),
-    /// The harness has not this method, without which the promise cannot be seen to be kept.
+    /// The harness lacks this method, which the check needs.
     #[error("cannot be seen without the harness's {0}()")]
     Unverifiable(&'static str),
 }
 
-/// A promise that was seen to be broken.
+/// A guarantee that was seen to be broken.
 pub(super) fn broken(seen: impl Into<String>) -> Failure {
     Failure::Broken(seen.into())
 }

@@ -20,15 +20,13 @@ use crate::{
 
 /// Writes the changes; `keeps` says whether the response's status lets them be kept.
 pub(super) async fn commit(core: &Core, changes: &mut Changes, keeps: bool) -> Result<Saved, SaveError> {
-    let client = Client::new(core, changes.request, changes.delivery);
-    let calls = StoreCalls::new(core);
     changes.view.was_renewed = plan::was_renewed(changes.request, changes.delivery);
-    let plan = plan::plan(&core.situation(changes, keeps, calls.cx.now))
-        .map_err(|PlanError { error, removes_cookie }| client.failed(error, removes_cookie))?;
-    let removes_cookie = plan.removes_cookie;
-    let written = Commit { core, calls, changes }.carry_out(plan).await;
-    let (base, token) = written.map_err(|error| client.failed(error, removes_cookie))?;
-    client.tell(base, token, removes_cookie, calls.cx.now)
+    let mut commit = Commit { core, calls: StoreCalls::new(core), changes };
+    let plan = commit.plan(keeps)?;
+    let written = commit.carry_out(&plan).await;
+    let client = commit.client();
+    let (base, token) = written.map_err(|error| client.failed(error, plan.removes_cookie))?;
+    client.tell(base, token, plan.removes_cookie, commit.calls.cx.now)
 }
 
 /// What a session is based on after a write, and the token that the client must be told.
@@ -42,22 +40,38 @@ struct Commit<'a> {
     changes: &'a mut Changes,
 }
 
-impl Commit<'_> {
+impl<'a> Commit<'a> {
+    fn plan(&self, keeps: bool) -> Result<Plan, SaveError> {
+        plan::plan(&self.core.situation(self.changes, keeps, self.calls.cx.now))
+            .map_err(|PlanError { error, removes_cookie }| self.client().failed(error, removes_cookie))
+    }
+
+    fn client(&self) -> Client<'a> {
+        Client::new(self.core, self.changes.request, self.changes.delivery)
+    }
+
     /// A login counts the sessions of its subject. A logout before it is carried out in any case.
-    async fn carry_out(&mut self, plan: Plan) -> Result<Written, SessionError> {
+    async fn carry_out(&mut self, plan: &Plan) -> Result<Written, SessionError> {
         self.end_all(&plan.ends).await?;
         if self.changes.logout.is_some() {
             self.changes.base = Base::Absent(None);
         }
         let policy = &self.core.policy;
-        let subject = self.changes.view.subject.clone().filter(|_| self.changes.view.logged_in);
-        let Some(subject) = subject.filter(|_| policy.sessions_per_subject.is_some()) else {
-            return self.write(plan.write).await;
+        let logs_in = self.changes.view.logged_in && policy.sessions_per_subject.is_some();
+        let limited = if logs_in { self.changes.view.subject.clone() } else { None };
+        let loaded = self.changes.base.record().cloned();
+        if let Some(subject) = &limited {
+            let own = loaded.as_ref().map(Record::id);
+            session_limit::check(&self.calls, policy, subject.as_str(), own).await?;
+        }
+        let written = match (plan.write, loaded) {
+            (Write::Create, _) => self.create_or_join().await?,
+            (Write::Touch, Some(record)) => unless_failed(self.touch(&record).await, record),
+            (Write::Reissue, Some(record)) => unless_failed(self.reissue(&record).await, record),
+            (Write::Replace, Some(record)) => self.replace(record).await?,
+            _ => (self.changes.base.clone(), None),
         };
-        let own = self.changes.base.record().map(Record::id);
-        session_limit::check(&self.calls, policy, subject.as_str(), own).await?;
-        let written = self.write(plan.write).await?;
-        if let Some(record) = written.0.record() {
+        if let (Some(_), Some(record)) = (limited, written.0.record()) {
             session_limit::enforce(&self.calls, policy, record).await;
         }
         Ok(written)
@@ -70,16 +84,6 @@ impl Commit<'_> {
             outcome = self.calls.end(*end).await.map(drop).and(outcome);
         }
         Ok(outcome?)
-    }
-
-    async fn write(&mut self, write: Write) -> Result<Written, SessionError> {
-        match (write, self.changes.base.record().cloned()) {
-            (Write::Create, _) => self.create_or_join().await,
-            (Write::Touch, Some(record)) => Ok(unless_failed(self.touch(&record).await, record)),
-            (Write::Reissue, Some(record)) => Ok(unless_failed(self.reissue(&record).await, record)),
-            (Write::Replace, Some(record)) => self.replace(record).await,
-            _ => Ok((self.changes.base.clone(), None)),
-        }
     }
 
     /// Stores the last-activity time.
@@ -113,10 +117,11 @@ impl Commit<'_> {
     /// Replaces `loaded` by the changed record, and replays the log whenever another request was faster.
     async fn replace(&mut self, loaded: Record) -> Result<Written, SessionError> {
         let mut reissue = matches!(self.changes.base, Base::Live { reissue: true, .. });
-        let mut current = loaded.clone();
+        let mut current = None;
         loop {
-            let next = self.next(&current, &self.changes.view, reissue)?;
-            let stored = match self.replace_once(&next, current.version()).await? {
+            let base = current.as_ref().unwrap_or(&loaded);
+            let next = self.next(base, &self.changes.view, reissue)?;
+            let stored = match self.replace_once(&next, base.version()).await? {
                 Replaced::Done(token) => return Ok((Base::written(next), token)),
                 Replaced::Conflict(stored) => stored,
                 Replaced::Gone(absence) => return self.gone(absence).await,
@@ -132,7 +137,7 @@ impl Commit<'_> {
             debug!(session = %stored.id(), "another request was faster; its session's changes are replayed");
             self.changes.view = self.replay(&loaded, &stored)?;
             reissue = false;
-            current = stored;
+            current = Some(stored);
         }
     }
 

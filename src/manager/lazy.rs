@@ -8,8 +8,8 @@ use super::{core::Core, load::load};
 use crate::{
     error::{SessionError, SessionErrorKind, StoreErrorKind},
     policy::OnOutage,
-    session::{Base, Session, Shared, State},
-    transport::{RequestHead, ResponseEdits, Transport},
+    session::{Base, Session, Shared},
+    transport::{RequestFacts, RequestHead, ResponseEdits, Transport},
 };
 
 /// The session of a request, loaded when it is first asked for. Clones share it.
@@ -57,11 +57,15 @@ impl LazySession {
     /// # Errors
     /// Those of the store, unless the manager [serves anonymously](crate::OnOutage::ServeAnonymous) then.
     pub async fn load(&self, head: &RequestHead<'_>) -> Result<Session, SessionError> {
-        let admitted = self.admit(&self.shared.lock());
-        match admitted {
-            Some(admitted) => admitted,
-            None => self.load_in_turn(head).await,
+        if !self.shared.lock().is_loaded() {
+            // A second caller waits for the first.
+            let _turn = self.shared.turn().await;
+            if !self.shared.lock().is_loaded() {
+                let (base, request) = load(self.core(), head).await;
+                self.open(base, request, head);
+            }
         }
+        self.admit()
     }
 
     /// Like [`load`](Self::load), but returns `None` unless a live session came with the request.
@@ -85,28 +89,21 @@ impl LazySession {
         Ok((!session.is_new()).then_some(session))
     }
 
-    /// Loads the session once: a second caller waits for the first.
-    async fn load_in_turn(&self, head: &RequestHead<'_>) -> Result<Session, SessionError> {
-        let core = self.core();
-        let _turn = self.shared.turn().await;
-        if !self.shared.lock().is_loaded() {
-            let (base, mut request) = load(core, head).await;
-            request.cross_site &= !self.allows_cross_site;
-            let edits = matches!(base, Base::Ambiguous(_)).then(|| refuse_all(core, head));
-            let mut state = self.shared.lock();
-            state.open(base, request);
-            state.deposit(edits.unwrap_or_default(), None);
+    fn open(&self, base: Base, mut request: RequestFacts, head: &RequestHead<'_>) {
+        request.cross_site &= !self.allows_cross_site;
+        let refused = matches!(base, Base::Ambiguous(_)).then(|| refuse_all(self.core(), head));
+        let mut state = self.shared.lock();
+        state.open(base, request);
+        if let Some(edits) = refused {
+            state.deposit(edits, None);
         }
-        let admitted = self.admit(&self.shared.lock());
-        admitted.unwrap_or_else(|| Ok(self.session()))
     }
 
-    /// The session as its handler gets it, once it is loaded.
-    fn admit(&self, state: &State) -> Option<Result<Session, SessionError>> {
-        match state.base() {
-            Base::Unloaded => None,
-            Base::Outage(error) if !self.core().serves_without_store(error) => Some(Err(error.clone())),
-            _ => Some(Ok(self.session())),
+    /// The loaded session as its handler gets it.
+    fn admit(&self) -> Result<Session, SessionError> {
+        match self.shared.lock().base() {
+            Base::Outage(error) if !self.core().serves_without_store(error) => Err(error.clone()),
+            _ => Ok(self.session()),
         }
     }
 

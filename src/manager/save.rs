@@ -22,7 +22,11 @@ use crate::{
 
 /// Waits until no other handle writes the session.
 async fn turn<'a>(core: &Core, session: &'a Session) -> Result<MutexGuard<'a, ()>, StoreError> {
-    within(core.cx().deadline, async { Ok(session.turn().await) }).await
+    match session.try_turn() {
+        Some(turn) => Ok(turn),
+        // Hardly ever is there another one, so a deadline is computed only here.
+        None => within(core.cx().deadline, async { Ok(session.turn().await) }).await,
+    }
 }
 
 /// Writes what a handler asked to be saved before its response leaves, or after.
@@ -91,14 +95,10 @@ impl FinalSave {
     /// Runs in a task of its own, so that it is carried through even if the client disconnects.
     pub(super) fn carried_through(self) -> Finish {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return self.with_request() };
-        let (logs_out, request) = {
-            let state = self.session.lock();
-            (state.logs_out(), state.request())
-        };
+        let logs_out = self.session.lock().logs_out();
         let task = runtime.spawn(self.clone().run());
         Finish::Pending(Box::pin(async move {
-            let removes_cookie = logs_out && request.holds_cookie && !request.cross_site;
-            task.await.unwrap_or_else(|error| self.outcome_unknown(removes_cookie, error))
+            task.await.unwrap_or_else(|error| self.outcome_unknown(logs_out, error))
         }))
     }
 
@@ -109,26 +109,29 @@ impl FinalSave {
 
     async fn write(&self) -> Result<ResponseEdits, SaveError> {
         let _turn = turn(&self.core, &self.session).await?;
-        let resolved = if self.keeps { in_doubt::resolve(&self.core, &self.session).await } else { Ok(()) };
+        if self.keeps
+            && let Err(failed) = in_doubt::resolve(&self.core, &self.session).await
+        {
+            let changes = self.session.lock().take();
+            return self.go_on(&changes, Err(failed));
+        }
         let mut changes = self.session.lock().take();
-        let saved = match resolved {
-            Ok(()) => commit(&self.core, &mut changes, self.keeps).await,
-            Err(failed) => Err(failed),
-        };
-        self.go_on(changes, saved)
+        let saved = commit(&self.core, &mut changes, self.keeps).await;
+        self.go_on(&changes, saved)
     }
 
     /// A handler that outlives the response goes on from what was written.
-    fn go_on(&self, changes: Changes, saved: Result<Saved, SaveError>) -> Result<ResponseEdits, SaveError> {
+    fn go_on(&self, changes: &Changes, saved: Result<Saved, SaveError>) -> Result<ResponseEdits, SaveError> {
         let (base, outcome) = match saved {
-            Ok(Saved { base, edits, .. }) => (base, Ok(edits)),
-            // The client is told that nothing was saved, so nothing of it may be saved later.
-            Err(failed) => (changes.base, Err(failed)),
+            Ok(Saved { base, edits, .. }) => (Some(base), Ok(edits)),
+            Err(failed) => (None, Err(failed)),
         };
-        if changes.phase == Phase::Detached
-            && let Err(error) = self.session.lock().rebase(base)
-        {
-            warn!(%error, "a change that was made while the response left is lost");
+        if changes.phase == Phase::Detached {
+            // After a failure the client is told that nothing was saved, so nothing of it may be saved later.
+            let base = base.unwrap_or_else(|| changes.base.clone());
+            if let Err(error) = self.session.lock().rebase(base) {
+                warn!(%error, "a change that was made while the response left is lost");
+            }
         }
         outcome
     }
@@ -148,17 +151,18 @@ impl FinalSave {
     }
 
     /// The task that was to save it has panicked or was stopped. A client that logged out keeps no cookie, whatever was written.
-    fn outcome_unknown(self, removes_cookie: bool, error: JoinError) -> Finished {
+    fn outcome_unknown(self, logged_out: bool, error: JoinError) -> Finished {
         let error =
             StoreError::new(StoreErrorKind::OutcomeUnknown, "the task that saved a session did not end")
                 .with_source(error);
-        let (request, delivery) = {
-            let state = self.session.lock();
-            (state.request(), state.delivery())
-        };
-        let failed = Client::new(&self.core, request, delivery).failed(error.into(), removes_cookie);
-        let mut edits = self.session.lock().take_edits();
-        edits.merge(failed.edits);
-        Finished::new(self.core, edits, Some(failed.error))
+        let mut state = self.session.lock();
+        let request = state.request();
+        let client = Client::new(&self.core, request, state.delivery());
+        let removes_cookie = logged_out && request.holds_cookie && !request.cross_site;
+        let SaveError { error, edits } = client.failed(error.into(), removes_cookie);
+        let mut all = state.take_edits();
+        drop(state);
+        all.merge(edits);
+        Finished::new(self.core, all, Some(error))
     }
 }

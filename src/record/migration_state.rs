@@ -1,12 +1,13 @@
 //! Where a session is while it moves from one store to another.
 
-/// Where a session is, as one store's record of it says.
+/// What the record in one store says about where its session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MigrationState {
-    /// In this store: the record is the session.
+    /// The session is in this store, and the record is its state.
     Resident,
-    /// On its way to this store: the record is a copy, and becomes the session once the store that it comes from says so.
+    /// The session is moving to this store. The record is a copy, which becomes the session's state once the session has departed
+    /// from the other store.
     Arriving,
-    /// In another store. The record is a mark, or the state that its client has taken along.
+    /// The session has moved away. The record is a mark, or the state in which its client took the session over.
     Departed,
 }

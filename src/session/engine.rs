@@ -26,7 +26,7 @@ pub(crate) trait Engine: fmt::Debug + Send + Sync {
     /// Writes what the session has logged so far.
     fn save<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>>;
 
-    /// The live sessions of a subject, the newest first; of nobody, none. Fails where the store keeps no index.
+    /// The live sessions of a subject, the newest first; none without a subject. Fails if the store keeps no index.
     fn list<'a>(&'a self, subject: Option<&'a str>) -> BoxFuture<'a, Result<Vec<SessionInfo>, SessionError>>;
 
     /// Ends a session at the store, now.

@@ -1,7 +1,7 @@
 //! The operation log: what a handler asked for, in its own words, so that it can be said again.
 //!
 //! A session keeps neither a dirty flag nor a copy to write back. It logs each change and applies it to a [`View`] for
-//! its own reads. If somebody else wrote the record meanwhile, the same log is applied to what they left
+//! its own reads. If another request wrote the record meanwhile, the same log is applied to what it wrote
 //! ([`Log::replay`]), and neither writer loses anything.
 
 use std::{
@@ -87,7 +87,7 @@ pub(crate) struct View {
     pub(crate) data: Data,
     pub(crate) subject: Option<Subject>,
     pub(crate) authenticated_at: Option<Timestamp>,
-    /// Whether somebody logged in with this log, who has to get a new secret and a new epoch.
+    /// Whether this log contains a login, which needs a new secret and a new epoch.
     pub(crate) logged_in: bool,
     /// Whether a new secret was asked for.
     pub(crate) renewed: bool,
@@ -186,7 +186,7 @@ impl Log {
         self.0.is_empty()
     }
 
-    /// Whether anybody logged in, which must never be dropped.
+    /// Whether it contains a login, which must never be dropped.
     pub(crate) fn logs_in(&self) -> bool {
         self.0.iter().any(|op| matches!(op, Op::LogIn { .. }))
     }
@@ -207,7 +207,7 @@ impl Log {
         match &mut op {
             Op::Clear => self.clear(),
             Op::Set { key, guard, .. } | Op::Remove { key, guard } => self.overwrite(key, guard),
-            // Of several the last one counts, wherever it stands.
+            // Only the last of several counts.
             Op::Renew => self.0.retain(|known| !matches!(known, Op::Renew)),
             Op::Remember(_) => self.0.retain(|known| !matches!(known, Op::Remember(_))),
             _ => {}
@@ -237,8 +237,7 @@ impl Log {
         self.0.iter().any(|op| matches!(op, Op::Clear) || (op.key() == Some(key) && op.overwrites()))
     }
 
-    /// The log as it stands from the last login on, and how long that may last: what a fresh session for that login may
-    /// contain.
+    /// The log from the last login on, and how long that login may last: what a fresh session for it may contain.
     pub(crate) fn since_login(self) -> Self {
         let login = self.0.iter().rposition(|op| matches!(op, Op::LogIn { .. })).unwrap_or(0);
         let belongs = |(at, op): &(usize, Op)| *at >= login || matches!(op, Op::Remember(_));
@@ -269,7 +268,7 @@ impl Log {
         Ok(())
     }
 
-    /// Applies the log to what somebody else has written since `base` was loaded.
+    /// Applies the log to what another request has written since `base` was loaded.
     ///
     /// # Errors
     /// `Conflict` if a key that this request read and then blindly wrote has another value now, or if an update

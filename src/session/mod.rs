@@ -105,7 +105,15 @@ impl<E: ?Sized> Shared<E> {
 
     /// Waits for the load or the save under way; the next one begins when the guard is dropped.
     pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turn.lock().await
+        match self.try_turn() {
+            Some(turn) => turn,
+            None => self.turn.lock().await,
+        }
+    }
+
+    /// The turn, unless a load or save is under way.
+    pub(crate) fn try_turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.turn.try_lock().ok()
     }
 }
 
@@ -455,6 +463,10 @@ impl Session {
 
     pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.0.turn().await
+    }
+
+    pub(crate) fn try_turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.0.try_turn()
     }
 }
 

@@ -3,8 +3,8 @@
 use super::SessionStore;
 use crate::id::SessionId;
 
-/// A store that can name all sessions it keeps, so that they can be [handed over](crate::store::DrainingStore) to another one.
+/// A store that can name all sessions it keeps, so that it can be [drained](crate::store::DrainingStore) into another one.
 pub trait EnumerateSessions: SessionStore {
-    /// The ID of every record in the store. Of sessions that begin or end meanwhile it may name any.
+    /// The ID of every record in the store. Sessions that begin or end during the call may be among them or not.
     fn ids(&self) -> Vec<SessionId>;
 }

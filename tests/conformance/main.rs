@@ -81,6 +81,7 @@ async fn what_cannot_be_seen_is_a_failure_unless_it_is_waived() {
         "a_dump_holds_no_secret",
         "an_outage_is_an_error",
         "an_outage_loses_no_session",
+        "a_call_to_a_silent_store_ends_at_its_deadline",
     ];
     let report = conformance::check(|| Arc::new(Plain::default())).await;
     assert_eq!(report.failures().collect::<Vec<_>>(), waivers);
@@ -207,8 +208,8 @@ flaws_are_caught! {
     a_panic_on_junk_is_caught: secrets::PanicsOnJunk by junk_opens_nothing a_token_with_a_flipped_bit_opens_nothing;
     an_unrecognised_token_is_caught: secrets::RecognisesNothing by issued_tokens_are_recognised;
     a_token_in_debug_is_caught: secrets::ShowsTokens by debug_shows_no_secret;
-    an_outage_taken_for_absence_is_caught: promises::TakesOutagesForAbsence by an_outage_is_an_error;
-    an_end_claimed_in_an_outage_is_caught: promises::ClaimsToEndInOutages by an_outage_is_an_error;
+    an_outage_taken_for_absence_is_caught: guarantees::TakesOutagesForAbsence by an_outage_is_an_error;
+    an_end_claimed_in_an_outage_is_caught: guarantees::ClaimsToEndInOutages by an_outage_is_an_error;
     an_index_of_the_ended_is_caught: index::ListsEnded by ended_sessions_are_not_listed;
     an_index_of_former_subjects_is_caught: index::ListsFormerSubjects by
         a_login_moves_a_session_to_its_subject
@@ -227,13 +228,13 @@ flaws_are_caught! {
         an_expired_session_takes_no_writes;
     an_ignored_touch_is_caught: times::IgnoresTouches by a_touch_prolongs_an_idle_session;
     a_secret_in_the_dump_is_caught: secrets::WritesSecretsDown by a_dump_holds_no_secret;
-    an_answer_from_memory_is_caught: promises::AnswersFromMemory by load_now_agrees_with_load;
-    a_limit_below_the_declared_is_caught: promises::TakesLess by data_of_the_declared_size_are_kept;
-    a_limit_above_the_declared_is_caught: promises::TakesMore by data_beyond_the_declared_size_are_refused;
-    a_hidden_limit_is_caught: promises::HidesItsLimit by large_data_are_kept_where_no_limit_is_declared;
-    guarantees_that_change_are_caught: promises::ChangesItsMind by the_guarantees_never_change;
+    an_answer_from_memory_is_caught: guarantees::AnswersFromMemory by load_now_agrees_with_load;
+    a_limit_below_the_declared_is_caught: guarantees::TakesLess by data_of_the_declared_size_are_kept;
+    a_limit_above_the_declared_is_caught: guarantees::TakesMore by data_beyond_the_declared_size_are_refused;
+    a_hidden_limit_is_caught: guarantees::HidesItsLimit by large_data_are_kept_where_no_limit_is_declared;
+    guarantees_that_change_are_caught: guarantees::ChangesItsMind by the_guarantees_never_change;
     a_token_told_with_every_save_is_caught: writes::AlwaysTellsAToken by an_ordinary_save_tells_no_token;
-    an_end_of_one_handle_is_caught: promises::EndsForItself by
+    an_end_of_one_handle_is_caught: guarantees::EndsForItself by
         another_server_refuses_an_ended_session
         a_restart_keeps_tombstones;
     an_end_that_does_nothing_is_caught: ends::EndsNothing by
@@ -244,19 +245,19 @@ flaws_are_caught! {
     an_end_that_fails_the_second_time_is_caught: ends::FailsToEndTwice by
         end_is_idempotent
         a_log_out_counts_although_its_reply_is_lost;
-    a_find_of_nothing_is_caught: promises::FindsNothing by a_session_is_found_by_its_id;
+    a_find_of_nothing_is_caught: guarantees::FindsNothing by a_session_is_found_by_its_id;
     a_loss_of_empty_sessions_is_caught: writes::LosesEmptySessions by an_empty_session_is_loaded;
     a_dropped_save_is_caught: writes::DropsSaves by a_saved_change_is_loaded requests_in_a_row_each_count;
     a_dropped_login_is_caught: writes::DropsLogins by a_saved_login_is_loaded;
     a_conflict_taken_for_an_end_is_caught: writes::TakesConflictsForEnds by
         a_stale_write_is_told_what_is_stored
         the_last_writer_wins_where_the_key_says_so;
-    a_store_that_knows_only_its_own_is_caught: promises::KnowsOnlyItsOwn by
+    a_store_that_knows_only_its_own_is_caught: guarantees::KnowsOnlyItsOwn by
         another_server_opens_the_session
         another_server_lists_the_session
         a_restart_keeps_live_sessions;
     an_index_of_the_expired_is_caught: index::ListsExpired by expired_sessions_are_not_listed;
-    a_store_that_comes_back_empty_is_caught: promises::ComesBackEmpty by an_outage_loses_no_session;
+    a_store_that_comes_back_empty_is_caught: guarantees::ComesBackEmpty by an_outage_loses_no_session;
     a_sweep_of_the_future_is_caught: times::SweepsTheFuture by a_clock_that_falls_back_loses_nothing;
     an_idle_timeout_from_the_beginning_is_caught: times::CountsIdleFromTheBeginning by
         a_session_in_use_lives_until_its_deadline
@@ -265,7 +266,9 @@ flaws_are_caught! {
     an_overflow_of_times_is_caught: times::OverflowsTimes by a_session_without_timeouts_does_not_expire;
     a_touch_of_the_deadline_is_caught: times::TouchesTheDeadline by a_touch_never_moves_the_deadline;
     an_early_end_of_a_grace_is_caught: secrets::EndsGraceEarly by a_save_keeps_the_grace;
-    a_write_of_one_handle_is_caught: promises::WritesForItself by
+    a_call_without_a_deadline_is_caught: deadlines::IgnoresDeadlines by a_call_to_a_silent_store_ends_at_its_deadline;
+    a_call_that_hangs_after_its_deadline_is_caught: deadlines::HangsAfterDeadlines by a_call_after_its_deadline_ends;
+    a_write_of_one_handle_is_caught: guarantees::WritesForItself by
         another_server_sees_a_write
         a_restart_keeps_live_sessions;
 }

@@ -1,12 +1,13 @@
-//! A plain, good store that promises everything: a map behind a lock, with hashed secrets, that stands for a server
-//! outside of the process. It is what the broken stores are built on.
+//! A plain, good store that guarantees everything: a table behind a lock, which plays a database outside of the process. The
+//! broken stores are built on it.
 
 use std::{
     cmp::Reverse,
     collections::HashMap,
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, Ordering::SeqCst},
     },
 };
 
@@ -16,8 +17,8 @@ use cloakroom::{
     conformance::{Harness, Outage},
     record::{Record, Version},
     store::{
-        Absence, Created, Ended, Found, Guarantees, Index, Loaded, PresentedToken, ReferenceToken, Replaced,
-        Revocation, Scope, SessionIndex, SessionInfo, StoreContext, TokenForm, Updates, authenticate,
+        Absence, Ended, Guarantees, Index, RecordBackend, RecordStore, Revocation, Scope, SessionIndex,
+        SessionInfo, StoreContext, StoreLayer, Stored, Swapped, TokenForm, Tombstone, Updates, within,
     },
     time::Timestamp,
 };
@@ -25,93 +26,50 @@ use cloakroom::{
 /// The largest session data that it takes, in bytes.
 pub(crate) const MAX_DATA: usize = 4096;
 
-/// What stands under one ID.
-#[derive(Clone)]
-pub(crate) enum Slot {
-    /// A session, as it is written down.
-    Live(Vec<u8>),
-    /// The tombstone of one.
-    Ended { at: Timestamp, until: Timestamp },
+/// The rows of the table: what is stored, as the database has it.
+pub(crate) type Rows = HashMap<SessionId, Vec<u8>>;
+
+/// Reads a row.
+pub(crate) fn stored(row: &[u8]) -> Stored {
+    Stored::decode(row).expect("the plain store wrote it")
 }
 
-/// What a server outside of the process would hold.
+/// The database.
 #[derive(Default)]
-pub(crate) struct SharedState {
-    slots: Mutex<HashMap<SessionId, Slot>>,
-    cut: AtomicBool,
+pub(crate) struct Database {
+    rows: Mutex<Rows>,
+    is_cut: AtomicBool,
+    is_silent: AtomicBool,
 }
 
-/// A handle of the store.
+/// A connection to the database.
 #[derive(Clone, Default)]
-pub(crate) struct Plain(pub(crate) Arc<SharedState>);
+pub(crate) struct Table(Arc<Database>);
 
-impl std::fmt::Debug for Plain {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Plain")
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Table")
     }
 }
 
-impl Plain {
-    /// The slots, if they can be reached.
-    pub(crate) fn slots(&self) -> Result<MutexGuard<'_, HashMap<SessionId, Slot>>, StoreError> {
-        if self.0.cut.load(Ordering::SeqCst) {
+impl Table {
+    fn rows(&self) -> Result<MutexGuard<'_, Rows>, StoreError> {
+        if self.0.is_cut.load(SeqCst) {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "the plain store was cut off"));
         }
-        Ok(self.0.slots.lock().unwrap())
+        Ok(self.0.rows.lock().unwrap())
     }
 
-    /// What stands under an ID, or why there is no session.
-    pub(crate) fn standing(
-        &self,
-        id: &SessionId,
-        now: Timestamp,
-    ) -> Result<Result<Record, Absence>, StoreError> {
-        Ok(standing(self.slots()?.get(id), now))
-    }
-
-    /// Puts a record where it belongs, whatever stands there.
-    pub(crate) fn put(&self, record: &Record) -> Result<(), StoreError> {
-        self.slots()?.insert(record.id(), Slot::Live(record.encode()));
-        Ok(())
-    }
-
-    fn dump(&self) -> Vec<u8> {
-        let slots = self.0.slots.lock().unwrap();
-        slots
-            .values()
-            .flat_map(|slot| if let Slot::Live(bytes) = slot { bytes.clone() } else { vec![] })
-            .collect()
-    }
-
-    /// What a new process finds.
-    fn restarted(&self) -> Self {
-        let slots = self.0.slots.lock().unwrap().clone();
-        Self(Arc::new(SharedState { slots: Mutex::new(slots), cut: AtomicBool::new(false) }))
-    }
-}
-
-fn standing(slot: Option<&Slot>, now: Timestamp) -> Result<Record, Absence> {
-    match slot {
-        None => Err(Absence::Unknown),
-        Some(Slot::Ended { at, until }) if now < *until => Err(Absence::Ended { at: *at }),
-        Some(Slot::Ended { .. }) => Err(Absence::Unknown),
-        Some(Slot::Live(bytes)) => {
-            let record = Record::decode(bytes).expect("the plain store wrote it");
-            if record.is_expired(now) { Err(Absence::Expired) } else { Ok(record) }
+    /// The rows, once the database answers.
+    async fn answer(&self, cx: StoreContext) -> Result<MutexGuard<'_, Rows>, StoreError> {
+        if self.0.is_silent.load(SeqCst) {
+            within(cx.deadline, std::future::pending::<Result<(), _>>()).await?;
         }
+        self.rows()
     }
 }
 
-fn check_size(record: &Record) -> Result<(), StoreError> {
-    let (size, limit) = (record.data().len(), MAX_DATA);
-    if size <= limit {
-        return Ok(());
-    }
-    Err(StoreError::new(StoreErrorKind::TooLarge { size, limit }, "too much for the plain store"))
-}
-
-#[async_trait]
-impl SessionStore for Plain {
+impl RecordBackend for Table {
     fn guarantees(&self) -> Guarantees {
         Guarantees::new("plain", TokenForm::Reference)
             .revocation(Revocation::AtOnce)
@@ -122,70 +80,40 @@ impl SessionStore for Plain {
             .max_data(Some(MAX_DATA))
     }
 
-    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
-        ReferenceToken::parse(presented.bytes()).is_some()
+    async fn get(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Stored>, StoreError> {
+        Ok(self.answer(cx).await?.get(id).map(|row| stored(row)))
     }
 
-    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
-        let slots = self.slots()?;
-        let Some(token) = ReferenceToken::parse(presented.bytes()) else {
-            return Ok(Loaded::Absent(Absence::Malformed));
-        };
-        Ok(match standing(slots.get(&token.id()), cx.now) {
-            Ok(record) => authenticate(&record, &token, cx.now),
-            Err(absence) => Loaded::Absent(absence),
-        })
-    }
-
-    async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        check_size(record)?;
-        let mut slots = self.slots()?;
-        let token = ReferenceToken::issue(record, None).expect("a new record has a new secret");
-        Ok(match standing(slots.get(&record.id()), cx.now) {
-            Ok(stored) if stored.remembers(record.version().write) => Created::Done(token),
-            Ok(stored) => Created::Taken(stored),
-            Err(Absence::Ended { .. }) => Created::Ended,
-            Err(_) => {
-                slots.insert(record.id(), Slot::Live(record.encode()));
-                Created::Done(token)
-            }
-        })
-    }
-
-    async fn replace(
+    async fn compare_and_swap(
         &self,
-        record: &Record,
-        expected: Version,
+        expected: Option<Version>,
+        next: &Record,
         cx: StoreContext,
-    ) -> Result<Replaced, StoreError> {
-        check_size(record)?;
-        let mut slots = self.slots()?;
-        let token = ReferenceToken::issue(record, None);
-        Ok(match standing(slots.get(&record.id()), cx.now) {
-            Err(absence) => Replaced::Gone(absence),
-            Ok(stored) if stored.remembers(record.version().write) => Replaced::Done(token),
-            Ok(stored) if stored.version() != expected => Replaced::Conflict(stored),
-            Ok(_) => {
-                slots.insert(record.id(), Slot::Live(record.encode()));
-                Replaced::Done(token)
-            }
-        })
-    }
-
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        let mut slots = self.slots()?;
-        if let Some(Slot::Ended { until: stands, .. }) = slots.get_mut(id)
-            && cx.now < *stands
-        {
-            *stands = until.max(*stands);
-            return Ok(Ended::Already);
+    ) -> Result<Swapped, StoreError> {
+        let mut rows = self.answer(cx).await?;
+        // What has expired may be removed at any moment. Here that is when its ID is needed again.
+        let is_kept = |found: &Stored| expected.is_some() || cx.now < found.removable_at();
+        let found = rows.get(&next.id()).map(|row| stored(row)).filter(is_kept);
+        let Some(next) = Stored::swap(found.as_ref(), expected, next, cx.now) else {
+            return Ok(Swapped::Found(found));
+        };
+        if let Stored::Record(record) = &next {
+            rows.insert(record.id(), next.encode());
         }
-        slots.insert(*id, Slot::Ended { at: cx.now, until });
-        Ok(Ended::Done)
+        Ok(Swapped::Done)
     }
 
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
-        Ok(self.standing(id, cx.now)?.map_or_else(Found::Absent, Found::Live))
+    async fn bury(
+        &self,
+        id: &SessionId,
+        tombstone: Tombstone,
+        cx: StoreContext,
+    ) -> Result<Ended, StoreError> {
+        let mut rows = self.answer(cx).await?;
+        let (tombstone, answer) =
+            Stored::bury(rows.get(id).map(|row| stored(row)).as_ref(), tombstone, cx.now);
+        rows.insert(*id, tombstone.encode());
+        Ok(answer)
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {
@@ -194,13 +122,65 @@ impl SessionStore for Plain {
 }
 
 #[async_trait]
-impl SessionIndex for Plain {
+impl SessionIndex for Table {
     async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
-        let slots = self.slots()?;
-        let live = slots.values().filter_map(|slot| standing(Some(slot), cx.now).ok());
+        let rows = self.answer(cx).await?;
+        let live = rows.values().filter_map(|row| stored(row).live(cx.now).ok());
         let mut records: Vec<_> = live.filter(|record| record.subject() == Some(subject)).collect();
         records.sort_by_key(|record| Reverse(record.created_at()));
         Ok(records.iter().map(SessionInfo::of).collect())
+    }
+}
+
+/// A handle of the store, with a look behind it for the broken ones.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Plain(RecordStore<Table>);
+
+impl Plain {
+    fn database(&self) -> &Arc<Database> {
+        &self.0.backend().0
+    }
+
+    /// The rows, if the database can be reached.
+    pub(crate) fn rows(&self) -> Result<MutexGuard<'_, Rows>, StoreError> {
+        self.0.backend().rows()
+    }
+
+    /// The live record under an ID, or why there is none.
+    pub(crate) fn live(&self, id: &SessionId, now: Timestamp) -> Result<Result<Record, Absence>, StoreError> {
+        Ok(self.rows()?.get(id).map_or(Err(Absence::Unknown), |row| stored(row).live(now)))
+    }
+
+    /// Puts a record under its ID, whatever is stored there.
+    pub(crate) fn put(&self, record: &Record) -> Result<(), StoreError> {
+        self.rows()?.insert(record.id(), record.encode());
+        Ok(())
+    }
+
+    /// Makes the database fail or hang until the outage is over.
+    fn outage(&self, kind: fn(&Database) -> &AtomicBool) -> Option<Box<dyn Outage>> {
+        kind(self.database()).store(true, SeqCst);
+        Some(Box::new(Failing(Arc::clone(self.database()), kind)))
+    }
+
+    /// What a new process finds.
+    fn restarted(&self) -> Self {
+        let rows = Mutex::new(self.database().rows.lock().unwrap().clone());
+        let database = Database { rows, ..Database::default() };
+        Self(RecordStore::from_backend(Table(Arc::new(database))))
+    }
+}
+
+impl StoreLayer for Plain {
+    fn inner(&self) -> &dyn SessionStore {
+        &self.0
+    }
+}
+
+#[async_trait]
+impl SessionIndex for Plain {
+    async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
+        self.0.backend().list(subject, cx).await
     }
 }
 
@@ -245,20 +225,23 @@ where
     }
 
     async fn dump(&self) -> Option<Vec<u8>> {
-        Some(self.plain.dump())
+        Some(self.plain.database().rows.lock().unwrap().values().flatten().copied().collect())
     }
 
     async fn cut(&self) -> Option<Box<dyn Outage>> {
-        self.plain.0.cut.store(true, Ordering::SeqCst);
-        Some(Box::new(Cut(self.plain.clone())))
+        self.plain.outage(|database| &database.is_cut)
+    }
+
+    async fn hang(&self) -> Option<Box<dyn Outage>> {
+        self.plain.outage(|database| &database.is_silent)
     }
 }
 
-struct Cut(Plain);
+struct Failing(Arc<Database>, fn(&Database) -> &AtomicBool);
 
 #[async_trait]
-impl Outage for Cut {
+impl Outage for Failing {
     async fn over(self: Box<Self>) {
-        self.0.0.cut.store(false, Ordering::SeqCst);
+        (self.1)(&self.0).store(false, SeqCst);
     }
 }

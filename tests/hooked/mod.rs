@@ -8,7 +8,7 @@ use cloakroom::{
     record::{Record, Version},
     store::{
         Created, Ended, Found, Loaded, PresentedToken, Replaced, SessionIndex, SessionInfo, StoreContext,
-        StoreLayer, Touched,
+        StoreLayer, Touched, within,
     },
     time::Timestamp,
 };
@@ -62,7 +62,7 @@ impl<H: Hook> Hook for Arc<H> {
     }
 }
 
-/// A store with a hook around each call.
+/// A store with a hook around each call, which ends at its deadline as every store's has to, whatever the hook does.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hooked<S, H> {
     pub(crate) store: S,
@@ -76,7 +76,7 @@ impl<S: SessionStore, H: Hook> StoreLayer for Hooked<S, H> {
     }
 
     async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
-        self.hook.around(Call::Load, self.store.load(presented, cx)).await
+        within(cx.deadline, self.hook.around(Call::Load, self.store.load(presented, cx))).await
     }
 
     fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
@@ -84,7 +84,7 @@ impl<S: SessionStore, H: Hook> StoreLayer for Hooked<S, H> {
     }
 
     async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        self.hook.around(Call::Create, self.store.create(record, cx)).await
+        within(cx.deadline, self.hook.around(Call::Create, self.store.create(record, cx))).await
     }
 
     async fn replace(
@@ -93,11 +93,11 @@ impl<S: SessionStore, H: Hook> StoreLayer for Hooked<S, H> {
         expected: Version,
         cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
-        self.hook.around(Call::Replace, self.store.replace(record, expected, cx)).await
+        within(cx.deadline, self.hook.around(Call::Replace, self.store.replace(record, expected, cx))).await
     }
 
     async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.hook.around(Call::End, self.store.end(id, until, cx)).await
+        within(cx.deadline, self.hook.around(Call::End, self.store.end(id, until, cx))).await
     }
 
     async fn touch(
@@ -106,11 +106,11 @@ impl<S: SessionStore, H: Hook> StoreLayer for Hooked<S, H> {
         expected: Version,
         cx: StoreContext,
     ) -> Result<Touched, StoreError> {
-        self.hook.around(Call::Touch, self.store.touch(record, expected, cx)).await
+        within(cx.deadline, self.hook.around(Call::Touch, self.store.touch(record, expected, cx))).await
     }
 
     async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
-        self.hook.around(Call::Find, self.store.find(id, cx)).await
+        within(cx.deadline, self.hook.around(Call::Find, self.store.find(id, cx))).await
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {
@@ -122,6 +122,6 @@ impl<S: SessionStore, H: Hook> StoreLayer for Hooked<S, H> {
 impl<S: SessionStore, H: Hook> SessionIndex for Hooked<S, H> {
     async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
         let index = self.store.index().expect("it was there");
-        self.hook.around(Call::List, index.list(subject, cx)).await
+        within(cx.deadline, self.hook.around(Call::List, index.list(subject, cx))).await
     }
 }

@@ -207,7 +207,8 @@ fn what_is_declared_is_what_the_weaker_side_promises() {
     }
 }
 
-/// Where both stores answer at once, so does the wrapper: no request waits for a migration in the common case.
+/// Where the stores answer at once, so does the layer: no request waits for a migration in the common case. Only a session that
+/// its client carries is looked for in the store with the records, as long as that is read.
 #[test]
 fn answers_are_given_at_once_where_both_stores_can() {
     let at_once = |world: &World, at, cookie: &str| {
@@ -221,7 +222,8 @@ fn answers_are_given_at_once_where_both_stores_can() {
         let world = World::new(old, new);
         let cookie = alone(begun(&world.server(At::Old)));
         for phase in [Prepare, Move, Finish] {
-            assert!(at_once(&world, At::There(phase), &cookie), "{old} {new} {phase:?}");
+            let is_looked_for = (old, new) == ("jwt", "memory") && phase != Finish;
+            assert_eq!(at_once(&world, At::There(phase), &cookie), !is_looked_for, "{old} {new} {phase:?}");
             assert!(at_once(&world, At::There(phase), &"0".repeat(64)), "{old} {new} {phase:?}");
         }
     }

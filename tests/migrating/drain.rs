@@ -1,4 +1,4 @@
-//! What an application says before it ends, whatever its store is.
+//! What an application calls before it exits, whatever its store is.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ fn nothing_happens_where_nothing_would_be_lost_or_nobody_takes_it() {
 
 /// Also through the wrappers that a store may be in.
 #[test]
-fn a_manager_hands_over_what_its_store_would_lose() {
+fn a_manager_drains_what_its_store_would_lose() {
     let target = MemoryStore::new();
     let world = World::new("memory", "memory");
     let local = || {
@@ -52,7 +52,7 @@ fn a_manager_hands_over_what_its_store_would_lose() {
 }
 
 #[test]
-fn what_is_not_handed_over_is_told() {
+fn sessions_that_could_not_be_drained_are_an_error() {
     let world = World::new("memory", "memory");
     let target = MemoryStore::builder().logged_in(Budget { sessions: 3, bytes: 1 << 20 }).build();
     let store = DrainingStore::new(MemoryStore::new(), target).clock(world.clock.clone());

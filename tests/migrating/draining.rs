@@ -1,4 +1,4 @@
-//! A server that hands its sessions over before it ends.
+//! A server that drains its sessions into another store before it exits.
 
 use std::{
     sync::{
@@ -212,7 +212,7 @@ async fn all_begun(server: &Server, sessions: usize) -> Vec<String> {
 type Target = Hooked<Plain, Switch>;
 
 #[tokio::test]
-async fn what_could_not_be_handed_over_is_told_and_tried_again() {
+async fn what_could_not_be_drained_is_counted_and_tried_again() {
     let target = Target::default();
     let world = World::new("memory", "plain");
     let store = DrainingStore::new(MemoryStore::new(), target.clone()).clock(world.clock.clone());
@@ -232,7 +232,7 @@ async fn what_could_not_be_handed_over_is_told_and_tried_again() {
 }
 
 #[tokio::test]
-async fn what_the_target_has_no_room_for_stays_and_is_told() {
+async fn what_the_target_has_no_room_for_stays_and_is_counted() {
     let world = World::new("memory", "memory");
     let target = MemoryStore::builder().logged_in(Budget { sessions: 3, bytes: 1 << 20 }).build();
     let store = DrainingStore::new(MemoryStore::new(), target).clock(world.clock.clone());

@@ -8,9 +8,9 @@
 //! | `tokens` | where those of both do |
 //! | `way_back` | sessions that have moved come back |
 //! | `log_outs` | log-outs and their tombstones |
-//! | `outages` | one of the two stores is out of reach |
-//! | `draining` | a server that hands its sessions over before it ends |
-//! | `drain` | what an application says before it ends |
+//! | `outages` | one of the two stores is unavailable |
+//! | `draining` | a server that drains its sessions into another store before it exits |
+//! | `drain` | what an application calls before it exits |
 //! | `counters` | progress, sizes, indexes, and what is declared |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]

@@ -1,4 +1,4 @@
-//! One of the two stores is out of reach: an error, unless the other has the answer.
+//! One of the two stores is unavailable: an error, unless the other has the answer.
 
 use std::sync::{
     Arc,
@@ -106,7 +106,7 @@ fn an_outage_of_either_store_is_never_no_session() {
     }
 }
 
-/// Where the store with the records is out of reach, nobody knows whether what a client carries was ended.
+/// Where the store with the records is unavailable, nobody knows whether what a client carries was ended.
 #[test]
 fn a_carried_session_is_not_believed_while_nobody_can_ask_whether_it_was_ended() {
     for (old, new) in [("jwt", "memory"), ("memory", "jwt")] {

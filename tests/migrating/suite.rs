@@ -72,17 +72,21 @@ impl<F: Fn(Handle, Handle) -> Handle + Send + Sync> Harness for Pair<F> {
     }
 
     async fn cut(&self) -> Option<Box<dyn Outage>> {
-        Some(Box::new(Cuts([self.old.cut().await, self.new.cut().await])))
+        Some(Box::new(Outages([self.old.cut().await, self.new.cut().await])))
+    }
+
+    async fn hang(&self) -> Option<Box<dyn Outage>> {
+        Some(Box::new(Outages([self.old.hang().await, self.new.hang().await])))
     }
 }
 
-struct Cuts([Option<Box<dyn Outage>>; 2]);
+struct Outages([Option<Box<dyn Outage>>; 2]);
 
 #[async_trait]
-impl Outage for Cuts {
+impl Outage for Outages {
     async fn over(self: Box<Self>) {
-        for cut in self.0.into_iter().flatten() {
-            cut.over().await;
+        for outage in self.0.into_iter().flatten() {
+            outage.over().await;
         }
     }
 }

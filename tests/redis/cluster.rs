@@ -79,6 +79,25 @@ impl Harness for Sharded {
         let handles = self.handles.lock().unwrap().clone();
         Some(Box::new(Cut { cluster: Arc::clone(&self.cluster), handles }))
     }
+
+    async fn hang(&self) -> Option<Box<dyn Outage>> {
+        (0..6).for_each(|node| self.cluster.proxy(node).hold());
+        let handles = self.handles.lock().unwrap().clone();
+        Some(Box::new(Held { cluster: Arc::clone(&self.cluster), handles }))
+    }
+}
+
+struct Held {
+    cluster: Arc<RedisCluster>,
+    handles: Vec<RedisStore>,
+}
+
+#[async_trait]
+impl Outage for Held {
+    async fn over(self: Box<Self>) {
+        (0..6).for_each(|node| self.cluster.proxy(node).heal());
+        all_connect(&self.handles).await;
+    }
 }
 
 struct Cut {

@@ -82,6 +82,12 @@ impl Harness for Standalone {
         let handles = self.handles.lock().unwrap().clone();
         Some(Box::new(Cut { proxy: Arc::clone(&self.proxy), handles }))
     }
+
+    async fn hang(&self) -> Option<Box<dyn Outage>> {
+        self.proxy.hold();
+        let handles = self.handles.lock().unwrap().clone();
+        Some(Box::new(Held { proxy: Arc::clone(&self.proxy), handles }))
+    }
 }
 
 /// All that a server holds under a prefix.
@@ -97,6 +103,19 @@ pub(crate) fn dump(server: &RedisServer, prefix: &str) -> Vec<u8> {
         dump.extend(bytes);
     }
     dump
+}
+
+struct Held {
+    proxy: Arc<Proxy>,
+    handles: Vec<RedisStore>,
+}
+
+#[async_trait]
+impl Outage for Held {
+    async fn over(self: Box<Self>) {
+        self.proxy.heal();
+        all_connect(&self.handles).await;
+    }
 }
 
 struct Cut {

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use super::{failure::finished_error, refusal::Refusal};
 use crate::{
-    adapter::ending::{Answer, Ending},
+    adapter::exchange::{Answer, ExchangeFuture},
     manager::{Exchange, Finished},
 };
 
@@ -19,14 +19,14 @@ pin_project! {
     /// The response of a service whose requests have sessions.
     pub struct ResponseFuture<F: Future> {
         #[pin]
-        ending: Ending<F>,
+        exchange: ExchangeFuture<F>,
         refusal: Refusal,
     }
 }
 
 impl<F: Future> ResponseFuture<F> {
     pub(super) fn new(handler: F, exchange: Exchange, refusal: Refusal) -> Self {
-        Self { ending: Ending::new(handler, exchange), refusal }
+        Self { exchange: ExchangeFuture::new(handler, exchange), refusal }
     }
 }
 
@@ -44,7 +44,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (answer, finished) = ready!(this.ending.poll(cx));
+        let (answer, finished) = ready!(this.exchange.poll(cx));
         Poll::Ready(match answer {
             Ok(response) => Ok(finished_response(response, &finished, this.refusal)),
             Err(error) => Err(finished_error(error, finished, this.refusal.clone())),

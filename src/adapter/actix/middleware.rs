@@ -100,8 +100,8 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         // Here, because others further in may rewrite the path.
         let exchange = self.manager.exchange(request.path());
-        let seat = SessionHandle { lazy: exchange.lazy(), authority: request.uri().authority().cloned() };
-        request.extensions_mut().insert(seat);
+        let handle = SessionHandle { lazy: exchange.lazy(), authority: request.uri().authority().cloned() };
+        request.extensions_mut().insert(handle);
         ResponseFuture::new(self.inner.call(request), exchange, self.refusal.clone())
     }
 }

@@ -76,8 +76,8 @@ use crate::{
 /// [`LayerMissing`](SessionErrorKind::LayerMissing) without a [`SessionMiddleware`] around the route; otherwise those of
 /// the store.
 pub async fn session(request: &HttpRequest) -> Result<Session, SessionError> {
-    let seat = seat(request)?;
-    seat.lazy.load(&seat.head(request)).await
+    let handle = handle(request)?;
+    handle.lazy.load(&handle.head(request)).await
 }
 
 /// Like [`session`], but returns `None` unless a live session came with the request, and never begins one.
@@ -95,8 +95,8 @@ pub async fn session(request: &HttpRequest) -> Result<Session, SessionError> {
 /// Those of [`session`]. An outage is an error, too, unless the manager
 /// [serves anonymously](crate::OnOutage::ServeAnonymous) then.
 pub async fn existing_session(request: &HttpRequest) -> Result<Option<Session>, SessionError> {
-    let seat = seat(request)?;
-    seat.lazy.load_existing(&seat.head(request)).await
+    let handle = handle(request)?;
+    handle.lazy.load_existing(&handle.head(request)).await
 }
 
 /// What the middleware puts into a request, for extractors.
@@ -118,7 +118,7 @@ impl SessionHandle {
 }
 
 /// A copy, because a request's extensions must not be borrowed across an await.
-fn seat(request: &HttpRequest) -> Result<SessionHandle, SessionError> {
+fn handle(request: &HttpRequest) -> Result<SessionHandle, SessionError> {
     request.extensions().get().cloned().ok_or_else(|| {
         SessionError::new(
             SessionErrorKind::LayerMissing,

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use super::Refusal;
 use crate::{
-    adapter::ending::{Answer, Ending},
+    adapter::exchange::{Answer, ExchangeFuture},
     manager::{Exchange, Finished},
 };
 
@@ -19,14 +19,14 @@ pin_project! {
     /// The response of a service whose requests have sessions.
     pub struct ResponseFuture<F: Future, R> {
         #[pin]
-        ending: Ending<F>,
+        exchange: ExchangeFuture<F>,
         refusal: R,
     }
 }
 
 impl<F: Future, R> ResponseFuture<F, R> {
     pub(super) fn new(handler: F, exchange: Exchange, refusal: R) -> Self {
-        Self { ending: Ending::new(handler, exchange), refusal }
+        Self { exchange: ExchangeFuture::new(handler, exchange), refusal }
     }
 }
 
@@ -45,7 +45,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (answer, finished) = ready!(this.ending.poll(cx));
+        let (answer, finished) = ready!(this.exchange.poll(cx));
         Poll::Ready(answer.map(|response| finished_response(response, &finished, this.refusal)))
     }
 }

@@ -99,8 +99,8 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         // Taken here, because a nested router shows its routes only the rest of the path.
         let exchange = self.manager.exchange(request.uri().path());
-        let seat = SessionHandle { lazy: exchange.lazy(), authority: request.uri().authority().cloned() };
-        request.extensions_mut().insert(seat);
+        let handle = SessionHandle { lazy: exchange.lazy(), authority: request.uri().authority().cloned() };
+        request.extensions_mut().insert(handle);
         ResponseFuture::new(self.inner.call(request), exchange, self.refusal.clone())
     }
 }

@@ -48,8 +48,8 @@ use crate::{
 /// [`LayerMissing`](SessionErrorKind::LayerMissing) without a [`SessionLayer`] around the service; otherwise those of the
 /// store.
 pub async fn session(parts: &Parts) -> Result<Session, SessionError> {
-    let seat = seat(parts)?;
-    seat.lazy.load(&seat.head(parts)).await
+    let handle = handle(parts)?;
+    handle.lazy.load(&handle.head(parts)).await
 }
 
 /// Like [`session`], but returns `None` unless a live session came with the request, and never begins one.
@@ -67,8 +67,8 @@ pub async fn session(parts: &Parts) -> Result<Session, SessionError> {
 /// Those of [`session`]. An outage is an error, too, unless the manager
 /// [serves anonymously](crate::OnOutage::ServeAnonymous) then.
 pub async fn existing_session(parts: &Parts) -> Result<Option<Session>, SessionError> {
-    let seat = seat(parts)?;
-    seat.lazy.load_existing(&seat.head(parts)).await
+    let handle = handle(parts)?;
+    handle.lazy.load_existing(&handle.head(parts)).await
 }
 
 /// What the layer puts into a request, for extractors.
@@ -89,7 +89,7 @@ impl SessionHandle {
     }
 }
 
-fn seat(parts: &Parts) -> Result<&SessionHandle, SessionError> {
+fn handle(parts: &Parts) -> Result<&SessionHandle, SessionError> {
     parts.extensions.get().ok_or_else(|| {
         SessionError::new(
             SessionErrorKind::LayerMissing,

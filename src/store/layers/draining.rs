@@ -1,4 +1,4 @@
-//! A store in one process that hands its sessions over before the process ends.
+//! A store in one process that is drained into another store before the process exits.
 
 use std::{
     collections::HashSet,
@@ -22,22 +22,20 @@ use crate::{
     error::{StoreError, StoreErrorKind},
     id::SessionId,
     random::Random,
-    record::{Record, Version},
-    store::{
-        Created, Ended, EnumerateSessions, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex,
-        SessionStore, StoreContext, Touched, within,
-    },
-    time::{Clock, Deadline, SystemClock, Timestamp},
+    record::Record,
+    store::{Created, EnumerateSessions, Guarantees, SessionStore, StoreContext, StoreLayer, within},
+    time::{Clock, Deadline, SystemClock},
 };
 
-/// How many sessions are handed over at the same time.
-const SIDE_BY_SIDE: usize = 32;
+/// How many sessions are moved at the same time.
+const CONCURRENCY: usize = 32;
 
-/// How often what could not be handed over is tried again.
+/// How often a drain looks for sessions that are still in the process.
 const PASSES: usize = 3;
 
-/// Keeps sessions in this process, and hands them over to another store before the process ends: with it a rolling deploy
-/// of a server that keeps its sessions in memory logs nobody out.
+/// Keeps sessions in this process, and moves them to another store before the process exits.
+///
+/// With it a rolling deploy of servers that keep their sessions in memory logs nobody out.
 ///
 /// ```
 /// # async fn example(redis: impl cloakroom::SessionStore) {
@@ -46,27 +44,26 @@ const PASSES: usize = 3;
 ///
 /// let store = DrainingStore::new(MemoryStore::new(), redis);
 /// let sessions = SessionManager::new(store.clone());
-/// // … serve, until the process is told to end; then, while the last requests are served:
+/// // … serve until the process is told to exit; then, while the last requests are served:
 /// let drained = store.drain(Duration::from_secs(10)).await;
-/// eprintln!("handed over {}, failed {}", drained.moved, drained.failed);
+/// eprintln!("moved {}, failed {}", drained.moved, drained.failed);
 /// # }
 /// ```
 ///
 /// # While it serves
-/// Sessions begin and stay in this process, at its speed. What is unknown here is looked for in the target, and written
-/// there: so the next server, with a store of its own and the same target, finds what this one has handed over.
+/// Sessions begin and stay in this process, as fast as the local store is. A session that is unknown here is looked for in the
+/// target and written there. So the next server, with a local store of its own and the same target, finds what this one has moved.
 ///
 /// # While and after it is drained
-/// New sessions begin in the target. Each session is handed over as a [`MigratingStore`] moves it: requests that change it
-/// just then are kept, one that ends it is final, and whatever is asked of it later is passed on to the target. Clients
-/// keep their tokens.
+/// New sessions begin in the target. Each session is moved as a [`MigratingStore`] moves it: a change by a request at the same
+/// time is kept, a log-out is final, and later requests are passed on to the target. Clients keep their tokens.
 ///
-/// Until a session is handed over, only this process knows it: a load balancer has to send its client here as long as this
-/// server answers. Each server needs a node name (`MemoryStore::node`) for that.
+/// Until a session is moved, only this process knows it: a load balancer has to send its client here as long as this server
+/// answers. Each server needs a node name (`MemoryStore::node`) for that.
 ///
-/// # What it promises
-/// What both stores promise, like a [`MigratingStore`]: a crash loses what was not handed over. A log-out is confirmed when
-/// both stores have ended the session, so it needs the target; a session that is here needs nothing else of it.
+/// # Guarantees
+/// Those of a [`MigratingStore`] of both stores. A crash loses the sessions that were not moved. A log-out is confirmed once both
+/// stores have ended the session, so it needs the target; otherwise a session that is in this process does not.
 #[derive(Clone)]
 pub struct DrainingStore {
     local: Arc<dyn EnumerateSessions>,
@@ -76,11 +73,11 @@ pub struct DrainingStore {
     mode: Arc<Mode>,
 }
 
-/// Whether sessions stay or go.
+/// Whether sessions stay in this process or move.
 #[derive(Default)]
 struct Mode {
     is_draining: AtomicBool,
-    /// Held by whoever begins a session, so that none begins here after the last look at those that are.
+    /// Held while a session begins, so that none begins in this process after the drain has listed its sessions.
     beginning: RwLock<()>,
 }
 
@@ -93,14 +90,14 @@ impl fmt::Debug for DrainingStore {
     }
 }
 
-/// What a drain has achieved.
+/// The result of a drain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
-    /// Sessions that are now in the target, whether the drain or a request has taken them there.
+    /// Sessions that are now in the target, whether the drain or a request has moved them there.
     pub moved: u64,
-    /// Sessions that are still here and nowhere else: the target was out of reach or full, or the time was up. A further
-    /// [`drain`](DrainingStore::drain) tries them again.
+    /// Sessions that are still in this process and nowhere else, because the target was unavailable or full, or the time was up.
+    /// Another [`drain`](DrainingStore::drain) tries to move them again.
     pub failed: usize,
 }
 
@@ -108,8 +105,7 @@ impl DrainingStore {
     /// A store that keeps sessions in `local` until it is [drained](Self::drain) into `target`.
     ///
     /// # Panics
-    /// If clients of one of the two carry their sessions, so that they cannot be handed over without them: a mistake in the
-    /// program.
+    /// If the clients of one of the two carry their sessions, which cannot be moved without them: a mistake in the program.
     #[must_use]
     pub fn new(local: impl EnumerateSessions, target: impl SessionStore) -> Self {
         let (local, target): (Arc<dyn EnumerateSessions>, Arc<dyn SessionStore>) =
@@ -140,31 +136,32 @@ impl DrainingStore {
         self
     }
 
-    /// What secrets are drawn from. Default: the system's cryptographic generator.
+    /// The source of secrets. Default: the system's cryptographic generator.
     #[must_use]
     pub fn random(mut self, random: impl Random) -> Self {
         self.moving = self.moving.random(random);
         self
     }
 
-    /// Whether sessions are being handed over, or have been.
+    /// Whether the store is being drained, or has been.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.mode.is_draining.load(Ordering::SeqCst)
     }
 
-    /// What this store has done since it drains.
+    /// What this store has done since the drain began.
     #[must_use]
     pub fn progress(&self) -> Progress {
         self.moving.progress()
     }
 
-    /// Hands all sessions over, while requests go on. There is no way back: from now on this store passes everything on.
+    /// Moves all sessions to the target while requests are served. It cannot be undone: from now on this store passes every call
+    /// on to the target.
     ///
-    /// It ends when all are handed over, when those that are left have failed several times, or after `at_most`.
+    /// It ends when all sessions have moved, when those that are left have failed several times, or after `at_most`.
     pub async fn drain(&self, at_most: Duration) -> Drained {
         let deadline = Deadline::after(at_most);
-        self.begin_elsewhere().await;
+        self.begin_in_target().await;
         let mut done = HashSet::new();
         let mut failed = 0;
         for _ in 0..PASSES {
@@ -180,13 +177,13 @@ impl DrainingStore {
         Drained { moved: self.progress().moved, failed }
     }
 
-    /// From now on no session begins here.
-    async fn begin_elsewhere(&self) {
-        let _nobody = self.mode.beginning.write().await;
+    /// From now on no session begins in this process.
+    async fn begin_in_target(&self) {
+        let _none_begins = self.mode.beginning.write().await;
         self.mode.is_draining.store(true, Ordering::SeqCst);
     }
 
-    /// Hands these over; those come back that are not here any more.
+    /// Moves these sessions. The answer names those that are no longer in this process.
     async fn move_sessions(&self, waiting: Vec<SessionId>, deadline: Deadline) -> Vec<SessionId> {
         let waiting = Mutex::new(waiting.into_iter());
         let (gone, failure) = (Mutex::new(Vec::new()), Mutex::new(None));
@@ -201,23 +198,19 @@ impl DrainingStore {
                 }
             }
         };
-        side_by_side((0..SIDE_BY_SIDE).map(|_| Box::pin(worker()) as Worker<'_>).collect()).await;
+        run_all((0..CONCURRENCY).map(|_| Box::pin(worker()) as Worker<'_>).collect()).await;
         if let Some(error) = lock(&failure).take() {
-            warn!(%error, kind = ?error.kind(), "sessions could not be handed over");
+            warn!(%error, kind = ?error.kind(), "sessions could not be drained");
         }
         gone.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn way(&self) -> &MigratingStore {
-        if self.is_draining() { &self.moving } else { &self.serving }
-    }
 }
 
-/// One of those who hand sessions over.
+/// One of the futures that move sessions.
 type Worker<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// Runs all to their end, in one task.
-async fn side_by_side(mut workers: Vec<Worker<'_>>) {
+/// Runs all futures concurrently, within this task.
+async fn run_all(mut workers: Vec<Worker<'_>>) {
     poll_fn(|cx| {
         workers.retain_mut(|worker| worker.as_mut().poll(cx).is_pending());
         if workers.is_empty() { Poll::Ready(()) } else { Poll::Pending }
@@ -230,68 +223,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[deny(clippy::missing_trait_methods)]
 #[async_trait]
-impl SessionStore for DrainingStore {
+impl StoreLayer for DrainingStore {
+    /// The store that serves now.
+    fn inner(&self) -> &dyn SessionStore {
+        if self.is_draining() { &self.moving } else { &self.serving }
+    }
+
     fn guarantees(&self) -> Guarantees {
         self.serving.guarantees().name("draining")
     }
 
-    fn recognises(&self, presented: PresentedToken<'_>) -> bool {
-        self.way().recognises(presented)
-    }
-
-    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
-        self.way().load(presented, cx).await
-    }
-
-    /// Answers for the sessions that are here, if `local` does.
-    fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
-        self.way().load_now(presented, now)
-    }
-
     async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        let _begins = self.mode.beginning.read().await;
-        self.way().create(record, cx).await
+        let _beginning = within(cx.deadline, async { Ok(self.mode.beginning.read().await) }).await?;
+        self.inner().create(record, cx).await
     }
 
-    async fn replace(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Replaced, StoreError> {
-        self.way().replace(record, expected, cx).await
-    }
-
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.way().end(id, until, cx).await
-    }
-
-    async fn touch(
-        &self,
-        record: &Record,
-        expected: Version,
-        cx: StoreContext,
-    ) -> Result<Touched, StoreError> {
-        self.way().touch(record, expected, cx).await
-    }
-
-    async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
-        self.way().find(id, cx).await
-    }
-
-    fn index(&self) -> Option<&dyn SessionIndex> {
-        self.way().index()
-    }
-
-    /// [Drains](Self::drain) the store by then.
+    /// [Drains](DrainingStore::drain) the store until the deadline.
     async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {
         let drained = self.drain(cx.deadline.remaining().unwrap_or(Duration::MAX)).await;
         if drained.failed == 0 {
             return Ok(());
         }
-        let message = format!("{} sessions could not be handed over", drained.failed);
+        let message = format!("{} sessions could not be drained", drained.failed);
         Err(StoreError::new(StoreErrorKind::Unavailable, message))
     }
 }

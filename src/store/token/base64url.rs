@@ -1,26 +1,25 @@
-//! The letters that tokens are written in: base64url without padding (RFC 4648, section 5), each text in its one spelling.
+//! The encoding of tokens: base64url without padding (RFC 4648, section 5), in its canonical form only.
 //!
-//! The only place that calls the crate which works on many letters at once: letter by letter, a token of 1 KB would take longer
-//! to decode than to decrypt.
+//! `base64-simd` decodes many letters at once. One letter at a time, decoding a token of 1 KB takes longer than decrypting it.
 
 #[cfg(feature = "jwt")]
 use base64_simd::Out;
 use base64_simd::URL_SAFE_NO_PAD;
 
-/// Whether a text is base64url in its canonical form, without unused bits that are set.
+/// Whether a text is canonical base64url: unused bits of its last letter are zero.
 pub(super) fn is_base64url(text: &[u8]) -> bool {
     URL_SAFE_NO_PAD.check(text).is_ok()
 }
 
-/// The bytes of a text; `None` unless it is base64url in its one spelling.
+/// The bytes of a text; `None` unless it is canonical base64url.
 pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode_to_vec(text).ok()
 }
 
-/// Fills `bytes` with those of a text; `None` unless there are exactly so many.
+/// Fills `bytes` with those of a text; `None` unless the text has exactly that many.
 #[cfg(feature = "jwt")]
 pub(super) fn fill(bytes: &mut [u8], text: &[u8]) -> Option<()> {
-    // The decoder panics if the buffer is too small.
+    // The decoder panics where there is no room.
     if text.len() != (4 * bytes.len()).div_ceil(3) {
         return None;
     }
@@ -32,6 +31,12 @@ pub(super) fn fill(bytes: &mut [u8], text: &[u8]) -> Option<()> {
 pub(super) fn decode_start(text: &[u8]) -> Option<[u8; 12]> {
     let mut start = *text.first_chunk::<16>()?;
     URL_SAFE_NO_PAD.decode_inplace(&mut start).ok()?.first_chunk().copied()
+}
+
+/// The text of some bytes.
+#[cfg(feature = "jwt")]
+pub(super) fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
 /// Appends the text of some bytes.

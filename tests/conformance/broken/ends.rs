@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore as _, StoreError, StoreErrorKind,
     record::{Record, Version},
-    store::{Absence, Created, Ended, Replaced, StoreContext},
+    store::{Absence, Created, Ended, Replaced, StoreContext, Stored},
     time::Timestamp,
 };
 
 use super::Flaw;
-use crate::plain::{Plain, Slot};
+use crate::plain::{Plain, stored};
 
 /// Ends a session by removing it, without a trace.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ impl Flaw for LeavesNoTombstone {
         _: Timestamp,
         _: StoreContext,
     ) -> Result<Ended, StoreError> {
-        let removed = good.slots()?.remove(id);
+        let removed = good.rows()?.remove(id);
         Ok(if removed.is_some() { Ended::Done } else { Ended::Already })
     }
 }
@@ -44,7 +44,7 @@ impl Flaw for EndsOnlyWhatIsThere {
         until: Timestamp,
         cx: StoreContext,
     ) -> Result<Ended, StoreError> {
-        let nothing = !good.slots()?.contains_key(id);
+        let nothing = !good.rows()?.contains_key(id);
         if nothing { Ok(Ended::Done) } else { good.end(id, until, cx).await }
     }
 }
@@ -109,8 +109,8 @@ pub(crate) struct CreatesOverTombstones;
 #[async_trait]
 impl Flaw for CreatesOverTombstones {
     async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        if matches!(good.standing(&record.id(), cx.now)?, Err(Absence::Ended { .. })) {
-            good.slots()?.remove(&record.id());
+        if matches!(good.live(&record.id(), cx.now)?, Err(Absence::Ended { .. })) {
+            good.rows()?.remove(&record.id());
         }
         good.create(record, cx).await
     }
@@ -152,7 +152,7 @@ impl Flaw for EndsNothing {
         _: Timestamp,
         _: StoreContext,
     ) -> Result<Ended, StoreError> {
-        drop(good.slots()?);
+        drop(good.rows()?);
         Ok(if self.0.lock().unwrap().insert(*id) { Ended::Done } else { Ended::Already })
     }
 }
@@ -171,7 +171,7 @@ impl Flaw for EndsEverything {
         cx: StoreContext,
     ) -> Result<Ended, StoreError> {
         let ended = good.end(id, until, cx).await?;
-        good.slots()?.retain(|_, slot| matches!(slot, Slot::Ended { .. }));
+        good.rows()?.retain(|_, row| matches!(stored(row), Stored::Tombstone(_)));
         Ok(ended)
     }
 }

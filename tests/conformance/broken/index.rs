@@ -26,7 +26,7 @@ impl Flaw for ListsEnded {
         until: Timestamp,
         cx: StoreContext,
     ) -> Result<Ended, StoreError> {
-        if let Ok(record) = good.standing(id, cx.now)? {
+        if let Ok(record) = good.live(id, cx.now)? {
             self.0.lock().unwrap().insert(*id, record);
         }
         good.end(id, until, cx).await
@@ -73,7 +73,7 @@ impl Flaw for ListsFormerSubjects {
         let mut sessions = good.list(subject, cx).await?;
         let entries = self.0.lock().unwrap().clone();
         for (_, id) in entries.iter().filter(|(entry, _)| entry == subject) {
-            if let Ok(record) = good.standing(id, cx.now)?
+            if let Ok(record) = good.live(id, cx.now)?
                 && sessions.iter().all(|session| session.id() != *id)
             {
                 sessions.push(SessionInfo::of(&record));
@@ -111,8 +111,8 @@ impl Flaw for ListsByPrefix {
         subject: &str,
         cx: StoreContext,
     ) -> Result<Vec<SessionInfo>, StoreError> {
-        let ids: Vec<_> = good.slots()?.keys().copied().collect();
-        let found = ids.iter().filter_map(|id| good.standing(id, cx.now).ok()?.ok());
+        let ids: Vec<_> = good.rows()?.keys().copied().collect();
+        let found = ids.iter().filter_map(|id| good.live(id, cx.now).ok()?.ok());
         let of = |record: &Record| record.subject().is_some_and(|name| name.starts_with(subject));
         let mut records: Vec<_> = found.filter(of).collect();
         records.sort_by_key(|record| std::cmp::Reverse(record.created_at()));

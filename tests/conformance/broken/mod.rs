@@ -4,14 +4,16 @@
 //! | --- | --- |
 //! | `writes` | beginning and changing sessions |
 //! | `ends` | ending them |
+//! | `deadlines` | calls that end in time |
 //! | `times` | expiry, touches and clocks |
 //! | `secrets` | tokens, secrets and their rotation |
 //! | `index` | the index |
-//! | `promises` | limits, servers, outages, answers that agree |
+//! | `guarantees` | limits, servers, outages, answers that agree |
 
+pub(crate) mod deadlines;
 pub(crate) mod ends;
+pub(crate) mod guarantees;
 pub(crate) mod index;
-pub(crate) mod promises;
 pub(crate) mod secrets;
 pub(crate) mod times;
 pub(crate) mod writes;

@@ -10,7 +10,7 @@ use cloakroom::{
 };
 
 use super::{Flaw, live, named};
-use crate::plain::{Plain, Slot};
+use crate::plain::Plain;
 
 /// Lets every token in that it has ever issued, as long as the session lives.
 #[derive(Debug, Default)]
@@ -48,7 +48,7 @@ impl Flaw for AcceptsOldSecrets {
     ) -> Result<Loaded, StoreError> {
         let known = self.0.lock().unwrap().contains(&*String::from_utf8_lossy(presented.bytes()));
         if let (true, Some(token)) = (known, named(presented))
-            && let Ok(record) = good.standing(&token.id(), cx.now)?
+            && let Ok(record) = good.live(&token.id(), cx.now)?
         {
             return Ok(live(record));
         }
@@ -138,7 +138,7 @@ impl Flaw for IgnoresSecrets {
         cx: StoreContext,
     ) -> Result<Loaded, StoreError> {
         if let Some(token) = named(presented)
-            && let Ok(record) = good.standing(&token.id(), cx.now)?
+            && let Ok(record) = good.live(&token.id(), cx.now)?
         {
             return Ok(live(record));
         }
@@ -260,8 +260,8 @@ impl Flaw for WritesSecretsDown {
         if let Created::Done(token) = &created {
             let mut other = *record.id().as_bytes();
             other[0] ^= 1;
-            let note = Slot::Live(token.expose().as_bytes().to_vec());
-            good.slots()?.insert(SessionId::from_bytes(other), note);
+            let note = token.expose().as_bytes().to_vec();
+            good.rows()?.insert(SessionId::from_bytes(other), note);
         }
         Ok(created)
     }

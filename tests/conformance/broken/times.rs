@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore as _, StoreError,
     record::{Record, Version},
-    store::{Absence, Created, Loaded, PresentedToken, Replaced, StoreContext, Touched, authenticate},
+    store::{
+        Absence, Created, Loaded, PresentedToken, Replaced, StoreContext, Stored, Touched, authenticate,
+    },
     time::Timestamp,
 };
 
 use super::{Flaw, live, named};
-use crate::plain::{Plain, Slot};
+use crate::plain::{Plain, stored};
 
 /// Lets sessions in that have expired.
 #[derive(Debug, Default)]
@@ -25,10 +27,9 @@ impl Flaw for IgnoresExpiry {
         presented: PresentedToken<'_>,
         cx: StoreContext,
     ) -> Result<Loaded, StoreError> {
-        let expired = named(presented).filter(|_| good.slots().is_ok()).and_then(|token| {
-            let record = match good.slots().unwrap().get(&token.id()) {
-                Some(Slot::Live(bytes)) => Record::decode(bytes).unwrap(),
-                _ => return None,
+        let expired = named(presented).filter(|_| good.rows().is_ok()).and_then(|token| {
+            let Stored::Record(record) = good.rows().unwrap().get(&token.id()).map(|row| stored(row))? else {
+                return None;
             };
             Some(authenticate(&record, &token, record.created_at()))
         });
@@ -90,11 +91,9 @@ pub(crate) struct SweepsEverything;
 #[async_trait]
 impl Flaw for SweepsEverything {
     async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        let expired = |slot: &Slot| match slot {
-            Slot::Live(bytes) => Record::decode(bytes).unwrap().is_expired(cx.now),
-            Slot::Ended { .. } => false,
-        };
-        good.slots()?.retain(|_, slot| !expired(slot));
+        let is_expired =
+            |row: &Vec<u8>| matches!(stored(row), Stored::Record(record) if record.is_expired(cx.now));
+        good.rows()?.retain(|_, row| !is_expired(row));
         good.create(record, cx).await
     }
 }
@@ -106,11 +105,9 @@ pub(crate) struct SweepsTheFuture;
 #[async_trait]
 impl Flaw for SweepsTheFuture {
     async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        let from_the_future = |slot: &Slot| match slot {
-            Slot::Live(bytes) => Record::decode(bytes).unwrap().created_at() > cx.now,
-            Slot::Ended { .. } => false,
-        };
-        good.slots()?.retain(|_, slot| !from_the_future(slot));
+        let is_ahead =
+            |row: &Vec<u8>| matches!(stored(row), Stored::Record(record) if record.created_at() > cx.now);
+        good.rows()?.retain(|_, row| !is_ahead(row));
         good.create(record, cx).await
     }
 }
@@ -230,7 +227,7 @@ impl Flaw for TouchesBackwards {
         _: Version,
         cx: StoreContext,
     ) -> Result<Touched, StoreError> {
-        match good.standing(&record.id(), cx.now)? {
+        match good.live(&record.id(), cx.now)? {
             Ok(_) => {
                 good.put(record)?;
                 Ok(Touched::Done(None))
@@ -276,6 +273,6 @@ impl Flaw for IgnoresTouches {
         _: Version,
         cx: StoreContext,
     ) -> Result<Touched, StoreError> {
-        Ok(good.standing(&record.id(), cx.now)?.map_or_else(Touched::Gone, |_| Touched::Done(None)))
+        Ok(good.live(&record.id(), cx.now)?.map_or_else(Touched::Gone, |_| Touched::Done(None)))
     }
 }

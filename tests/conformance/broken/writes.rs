@@ -93,7 +93,7 @@ impl Flaw for WritesInTwoSteps {
         expected: Version,
         cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
-        if let Ok(stored) = good.standing(&record.id(), cx.now)?
+        if let Ok(stored) = good.live(&record.id(), cx.now)?
             && stored.version() == expected
         {
             for _ in 0..8 {
@@ -119,7 +119,7 @@ impl Flaw for ForgetsItsReplaces {
         expected: Version,
         cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
-        match good.standing(&record.id(), cx.now)? {
+        match good.live(&record.id(), cx.now)? {
             Ok(stored) if stored.version() != expected => Ok(Replaced::Conflict(stored)),
             _ => good.replace(record, expected, cx).await,
         }
@@ -139,7 +139,7 @@ impl Flaw for RemembersOneWrite {
         expected: Version,
         cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
-        match good.standing(&record.id(), cx.now)? {
+        match good.live(&record.id(), cx.now)? {
             Ok(stored) if stored.version() != expected && stored.version() != record.version() => {
                 Ok(Replaced::Conflict(stored))
             }
@@ -155,7 +155,7 @@ pub(crate) struct ForgetsItsCreates;
 #[async_trait]
 impl Flaw for ForgetsItsCreates {
     async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        match good.standing(&record.id(), cx.now)? {
+        match good.live(&record.id(), cx.now)? {
             Ok(stored) => Ok(Created::Taken(stored)),
             Err(_) => good.create(record, cx).await,
         }
@@ -190,7 +190,7 @@ pub(crate) struct CreatesOverOthers;
 #[async_trait]
 impl Flaw for CreatesOverOthers {
     async fn create(&self, good: &Plain, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
-        if good.standing(&record.id(), cx.now)?.is_ok() {
+        if good.live(&record.id(), cx.now)?.is_ok() {
             good.put(record)?;
         }
         good.create(record, cx).await
@@ -210,7 +210,7 @@ impl Flaw for DropsSaves {
         expected: Version,
         cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
-        match good.standing(&record.id(), cx.now)? {
+        match good.live(&record.id(), cx.now)? {
             Ok(stored) if stored.version() == expected => {
                 Ok(Replaced::Done(ReferenceToken::issue(record, None)))
             }
@@ -232,7 +232,7 @@ impl Flaw for DropsLogins {
         expected: Version,
         cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
-        match good.standing(&record.id(), cx.now)? {
+        match good.live(&record.id(), cx.now)? {
             Ok(stored) if stored.subject() != record.subject() => {
                 DropsSaves.replace(good, record, expected, cx).await
             }

@@ -1,14 +1,15 @@
-//! One store keeps records, the clients of the other carry their sessions.
+//! One store keeps records, and the clients of the other carry their sessions.
 //!
-//! The store with the records has the last word, because it alone can compare: a token that carries its session counts
-//! unless the store knows the session better. The proof stands in the [module's documentation](super).
+//! The store with the records decides, because it alone can compare: a self-contained token counts unless that store knows a later
+//! state of the session. The proof is in the documentation of the [module](super).
 
 use std::time::Duration;
 
 use super::{
     Phase,
-    pair::{Pair, Side, is_no_room, telling},
+    pair::{Pair, Side, is_no_room, more_specific},
     progress::Event,
+    waiting::Waiting,
 };
 use crate::{
     error::StoreError,
@@ -21,9 +22,9 @@ use crate::{
     time::Timestamp,
 };
 
-/// How long a response that brings a client its reference token may be on its way. A client that still presents what it
-/// carried after that has not got it, and is told another.
-const ON_ITS_WAY: Duration = Duration::from_secs(60);
+/// How long a response that brings a client its reference token may take. A client that still presents its self-contained token
+/// after that has not received the response, and is given another reference token.
+const DELIVERY: Duration = Duration::from_secs(60);
 
 /// A pair of one store of each kind.
 pub(super) struct Mixed<'a> {
@@ -32,13 +33,13 @@ pub(super) struct Mixed<'a> {
     pub(super) records: Side,
 }
 
-/// Who knows a session best, when a token that carries it is presented.
-enum Word {
+/// What holds the state of a session whose self-contained token is presented.
+enum Authority {
     /// The token.
     Token,
-    /// The store.
+    /// This record in the store.
     Record(Record),
-    /// Nobody: it has ended.
+    /// Nothing: the session has ended.
     Ended(Absence),
 }
 
@@ -51,7 +52,7 @@ impl Mixed<'_> {
         self.pair.at(self.records.other())
     }
 
-    /// Where sessions move.
+    /// The side that sessions move to.
     fn target(&self) -> Option<Side> {
         (self.pair.phase == Phase::Move).then_some(Side::New)
     }
@@ -74,14 +75,14 @@ impl Mixed<'_> {
     pub(super) async fn load(
         &self,
         presented: PresentedToken<'_>,
-        cx: StoreContext,
+        waiting: Waiting,
     ) -> Result<Loaded, StoreError> {
         let mut known = Absence::Malformed;
         for side in self.pair.recognising(presented) {
-            match self.load_from(side, presented, cx).await? {
-                Loaded::Absent(absence) => known = telling(known, absence),
+            match self.load_from(side, presented, waiting).await? {
+                Loaded::Absent(absence) => known = more_specific(known, absence),
                 live => {
-                    self.pair.found(side);
+                    self.pair.count_read(side);
                     return Ok(live);
                 }
             }
@@ -93,64 +94,65 @@ impl Mixed<'_> {
         &self,
         side: Side,
         presented: PresentedToken<'_>,
-        cx: StoreContext,
+        waiting: Waiting,
     ) -> Result<Loaded, StoreError> {
-        match self.pair.at(side).load(presented, cx).await? {
+        match self.pair.load(side, presented, waiting).await? {
             Loaded::Live { record, reissue } if side != self.records => {
-                let word = self.word(&record, cx).await?;
-                Ok(self.carried(record, reissue, word, cx.now))
+                let authority = self.authority(&record, waiting.context().await).await?;
+                Ok(self.open_carried(record, reissue, authority, waiting.now()))
             }
-            Loaded::Absent(Absence::Migrated) => self.load_left_behind(presented, cx).await,
-            answer => Ok(self.kept(answer)),
+            Loaded::Absent(Absence::Migrated) => self.load_departed(presented, waiting.context().await).await,
+            answer => Ok(self.open_stored(answer)),
         }
     }
 
-    /// Who knows the session best. Whoever has moved it to the store with the records, or ended it, has left a trace there.
-    async fn word(&self, carried: &Record, cx: StoreContext) -> Result<Word, StoreError> {
-        let kept = match self.records().find(&carried.id(), cx).await? {
+    /// What holds the state of a session that its client carries. A move to the store with the records, and an end, have left
+    /// something under its ID there.
+    async fn authority(&self, carried: &Record, cx: StoreContext) -> Result<Authority, StoreError> {
+        let stored = match self.records().find(&carried.id(), cx).await? {
             Found::Live(record) => record,
-            Found::Absent(ended @ Absence::Ended { .. }) => return Ok(Word::Ended(ended)),
-            Found::Absent(_) => return Ok(Word::Token),
+            Found::Absent(ended @ Absence::Ended { .. }) => return Ok(Authority::Ended(ended)),
+            Found::Absent(_) => return Ok(Authority::Token),
         };
-        // The client has not received what it was to take along, and presents something older.
-        if kept.has_departed() && !is_behind(carried, &kept) {
-            return Ok(Word::Token);
+        // A token that is older than what departed belongs to a client that has not received the newer one.
+        if stored.has_departed() && !is_older(carried, &stored) {
+            return Ok(Authority::Token);
         }
-        Ok(Word::Record(self.handed_out(kept)))
+        Ok(Authority::Record(self.for_engine(stored)))
     }
 
-    /// What a token that carries its session opens.
-    fn carried(&self, carried: Record, reissue: bool, word: Word, now: Timestamp) -> Loaded {
-        let kept = match word {
-            Word::Ended(absence) => return Loaded::Absent(absence),
-            Word::Record(kept) => kept,
-            Word::Token if self.moves_to_records() => {
+    /// What a self-contained token opens.
+    fn open_carried(&self, carried: Record, reissue: bool, authority: Authority, now: Timestamp) -> Loaded {
+        let stored = match authority {
+            Authority::Ended(absence) => return Loaded::Absent(absence),
+            Authority::Record(stored) => stored,
+            Authority::Token if self.moves_to_records() => {
                 return live(carried.with_token_due(), reissue || self.pair.moves_when_read());
             }
-            Word::Token => return live(carried, reissue),
+            Authority::Token => return live(carried, reissue),
         };
-        // Somebody logged in with the token while another request moved the session: a login is never dropped.
-        if carried.epoch() > kept.epoch() {
-            return live(carried.on_top_of(&kept).with_token_due(), true);
+        // A request has logged in with the token while another one moved the session. A login is never lost.
+        if carried.epoch() > stored.epoch() {
+            return live(carried.succeeding(&stored).with_token_due(), true);
         }
-        if (carried.epoch(), carried.subject()) != (kept.epoch(), kept.subject()) {
-            let at = kept.authenticated_at().unwrap_or(kept.created_at());
-            return Loaded::Absent(Absence::Rotated { id: kept.id(), at });
+        if (carried.epoch(), carried.subject()) != (stored.epoch(), stored.subject()) {
+            let at = stored.authenticated_at().unwrap_or(stored.created_at());
+            return Loaded::Absent(Absence::Rotated { id: stored.id(), at });
         }
-        if now.since(kept.secret_since()) < ON_ITS_WAY {
-            return live(kept, false);
+        if now.since(stored.secret_since()) < DELIVERY {
+            return live(stored, false);
         }
-        live(kept.with_token_due(), true)
+        live(stored.with_token_due(), true)
     }
 
     /// What a reference token opens.
-    fn kept(&self, answer: Loaded) -> Loaded {
+    fn open_stored(&self, answer: Loaded) -> Loaded {
         let Loaded::Live { record, reissue } = answer else { return answer };
         live(record, reissue || (self.moves_to_tokens() && self.pair.moves_when_read()))
     }
 
-    /// A reference token whose session its client has taken along, as far as the store can know.
-    async fn load_left_behind(
+    /// Loads by a reference token whose session its client carries now, as far as the store can know.
+    async fn load_departed(
         &self,
         presented: PresentedToken<'_>,
         cx: StoreContext,
@@ -162,15 +164,15 @@ impl Mixed<'_> {
             Found::Live(record) => record,
             Found::Absent(absence) => return Ok(Loaded::Absent(absence)),
         };
-        Ok(match authenticate(&record.clone().here(), &token, cx.now) {
-            Loaded::Live { reissue, .. } => self.kept(live(self.handed_out(record), reissue)),
+        Ok(match authenticate(&record.clone().into_resident(), &token, cx.now) {
+            Loaded::Live { reissue, .. } => self.open_stored(live(self.for_engine(record), reissue)),
             absent => absent,
         })
     }
 
-    /// A record for the engine: what is written on it stays left behind, unless sessions move here.
-    fn handed_out(&self, record: Record) -> Record {
-        if record.has_departed() && !self.moves_to_records() { record } else { record.here() }
+    /// The record as the engine gets it: one that has departed stays so when it is written, unless sessions move here.
+    fn for_engine(&self, record: Record) -> Record {
+        if record.has_departed() && !self.moves_to_records() { record } else { record.into_resident() }
     }
 
     pub(super) async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
@@ -179,15 +181,15 @@ impl Mixed<'_> {
         }
         Ok(match self.records().find(id, cx).await? {
             Found::Live(record) if record.has_departed() => Found::Absent(Absence::Unknown),
-            Found::Live(record) => Found::Live(record.here()),
+            Found::Live(record) => Found::Live(record.into_resident()),
             absent => absent,
         })
     }
 }
 
-/// Whether what a client carries is older than what the session was when it left the store.
-fn is_behind(carried: &Record, left: &Record) -> bool {
-    carried.version().counter < left.version().counter
+/// Whether what a client carries is older than the session was when it departed from the store.
+fn is_older(carried: &Record, departed: &Record) -> bool {
+    carried.version().counter < departed.version().counter
 }
 
 fn live(record: Record, reissue: bool) -> Loaded {
@@ -203,31 +205,31 @@ impl Mixed<'_> {
         cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         match next.was_carried() {
-            true if self.moves_to_records() => self.take_in(next, expected, cx).await,
+            true if self.moves_to_records() => self.move_in(next, expected, cx).await,
             true => self.issue(next, expected, cx).await,
-            false if self.moves_to_tokens() => self.give_out(next, expected, cx).await,
+            false if self.moves_to_tokens() => self.move_out(next, expected, cx).await,
             false => self.keep(next, expected, cx).await,
         }
     }
 
-    /// A carried session stays with its client.
+    /// Writes a session that stays with its client.
     async fn issue(
         &self,
         next: &Record,
         expected: Version,
         cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
-        match self.word(next, cx).await? {
-            Word::Token => self.tokens().replace(next, expected, cx).await,
-            Word::Record(kept) => Ok(Replaced::Conflict(kept)),
-            Word::Ended(absence) => Ok(Replaced::Gone(absence)),
+        match self.authority(next, cx).await? {
+            Authority::Token => self.tokens().replace(next, expected, cx).await,
+            Authority::Record(stored) => Ok(Replaced::Conflict(stored)),
+            Authority::Ended(absence) => Ok(Replaced::Gone(absence)),
         }
     }
 
-    /// A kept session stays with the store.
+    /// Writes a session that stays in the store.
     async fn keep(&self, next: &Record, expected: Version, cx: StoreContext) -> Result<Replaced, StoreError> {
         match self.records().replace(next, expected, cx).await? {
-            Replaced::Conflict(stored) => Ok(Replaced::Conflict(self.handed_out(stored))),
+            Replaced::Conflict(stored) => Ok(Replaced::Conflict(self.for_engine(stored))),
             // It has begun in this request, and its client is about to carry it.
             Replaced::Gone(Absence::Unknown) if self.begins_with_tokens() => {
                 self.tokens().replace(next, expected, cx).await
@@ -236,8 +238,9 @@ impl Mixed<'_> {
         }
     }
 
-    /// A carried session moves into the store. Of many who try, one creates it; the others write on what that one left.
-    async fn take_in(
+    /// Moves a session from its client into the store. Of several requests that try, one creates it, and the others write on top
+    /// of that.
+    async fn move_in(
         &self,
         next: &Record,
         expected: Version,
@@ -256,28 +259,29 @@ impl Mixed<'_> {
         if taken.is_expired(cx.now) {
             return self.stay_with_client(next, expected, cx).await;
         }
-        if taken.has_departed() && is_behind(&taken, next) {
-            return self.take_back(next, &taken, expected, cx).await;
+        if taken.has_departed() && is_older(&taken, next) {
+            return self.move_back_in(next, &taken, expected, cx).await;
         }
-        Ok(Replaced::Conflict(taken.here()))
+        Ok(Replaced::Conflict(taken.into_resident()))
     }
 
-    /// A carried session comes back to where it was left behind.
-    async fn take_back(
+    /// Moves a session from its client back into the store, in place of the record that departed.
+    async fn move_back_in(
         &self,
         next: &Record,
-        left: &Record,
+        departed: &Record,
         expected: Version,
         cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
-        match self.records().replace(next, left.version(), cx).await? {
+        match self.records().replace(next, departed.version(), cx).await? {
             done @ Replaced::Done(_) => Ok(self.moved(done)),
-            Replaced::Conflict(stored) => Ok(Replaced::Conflict(stored.here())),
+            Replaced::Conflict(stored) => Ok(Replaced::Conflict(stored.into_resident())),
             Replaced::Gone(ended @ Absence::Ended { .. }) => Ok(Replaced::Gone(ended)),
             Replaced::Gone(_) => self.stay_with_client(next, expected, cx).await,
         }
     }
 
+    /// Leaves a session that should have moved with its client.
     async fn stay_with_client(
         &self,
         next: &Record,
@@ -288,9 +292,9 @@ impl Mixed<'_> {
         self.tokens().replace(next, expected, cx).await
     }
 
-    /// A kept session is given to its client. What the store has stays open for the client's requests that are still on
-    /// their way, and for a client that never gets its token.
-    async fn give_out(
+    /// Moves a session from the store to its client. The record stays open for requests with the old token that are still under
+    /// way, and for a client that never receives the new one.
+    async fn move_out(
         &self,
         next: &Record,
         expected: Version,
@@ -305,13 +309,13 @@ impl Mixed<'_> {
             }
             Err(error) => return Err(error),
         };
-        match self.records().replace(&next.clone().left_behind(), expected, cx).await? {
-            // A token that the store tells opens no more than what was left behind.
+        match self.records().replace(&next.clone().departed(), expected, cx).await? {
+            // A reference token in the answer would open only what has departed.
             Replaced::Done(_) if next.is_resident() => Ok(self.moved(Replaced::Done(token))),
             Replaced::Done(_) => Ok(Replaced::Done(token)),
             // It has begun in this request, and its client is about to carry it.
             Replaced::Gone(Absence::Unknown) => Ok(Replaced::Done(token)),
-            Replaced::Conflict(stored) => Ok(Replaced::Conflict(self.handed_out(stored))),
+            Replaced::Conflict(stored) => Ok(Replaced::Conflict(self.for_engine(stored))),
             gone @ Replaced::Gone(_) => Ok(gone),
         }
     }
@@ -321,7 +325,7 @@ impl Mixed<'_> {
         answer
     }
 
-    /// Where the client has to get a token for it, a touch is a write like any.
+    /// A touch that has to bring the client a token is a write like any other.
     pub(super) async fn touch(
         &self,
         record: &Record,

@@ -1,10 +1,11 @@
-//! The two stores of a migration, and what all kinds of pairs need.
+//! The two stores of a migration, and what every combination of stores needs.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use super::{
     Phase,
     progress::{Event, Tally},
+    waiting::Waiting,
 };
 use crate::{
     error::{StoreError, StoreErrorKind},
@@ -12,12 +13,12 @@ use crate::{
     random::{self, Random, SystemRandom, WriteIds},
     record::{MigrationState, Record},
     secret::Secret,
-    store::{Absence, Created, Ended, Found, Guarantees, PresentedToken, SessionStore, StoreContext},
+    store::{Absence, Created, Ended, Found, Guarantees, Loaded, PresentedToken, SessionStore, StoreContext},
     time::Timestamp,
 };
 
 /// How much later than a log-out a token may still be issued: by a request under way, and by another server's clock.
-const LATE: Duration = Duration::from_secs(120);
+const LATEST_ISSUE: Duration = Duration::from_secs(120);
 
 /// The two stores, and the rules between them.
 #[derive(Debug, Clone)]
@@ -25,10 +26,10 @@ pub(super) struct Pair {
     pub(super) old: Arc<dyn SessionStore>,
     pub(super) new: Arc<dyn SessionStore>,
     pub(super) phase: Phase,
-    pub(super) kind: Kind,
+    pub(super) combination: Combination,
     /// Whether a session moves already when it is read.
     pub(super) when_read: bool,
-    /// How long any token that its client carries may live.
+    /// How long a self-contained token may live.
     pub(super) longest: Duration,
     pub(super) random: Arc<dyn Random>,
     pub(super) tally: Arc<Tally>,
@@ -36,14 +37,14 @@ pub(super) struct Pair {
     writes: WriteIds,
 }
 
-/// What the two stores are.
+/// Which of the two stores keep records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Both keep records.
+pub(super) enum Combination {
+    /// Both do.
     Records,
-    /// Clients of both carry their sessions.
+    /// Neither does: the clients of both carry their sessions.
     Tokens,
-    /// One of each; this one keeps records.
+    /// This side does, and the clients of the other carry their sessions.
     Mixed { records: Side },
 }
 
@@ -52,16 +53,6 @@ pub(super) enum Kind {
 pub(super) enum Side {
     Old,
     New,
-}
-
-impl Slot {
-    fn of(record: Record) -> Self {
-        match record.migration_state() {
-            MigrationState::Resident => Self::Here(record),
-            MigrationState::Arriving => Self::Arriving(record),
-            MigrationState::Departed => Self::Left(record),
-        }
-    }
 }
 
 impl Side {
@@ -73,34 +64,55 @@ impl Side {
     }
 }
 
-/// What stands under an ID in a store that keeps records.
+/// What a store that keeps records has under an ID.
 #[derive(Debug)]
-pub(super) enum Slot {
+pub(super) enum Presence {
     /// The session.
-    Here(Record),
-    /// A copy on its way here.
+    Resident(Record),
+    /// A copy of the session, which is moving here.
     Arriving(Record),
-    /// A mark, or what a client left behind.
-    Left(Record),
-    /// No record that lives.
-    Nothing,
+    /// The mark of a session that has moved away, or the last state of one that its client carries now.
+    Departed(Record),
+    /// No live record, for this reason.
+    Absent(Absence),
+}
+
+impl Presence {
+    fn of(found: Found) -> Self {
+        match found {
+            Found::Absent(absence) => Self::Absent(absence),
+            Found::Live(record) => match record.migration_state() {
+                MigrationState::Resident => Self::Resident(record),
+                MigrationState::Arriving => Self::Arriving(record),
+                MigrationState::Departed => Self::Departed(record),
+            },
+        }
+    }
+
+    /// Why the session is not here.
+    pub(super) const fn absence(&self) -> Absence {
+        match self {
+            Self::Absent(absence) => *absence,
+            // What is left of a session that has expired at the other side.
+            Self::Resident(_) | Self::Arriving(_) | Self::Departed(_) => Absence::Expired,
+        }
+    }
 }
 
 impl Pair {
     pub(super) fn new(old: Arc<dyn SessionStore>, new: Arc<dyn SessionStore>, phase: Phase) -> Self {
         let [of_old, of_new] = [old.guarantees(), new.guarantees()];
-        let carried = [of_old, of_new].map(|guarantees| guarantees.token.is_self_contained());
-        let kind = match carried {
-            [false, false] => Kind::Records,
-            [true, true] => Kind::Tokens,
-            [false, true] => Kind::Mixed { records: Side::Old },
-            [true, false] => Kind::Mixed { records: Side::New },
+        let combination = match [of_old, of_new].map(|guarantees| guarantees.token.is_self_contained()) {
+            [false, false] => Combination::Records,
+            [true, true] => Combination::Tokens,
+            [false, true] => Combination::Mixed { records: Side::Old },
+            [true, false] => Combination::Mixed { records: Side::New },
         };
         Self {
             old,
             new,
             phase,
-            kind,
+            combination,
             when_read: false,
             longest: Duration::from_secs(30 * 86_400),
             random: Arc::new(SystemRandom::new()),
@@ -118,14 +130,14 @@ impl Pair {
     }
 
     pub(super) const fn keeps_records(&self, side: Side) -> bool {
-        match self.kind {
-            Kind::Records => true,
-            Kind::Tokens => false,
-            Kind::Mixed { records } => records as usize == side as usize,
+        match self.combination {
+            Combination::Records => true,
+            Combination::Tokens => false,
+            Combination::Mixed { records } => records as usize == side as usize,
         }
     }
 
-    /// Where sessions begin.
+    /// The side where sessions begin.
     pub(super) const fn home(&self) -> Side {
         match self.phase {
             Phase::Prepare => Side::Old,
@@ -133,13 +145,13 @@ impl Pair {
         }
     }
 
-    /// Whether a session that is still in the old store asks to be written when it is read.
+    /// Whether a session that is still in the old store is to be written when it is read.
     pub(super) fn moves_when_read(&self) -> bool {
         self.when_read && self.phase == Phase::Move
     }
 
-    /// The stores that are read.
-    pub(super) fn read(&self) -> &'static [Side] {
+    /// The sides that are read.
+    pub(super) fn read_sides(&self) -> &'static [Side] {
         if self.phase == Phase::Finish { &[Side::New] } else { &[Side::New, Side::Old] }
     }
 
@@ -154,10 +166,10 @@ impl Pair {
 
     /// The sides whose tokens have the form of this one.
     pub(super) fn recognising(&self, presented: PresentedToken<'_>) -> impl Iterator<Item = Side> {
-        self.read().iter().copied().filter(move |side| self.at(*side).recognises(presented))
+        self.read_sides().iter().copied().filter(move |side| self.at(*side).recognises(presented))
     }
 
-    /// Whether the session's data are within what a side keeps.
+    /// Whether the session's data are within what a side stores.
     pub(super) fn fits(&self, side: Side, record: &Record) -> bool {
         self.limits[side as usize].is_none_or(|limit| record.data().len() <= limit)
     }
@@ -170,24 +182,50 @@ impl Pair {
         random::secret(&*self.random).map_err(no_randomness)
     }
 
+    /// Loads from one side. Stays pending where that side would have to be waited for and must not be.
+    pub(super) async fn load(
+        &self,
+        side: Side,
+        presented: PresentedToken<'_>,
+        waiting: Waiting,
+    ) -> Result<Loaded, StoreError> {
+        match waiting {
+            Waiting::Until(cx) => self.at(side).load(presented, cx).await,
+            Waiting::Never(now) => match self.at(side).load_now(presented, now) {
+                Some(answer) => answer,
+                None => pending().await,
+            },
+        }
+    }
+
+    /// What a side that keeps records has under an ID.
+    pub(super) async fn find(
+        &self,
+        side: Side,
+        id: &SessionId,
+        cx: StoreContext,
+    ) -> Result<Presence, StoreError> {
+        self.at(side).find(id, cx).await.map(Presence::of)
+    }
+
     /// Begins a session where sessions begin.
     pub(super) async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         self.at(self.home()).create(record, cx).await
     }
 
-    /// Ends a session on both sides. Only if both have confirmed that, it is done.
+    /// Ends a session at both sides; it has ended once both have confirmed that.
     ///
-    /// The new store comes first: it is where everybody looks first once sessions move.
+    /// The new store comes first, because every server looks there first once sessions move.
     pub(super) async fn end(
         &self,
         id: &SessionId,
         until: Timestamp,
         cx: StoreContext,
     ) -> Result<Ended, StoreError> {
-        let until = match self.kind {
-            // What a client carries may live longer than the session's latest state.
-            Kind::Mixed { .. } => until.max(cx.now + self.longest + LATE),
-            Kind::Records | Kind::Tokens => until,
+        let until = match self.combination {
+            // A self-contained token may live longer than the session's latest state.
+            Combination::Mixed { .. } => until.max(cx.now + self.longest + LATEST_ISSUE),
+            Combination::Records | Combination::Tokens => until,
         };
         let new = self.new.end(id, until, cx).await?;
         let old = self.old.end(id, until, cx).await?;
@@ -195,37 +233,13 @@ impl Pair {
         Ok(match (self.phase, new, old) {
             (Phase::Finish, new, _) => new,
             (_, Ended::ClientOnly, _) | (_, _, Ended::ClientOnly) => Ended::ClientOnly,
-            // A session that the other side had never heard of is ended there for the first time.
+            // A session that only the new store knew is ended in the old one for the first time.
             (_, _, old) => old,
         })
     }
 
-    /// What stands under an ID, at a side that keeps records.
-    pub(super) async fn slot(
-        &self,
-        side: Side,
-        id: &SessionId,
-        cx: StoreContext,
-    ) -> Result<Slot, StoreError> {
-        Ok(self.at(side).find(id, cx).await?.live().map_or(Slot::Nothing, Slot::of))
-    }
-
-    /// Why no live record is found under an ID.
-    pub(super) async fn fate(
-        &self,
-        side: Side,
-        id: &SessionId,
-        cx: StoreContext,
-    ) -> Result<Absence, StoreError> {
-        Ok(match self.at(side).find(id, cx).await? {
-            Found::Absent(absence) => absence,
-            // A copy or a mark, whose session is elsewhere.
-            Found::Live(_) => Absence::Expired,
-        })
-    }
-
     /// Counts a load that found its session.
-    pub(super) fn found(&self, side: Side) {
+    pub(super) fn count_read(&self, side: Side) {
         self.tally.count(match side {
             Side::New => Event::ReadFromNew,
             Side::Old => Event::ReadFromOld,
@@ -233,9 +247,9 @@ impl Pair {
     }
 }
 
-/// Of two reasons the one that says more.
-pub(super) fn telling(one: Absence, other: Absence) -> Absence {
-    let weight = |absence| match absence {
+/// The more specific of two reasons: the one from the store that knew more of the session.
+pub(super) fn more_specific(one: Absence, other: Absence) -> Absence {
+    let rank = |absence| match absence {
         Absence::Malformed => 0,
         Absence::Unknown => 1,
         Absence::UnknownKey => 2,
@@ -246,10 +260,10 @@ pub(super) fn telling(one: Absence, other: Absence) -> Absence {
         Absence::Rotated { .. } => 7,
         Absence::Ended { .. } => 8,
     };
-    if weight(other) > weight(one) { other } else { one }
+    if rank(other) > rank(one) { other } else { one }
 }
 
-/// Whether a session may stay where it is because there is no room for it at the other side.
+/// Whether an error says that a store has no room for a session, which then stays in the other store.
 pub(super) fn is_no_room(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::Full | StoreErrorKind::TooLarge { .. })
 }

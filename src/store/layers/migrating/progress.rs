@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What one [`MigratingStore`](super::MigratingStore) has done since it was made, its clones included.
+/// What a [`MigratingStore`](super::MigratingStore) and its clones have done since it was created.
 ///
-/// The numbers are one server's. When no server reads from the old store any more, the migration can be finished.
+/// The numbers are those of one server. When no server reads from the old store any more, the migration can be finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Progress {
@@ -14,14 +14,14 @@ pub struct Progress {
     pub read_from_old: u64,
     /// Sessions that moved.
     pub moved: u64,
-    /// Writes that should have moved their session and left it where it was: the new store had no room for it, or is
-    /// still to sweep what an earlier move left there.
+    /// Writes that should have moved their session and left it where it was, because the new store had no room for it or has not
+    /// yet swept what an earlier move left there.
     pub stayed: u64,
     /// Log-outs that both stores have confirmed.
     pub ended_on_both: u64,
 }
 
-/// The numbers as they grow.
+/// The counters behind a [`Progress`].
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     read_from_new: AtomicU64,
@@ -31,7 +31,7 @@ pub(super) struct Tally {
     ended_on_both: AtomicU64,
 }
 
-/// What is counted.
+/// An event that is counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Event {
     ReadFromNew,

@@ -13,7 +13,6 @@ pub(super) struct ConnectOptions {
     /// The longest that making a connection may take.
     pub(super) timeout: Duration,
     /// The certificates of the authority that signed the servers', in PEM; those of the system if there are none.
-    #[cfg_attr(not(feature = "redis-tls"), expect(dead_code, reason = "no connection is encrypted"))]
     pub(super) tls_roots: Option<Arc<[u8]>>,
     /// The user name and the password at the Sentinels.
     #[cfg(feature = "redis-sentinel")]

@@ -4,45 +4,77 @@
 //! token := base64url(header) "." base64url(payload) "." base64url(signature)
 //! ```
 //!
-//! # What a header can do
-//! Hardly anything: it names a key, which decides everything else. Keys that it brings along or points to (`jwk`, `jku`,
-//! `x5c`, `x5u`) are ignored; extensions (`crit`, `b64`) are refused. The payload is decoded only when the signature
+//! # What a header decides
+//! Only which key is used; the key determines everything else. Keys that a header contains or points to (`jwk`, `jku`,
+//! `x5c`, `x5u`) are ignored, and extensions (`crit`, `b64`) are refused. The payload is decoded only if the signature
 //! is good.
 //!
-//! # Which key
-//! The one that `kid` names, compared byte by byte and used for nothing else. Without a `kid` there has to be exactly one
-//! key of the header's algorithm. Either way the header's algorithm has to be the key's.
+//! # Which key is used
+//! The one that `kid` names, which is compared byte by byte and used for nothing else. Without a `kid` there has to be
+//! exactly one key of the header's algorithm. In both cases the header's algorithm has to be that of the key.
 
-use std::borrow::Cow;
+use std::{fmt, sync::Arc};
 
 use memchr::memchr;
+use serde::Serialize;
 
 use super::{
-    OWN_TYPE, base64url,
-    json::{Malformed, Object},
-    keys::{Signature, VerifyingKey},
-    signing::SigningKey,
+    base64url,
+    json::{self, Malformed, Text},
+    key::{Signature, SigningKey, VerifyingKey},
 };
 use crate::store::Absence;
 
-/// The type of a token that says nothing of its type (RFC 7519, section 5.1).
+/// The `typ` of our tokens: no token for another purpose is a session (RFC 8725, section 3.11).
+const OWN_TYPE: &str = "session+jwt";
+
+/// The type of a token whose header has none (RFC 7519, section 5.1).
 const UNTYPED: &str = "JWT";
 
-/// The keys of a store, and the types of tokens that it takes.
+/// The keys of a store, and the types of tokens that it accepts.
 #[derive(Debug, Clone)]
 pub(super) struct Jws {
     signer: Option<SigningKey>,
-    /// The signer's key first; no two have one name.
-    keys: Vec<VerifyingKey>,
+    /// The signer's key comes first. No two keys have the same name.
+    keys: Vec<KnownKey>,
     /// Without `application/`.
     types: Vec<Box<str>>,
+}
+
+/// A key, and the header of our tokens that are signed with it.
+#[derive(Clone)]
+struct KnownKey {
+    key: VerifyingKey,
+    header: Arc<str>,
+}
+
+impl KnownKey {
+    fn new(key: VerifyingKey) -> Self {
+        let header = OwnHeader { typ: OWN_TYPE, alg: key.algorithm().name(), kid: key.kid() };
+        let header = serde_json::to_vec(&header).expect("strings can be written as JSON");
+        Self { header: base64url::encode(&header).into(), key }
+    }
+}
+
+impl fmt::Debug for KnownKey {
+    /// Nothing printed is part of a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.key.fmt(f)
+    }
+}
+
+#[derive(Serialize)]
+struct OwnHeader<'a> {
+    typ: &'a str,
+    alg: &'a str,
+    kid: &'a str,
 }
 
 /// A payload whose signature is good.
 #[derive(Debug)]
 pub(super) struct Verified<'a> {
     pub(super) payload: Vec<u8>,
-    /// What was signed: unlike the whole token, it has one spelling only.
+    /// What was signed. Unlike a signature, it cannot be replaced by an equivalent one.
     pub(super) signed: &'a [u8],
     /// Whether the key is the one that signs here.
     pub(super) by_active: bool,
@@ -50,20 +82,23 @@ pub(super) struct Verified<'a> {
 
 impl Jws {
     pub(super) fn new(signer: Option<SigningKey>) -> Self {
-        let keys = signer.iter().map(|key| key.verifying_key().clone()).collect();
+        let keys = signer.iter().map(|key| KnownKey::new(key.verifying_key().clone())).collect();
         Self { signer, keys, types: vec![OWN_TYPE.into()] }
     }
 
-    /// Accepts tokens under this key too.
+    /// Also accepts tokens that were signed with this key.
     ///
     /// # Panics
     /// If another key has the same name.
     pub(super) fn accept(&mut self, key: VerifyingKey) {
-        match self.keys.iter().find(|known| known.kid() == key.kid()) {
+        match self.keys.iter().find(|known| known.key.kid() == key.kid()) {
             Some(known) => {
-                assert!(known.is_same(&key), "two keys for tokens have one name; call one of them another");
+                assert!(
+                    known.key.is_same(&key),
+                    "two keys for tokens have one name; call one of them another"
+                );
             }
-            None => self.keys.push(key),
+            None => self.keys.push(KnownKey::new(key)),
         }
     }
 
@@ -75,23 +110,24 @@ impl Jws {
         self.signer.is_some()
     }
 
-    pub(super) fn keys(&self) -> &[VerifyingKey] {
-        &self.keys
+    pub(super) fn keys(&self) -> impl ExactSizeIterator<Item = &VerifyingKey> {
+        self.keys.iter().map(|known| &known.key)
     }
 
-    /// How many letters a token has beside those of its payload.
+    /// The number of letters that a token has in addition to those of its payload.
     pub(super) fn overhead(&self) -> usize {
-        let len = |key: &VerifyingKey| key.header().len() + 2 + encoded_len(key.algorithm().signature_len());
-        self.keys.first().map_or(0, len)
+        self.keys.first().map_or(0, |KnownKey { key, header }| {
+            header.len() + 2 + encoded_len(key.algorithm().signature_len())
+        })
     }
 
     /// The token of a payload; `None` without a key that signs, or if the source of randomness failed.
-    pub(super) fn sign(&self, payload: &str) -> Option<String> {
-        let signer = self.signer.as_ref()?;
+    pub(super) fn sign(&self, payload: &[u8]) -> Option<String> {
+        let (signer, own) = (self.signer.as_ref()?, self.keys.first()?);
         let mut token = String::with_capacity(self.overhead() + encoded_len(payload.len()));
-        token.push_str(signer.verifying_key().header());
+        token.push_str(&own.header);
         token.push('.');
-        base64url::push(payload.as_bytes(), &mut token);
+        base64url::push(payload, &mut token);
         let signature = signer.sign(token.as_bytes())?;
         token.push('.');
         base64url::push(signature.as_bytes(), &mut token);
@@ -101,40 +137,40 @@ impl Jws {
     /// The payload of a token.
     pub(super) fn verify<'a>(&self, token: &'a [u8]) -> Result<Verified<'a>, Absence> {
         let compact = Compact::split(token).ok_or(Absence::Malformed)?;
-        let key = match self.keys.iter().position(|key| key.header().as_bytes() == compact.header) {
-            Some(own) => own,
-            None => self.key_of(compact.header)?,
-        };
-        let verifier = &self.keys[key];
+        let own = self.keys.iter().position(|known| known.header.as_bytes() == compact.header);
+        let at = own.map_or_else(|| self.find_key(compact.header), Ok)?;
+        let verifier = &self.keys[at].key;
         let signature =
             Signature::decode(compact.signature, verifier.algorithm()).ok_or(Absence::Malformed)?;
         if !verifier.verifies(compact.signed, signature.as_bytes()) {
             return Err(Absence::Forged);
         }
         let payload = base64url::decode(compact.payload).ok_or(Absence::Malformed)?;
-        Ok(Verified { payload, signed: compact.signed, by_active: self.can_sign() && key == 0 })
+        Ok(Verified { payload, signed: compact.signed, by_active: self.can_sign() && at == 0 })
     }
 
-    /// Which key a header names that none of our keys has written.
-    fn key_of(&self, encoded: &[u8]) -> Result<usize, Absence> {
+    /// The index of the key that a header names which a store like this one did not write.
+    fn find_key(&self, encoded: &[u8]) -> Result<usize, Absence> {
         let text = base64url::decode(encoded).ok_or(Absence::Malformed)?;
         let header = Header::read(&text)?;
         if !self.takes(header.typ.as_deref().unwrap_or(UNTYPED)) {
             return Err(Absence::Malformed);
         }
-        let key = match &header.kid {
-            Some(kid) => self.keys.iter().position(|key| key.kid() == kid),
+        let at = match header.kid.as_deref() {
+            Some(kid) => self.keys().position(|key| key.kid() == kid),
             None => self.only_key(&header.alg),
         };
-        let key = key.ok_or(Absence::UnknownKey)?;
-        if self.keys[key].algorithm().name() == header.alg { Ok(key) } else { Err(Absence::Forged) }
+        let at = at.ok_or(Absence::UnknownKey)?;
+        if self.keys[at].key.algorithm().name() == &*header.alg { Ok(at) } else { Err(Absence::Forged) }
     }
 
     /// The key of this algorithm, if there is exactly one.
     fn only_key(&self, algorithm: &str) -> Option<usize> {
-        let is_one = |key: &VerifyingKey| key.algorithm().name() == algorithm;
-        let at = self.keys.iter().position(is_one)?;
-        (!self.keys[at + 1..].iter().any(is_one)).then_some(at)
+        let mut found = self.keys().enumerate().filter(|(_, key)| key.algorithm().name() == algorithm);
+        match (found.next(), found.next()) {
+            (Some((at, _)), None) => Some(at),
+            _ => None,
+        }
     }
 
     fn takes(&self, typ: &str) -> bool {
@@ -151,14 +187,14 @@ fn bare_type(typ: &str) -> &str {
     }
 }
 
-/// Whether bytes have the form of a token: three texts of base64url letters, of which the first begins like an object.
+/// Whether bytes have the form of a token: three base64url texts, the first of which begins like a JSON object.
 pub(super) fn is_compact(token: &[u8]) -> bool {
     token.starts_with(b"e")
         && Compact::split(token)
             .is_some_and(|it| [it.header, it.payload, it.signature].into_iter().all(base64url::is_base64url))
 }
 
-/// How many letters so many bytes have.
+/// The number of letters that encode this many bytes.
 const fn encoded_len(bytes: usize) -> usize {
     (bytes * 4).div_ceil(3)
 }
@@ -173,7 +209,7 @@ struct Compact<'a> {
 }
 
 impl<'a> Compact<'a> {
-    /// A further dot would stand in the signature, which then is no base64url.
+    /// A third dot would be in the signature, which then is not base64url.
     fn split(token: &'a [u8]) -> Option<Self> {
         let first = memchr(b'.', token)?;
         let (header, rest) = (&token[..first], &token[first + 1..]);
@@ -184,18 +220,18 @@ impl<'a> Compact<'a> {
     }
 }
 
-/// What counts of a header.
+/// The members of a header that matter.
 struct Header<'a> {
-    alg: Cow<'a, str>,
-    kid: Option<Cow<'a, str>>,
-    typ: Option<Cow<'a, str>>,
+    alg: Text<'a>,
+    kid: Option<Text<'a>>,
+    typ: Option<Text<'a>>,
 }
 
 impl<'a> Header<'a> {
     fn read(text: &'a [u8]) -> Result<Self, Malformed> {
-        let object = Object::parse(std::str::from_utf8(text).map_err(|_| Malformed)?)?;
-        // What is critical is unknown here, whatever it is; and unencoded payloads (RFC 7797) are not read.
-        if object.has("crit") || object.has("b64") {
+        let object = json::from_str(std::str::from_utf8(text).map_err(|_| Malformed)?)?;
+        // No critical extension is implemented, and neither are unencoded payloads (RFC 7797).
+        if object.get("crit").is_some() || object.get("b64").is_some() {
             return Err(Malformed);
         }
         Ok(Self { alg: object.required("alg")?, kid: object.optional("kid")?, typ: object.optional("typ")? })

@@ -3,42 +3,36 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `mod` | [`JwtStore`] |
+//! | `claims` | what a record becomes in a payload, and which record a payload becomes |
+//! | `payload` | the form of a payload |
+//! | `registered` | the claims that RFC 7519 defines |
 //! | `jws` | signed texts in compact form: which key, is the signature good |
-//! | `claims` | what a payload says, and the record that it makes |
-//! | `registered` | the claims that everybody knows |
-//! | `keys`, `signing` | [`VerifyingKey`] and [`SigningKey`] |
-//! | `jwk`, `pem` | keys as texts |
-//! | `json`, `scan` | strict JSON, and the walk over its texts |
+//! | `key` | [`VerifyingKey`] and [`SigningKey`] |
+//! | `json` | strict JSON |
 //!
-//! # The order of things
-//! A token's length is bounded before anything else; then its header is read, which may only name one of our keys; then the
-//! signature is checked; only then is the payload decoded. A client sees one refusal, a log the [`Absence`].
+//! # Order of checks
+//! First the length of a token is checked. Then its header is read, which can only name one of our keys, and the signature
+//! is verified. Only then is the payload decoded. All refusals look the same to a client; a log names the [`Absence`].
 
 mod claims;
 mod json;
-mod jwk;
 mod jws;
-mod keys;
+mod key;
 #[cfg(feature = "config")]
 mod options;
-mod pem;
+mod payload;
 mod registered;
-mod scan;
-mod signing;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
+pub use self::key::{InvalidJwtKey, SigningKey, VerifyingKey};
 #[cfg(feature = "config")]
 pub(crate) use self::options::JwtOptions;
 use self::{
     claims::{Claims, Format},
     jws::Jws,
-};
-pub use self::{
-    keys::{InvalidJwtKey, VerifyingKey},
-    signing::SigningKey,
 };
 use super::{Seal, TokenStore, Unopened, base64url, too_large};
 use crate::{
@@ -49,10 +43,10 @@ use crate::{
     time::Timestamp,
 };
 
-/// Sessions in a JSON Web Token: **the client can read everything in its session**, though it can change nothing.
+/// Sessions in a JSON Web Token: **the client can read everything in its session**, but cannot change it.
 ///
-/// Choose it when other programs are meant to read sessions too; otherwise the encrypted cookie is as simple and keeps
-/// secrets. It shares what [such a store cannot do](TokenStore#what-such-a-store-cannot-do).
+/// Choose it if other programs need to read sessions. Otherwise the encrypted cookie is as simple and hides the values.
+/// It has the [limits of all such stores](TokenStore#what-such-a-store-cannot-do).
 ///
 /// ```
 /// use cloakroom::{SessionManager, keyring::{KeyRing, SecretKey}, store::JwtStore};
@@ -63,8 +57,8 @@ use crate::{
 /// ```
 ///
 /// # Services that only read sessions
-/// need no secret: give the login server an asymmetric key, and the others its public half. A store of them answers every
-/// write with [`Unsupported`](StoreErrorKind::Unsupported).
+/// They need no secret: give an asymmetric key to the login server, and its public half to the others. A store that only has
+/// public keys answers every write with [`Unsupported`](StoreErrorKind::Unsupported).
 ///
 /// ```
 /// use cloakroom::store::{JwtStore, SessionStore as _, SigningKey, VerifyingKey};
@@ -79,31 +73,28 @@ use crate::{
 /// ```
 ///
 /// # Tokens of other issuers
-/// With a key of yours, a token made by any JWT library is a session too. Its header says `"typ": "session+jwt"`, or another
-/// type that the store [accepts](Self::accepting_type). It needs `exp`, and `jti` or `sub`:
+/// A token that any JWT library makes with a key of the store is a session, too. Its header has to say
+/// `"typ": "session+jwt"`, or another type that the store [accepts](Self::accepting_type). It needs `exp`, and `jti` or `sub`:
 ///
 /// | of the session | comes from |
 /// | --- | --- |
-/// | ID | `jti` if it is 32 lowercase hex digits; else derived from `iss` and `jti`, or from the token |
+/// | ID | `jti` if it is 32 lowercase hex digits; otherwise derived from `iss` and `jti`, or from the token |
 /// | subject, login | `sub`, `auth_time` |
-/// | beginning and last use | `iat`, else `nbf`, else now |
-/// | end | `exp` and the leeway |
+/// | beginning and last use | `iat`, or `nbf`, or the current time |
+/// | end | `exp` plus the leeway |
 /// | values | the claims named by [`top_level`](Self::top_level) |
 ///
-/// The idle timeout counts from there. As soon as the session is written, its token is one of ours.
+/// The idle timeout begins at the last use. When the session is written, its token becomes one of the store's own.
 ///
 /// # Clocks
-/// The [leeway](Self::leeway) is for `exp`, `nbf` and `iat`, which other clocks may have written. It makes none of our own
-/// sessions live longer: those end at their own exact times, as in every store.
+/// The [leeway](Self::leeway) applies to `exp`, `nbf` and `iat`, which may come from other clocks. It does not extend the
+/// store's own sessions: they end at their exact times, as in every store.
 ///
 /// # Keys
-/// A token is verified with the key that its `kid` names, or without a `kid` with the only key of its algorithm. Change
-/// keys as [described](KeyRing#changing-the-key): accept the next one everywhere first. Tokens under another key
-/// than the active one are issued anew when they are used.
+/// A token is verified with the key that its `kid` names, or, without a `kid`, with the only key of its algorithm. Change
+/// keys as [described](KeyRing#changing-the-key): first accept the next one on all servers. A token that was signed with
+/// another key than the active one is reissued when it is used.
 pub type JwtStore = TokenStore<Jwt>;
-
-/// The `typ` of our tokens: no token for another purpose is a session (RFC 8725, section 3.11).
-const OWN_TYPE: &str = "session+jwt";
 
 /// The name under which the ring's keys are derived for tokens.
 const PURPOSE: &[u8] = b"jwt HS256";
@@ -124,7 +115,7 @@ impl JwtStore {
         keys.keys().skip(1).map(derived).fold(Self::new(derived(keys.active())), Self::accepting)
     }
 
-    /// A store that only reads tokens which others issue.
+    /// A store that only reads tokens that others issue.
     #[must_use]
     pub fn verify_only(keys: impl IntoIterator<Item = VerifyingKey>) -> Self {
         keys.into_iter().fold(Self::of(Jws::new(None)), Self::accepting)
@@ -135,7 +126,7 @@ impl JwtStore {
         Self { seal: jwt }
     }
 
-    /// Accepts tokens under this key too: an older one, or the next.
+    /// Also accepts tokens that were signed with this key, an older one or the next.
     ///
     /// # Panics
     /// If another key of the store has the same name.
@@ -145,40 +136,40 @@ impl JwtStore {
         self
     }
 
-    /// Accepts tokens whose header has this `typ` too; `JWT` stands for those that have none as well.
+    /// Also accepts tokens whose header has this `typ`. `JWT` includes those that have none.
     ///
-    /// Most libraries write `JWT`. Accept that only if the key signs nothing but sessions, or the store has an
-    /// [`audience`](Self::audience): a token that was made to confirm an e-mail address would be a login.
-    /// Case does not count, and neither does a leading `application/`.
+    /// Most libraries write `JWT`. Accept that only if the key signs nothing but sessions, or if the store has an
+    /// [`audience`](Self::audience). Otherwise a token that was made to confirm an e-mail address would be a login.
+    /// Case is ignored, and so is a leading `application/`.
     #[must_use]
     pub fn accepting_type(mut self, typ: &str) -> Self {
         self.seal.jws.accept_type(typ);
         self
     }
 
-    /// Who issues the tokens, `iss`; tokens of anyone else are refused. Default: not written, and not looked at.
+    /// Who issues the tokens, `iss`. Tokens of other issuers are refused. Default: not written and not checked.
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<Box<str>>) -> Self {
         self.seal.claims.issuer = Some(issuer.into());
         self
     }
 
-    /// Whom the tokens are for, `aud`; tokens for nobody or others only are refused. Default: not written, and tokens for
-    /// anybody in particular are refused.
+    /// Whom the tokens are for, `aud`. Tokens without this audience are refused. Default: not written, and tokens that have
+    /// an audience are refused.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
         self.seal.claims.audience = Some(audience.into());
         self
     }
 
-    /// How far the clocks of issuers may differ from ours. Default: 60 seconds.
+    /// How far the clocks of issuers may differ from this server's. Default: 60 seconds.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.seal.claims.leeway = leeway;
         self
     }
 
-    /// The name of the claim that holds the session. Default: `cloakroom`. All servers have to agree on it.
+    /// The name of the claim that holds the session. All servers have to use the same. Default: `cloakroom`.
     ///
     /// # Panics
     /// If the name is empty, registered, or one of [`top_level`](Self::top_level).
@@ -188,20 +179,20 @@ impl JwtStore {
         self
     }
 
-    /// The session's values that are written as claims of their own, for other programs to find. Default: none.
+    /// The values of the session that are written as claims of their own, where other programs find them. Default: none.
     ///
     /// # Panics
     /// If a key is empty, the name of the [`claim`](Self::claim) that holds the session, or registered: `iss`, `sub`,
-    /// `aud`, `exp`, `nbf`, `iat`, `jti` and `auth_time` are the store's to fill in.
+    /// `aud`, `exp`, `nbf`, `iat`, `jti` and `auth_time` are filled in by the store.
     #[must_use]
     pub fn top_level(mut self, keys: impl IntoIterator<Item = impl Into<Box<str>>>) -> Self {
         self.seal.claims.set_top_level(keys);
         self
     }
 
-    /// What the tokens are for: a token of one context is refused in every other. Default: empty.
+    /// What the tokens are for. A token of one context is refused in every other. Default: empty.
     ///
-    /// Tokens of other issuers have no context: a store with one refuses them.
+    /// Tokens of other issuers have no context, so a store that has one refuses them.
     #[must_use]
     pub fn context(mut self, context: impl Into<Box<str>>) -> Self {
         self.seal.claims.context = context.into();
@@ -210,18 +201,17 @@ impl JwtStore {
 
     /// The longest token, in bytes. Default: 8 KiB.
     ///
-    /// Keys of values and subjects count as JSON spells them, which takes more bytes for quotes, backslashes and control
-    /// characters.
+    /// Keys and subjects count as JSON writes them, which takes more bytes for quotes, backslashes and control characters.
     #[must_use]
     pub fn max_token(mut self, bytes: usize) -> Self {
         self.seal.max_token = bytes;
         self
     }
 
-    /// The public keys as a JSON Web Key Set (RFC 7517), for others to verify tokens with. Secrets are left out.
+    /// The public keys as a JSON Web Key Set (RFC 7517), with which others can verify tokens. Secrets are left out.
     #[must_use]
     pub fn jwks(&self) -> String {
-        jwk::set(self.seal.jws.keys().iter())
+        key::jwks(self.seal.jws.keys())
     }
 }
 

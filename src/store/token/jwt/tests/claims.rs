@@ -151,8 +151,38 @@ fn a_claim_that_comes_twice_is_refused_at_every_level() {
 
 #[test]
 fn a_genuine_session_of_a_newer_format_is_no_absence() {
-    let token = with_payload(|payload| payload.replacen(r#""v":1"#, r#""v":2"#, 1));
-    assert_eq!(store().seal.open(token.as_bytes(), NOW).unwrap_err(), Unopened::Unreadable);
+    let opened = |store: &JwtStore, changes: &[(&str, &str)]| {
+        let token = with_payload(|payload| {
+            changes.iter().fold(payload, |payload, (from, to)| payload.replacen(from, to, 1))
+        });
+        store.seal.open(token.as_bytes(), NOW).unwrap_err()
+    };
+    let newer = (r#""v":1"#, r#""v":2"#);
+    let otherwise = (r#""n":7,"epoch":2"#, r#""n":"7","unknown":{}"#);
+    for changes in [&[newer][..], &[newer, otherwise], &[newer, (r#""idle":60000"#, r#""v2":1"#)]] {
+        assert_eq!(opened(&store(), changes), Unopened::Unreadable, "{changes:?}");
+    }
+    // What is wrong in every format is an absence in a newer one, too.
+    let doubled = (r#""n":"7""#, r#""x":1,"x":1"#);
+    let expired = (r#""exp":"#, r#""exp":1,"e":"#);
+    for (change, absence) in [(doubled, Absence::Malformed), (expired, Absence::Expired)] {
+        assert_eq!(opened(&store(), &[newer, otherwise, change]), Unopened::Absent(absence));
+    }
+    let elsewhere = store().audience("shop");
+    assert_eq!(opened(&elsewhere, &[newer, otherwise]), Unopened::Absent(Absence::Forged));
+}
+
+#[test]
+fn members_of_our_own_claim_may_have_any_order() {
+    let store = store().top_level(["role"]);
+    let expected = open(&store, token(&store)).unwrap().encode();
+    // `serde_json` sorts the members of a value by name.
+    let (header, payload) = parts(&token(&store));
+    let sorted = value(&payload.replace("[1, 2]", "\"cart\""))
+        .to_string()
+        .replace("\"cart\":\"cart\"", "\"cart\":[1, 2]");
+    assert!(sorted.find("\"active\"") < sorted.find("\"v\""), "{sorted}");
+    assert_eq!(open(&store, forge(&hs256(), &header, &sorted)).unwrap().encode(), expected);
 }
 
 #[test]
@@ -168,6 +198,11 @@ fn our_own_claim_is_read_exactly_or_not_at_all() {
         (r#""idle":60000"#, r#""idle":-1"#),
         (r#""idle":60000"#, r#""idle":6e4"#),
         (r#""remembered":true"#, r#""remembered":1"#),
+        (r#""remembered":true"#, r#""remembered":null"#),
+        (r#""auth":"#, r#""auth":null,"au":"#),
+        (r#""data":{"#, r#""context":null,"data":{"#),
+        (r#""data":{"#, r#""top":null,"data":{"#),
+        (r#""extra":"ZnJvbSB0aGUgZnV0dXJl""#, r#""extra":null"#),
         (r#""extra":""#, r#""extra":"="#),
         (r#""data":{"#, r#""data":[{"#),
         (r#""data":{"#, r#""top":["exp"],"data":{"#),
@@ -208,6 +243,8 @@ fn our_own_claim_is_read_exactly_or_not_at_all() {
         refusal(&store(), with_payload(|_| r#"{"cloakroom":7,"exp":1790000600}"#.into())),
         Absence::Malformed
     );
+    let array = r#"{"cloakroom":[1,7,2,1,1,60000,1790003600500,{}],"exp":1790000600,"jti":"abababababababababababababababab"}"#;
+    assert_eq!(refusal(&store(), with_payload(|_| array.into())), Absence::Malformed);
     let long = "k".repeat(256);
     let token =
         with_payload(|payload| payload.replacen(r#""data":{"#, &format!(r#""data":{{"{long}":1,"#), 1));
@@ -441,7 +478,9 @@ fn nothing_of_a_session_or_a_key_is_printed() {
     let store = store().context("canary").top_level(["role"]);
     let error = store.clone().max_token(10).seal.seal(&record()).unwrap_err();
     let printed = format!("{store:?} {error:?} {error} {:?} {:?}", open(&store, token(&store)), hs256());
-    for secret in ["admin", "al\"ice", "al\\\"ice", "canary", "[1, 2]", "AAECAwQF", "00010203", "[0, 1, 2"] {
+    for secret in
+        ["admin", "al\"ice", "al\\\"ice", "canary", "[1, 2]", "AAECAwQF", "00010203", "[0, 1, 2", "eyJ0"]
+    {
         assert!(!printed.contains(secret), "{secret} in {printed}");
     }
 }

@@ -158,6 +158,8 @@ fn tokens_of_format_version_1_stay_readable() {
         let read = open(&store, token).unwrap();
         assert_eq!(read.data().get("role"), Some(&b"\"admin\""[..]));
         let sealed = store.seal.seal(&read).unwrap();
-        assert_eq!(parts(sealed.expose()), parts(token), "and are what is written today");
+        let (header, payload) = parts(token);
+        let today = (header, payload.replace("\\u000a", "\\n"));
+        assert_eq!(parts(sealed.expose()), today, "and are what is written today, except for line breaks");
     }
 }

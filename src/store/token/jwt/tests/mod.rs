@@ -7,11 +7,13 @@
 //! | `claims` | what a payload has to say, and what becomes of it |
 //! | `form` | every flipped bit, every prefix, other spellings; golden tokens |
 //! | `keys` | rotation, stores that only verify |
+//! | `jwk` | keys as JSON Web Keys |
 //! | `vectors` | published test vectors |
 
 mod claims;
 mod form;
 mod header;
+mod jwk;
 mod keys;
 mod vectors;
 

@@ -17,7 +17,7 @@ use std::{
 use serde_json::Value;
 
 use super::*;
-use crate::store::token::jwt::{InvalidJwtKey, VerifyingKey, jws::Jws, keys::Signature};
+use crate::store::token::jwt::{InvalidJwtKey, VerifyingKey, jws::Jws, key::Signature};
 
 /// File, vectors, whether they are accepted here, and why.
 const DECISIONS: &[(&str, &[u64], bool, &str)] = &[
@@ -275,8 +275,7 @@ fn examples_of_the_rfcs() {
 
 /// The two algorithms without randomness sign a text as it was signed before.
 fn reproduces(key: Option<&SigningKey>, token: &str) {
-    use crate::store::token::jwt::keys::Algorithm;
-    let key = key.filter(|key| key.verifying_key().algorithm() != Algorithm::Es256);
+    let key = key.filter(|key| key.verifying_key().algorithm().name() != "ES256");
     let (signed, _) = token.rsplit_once('.').unwrap();
     assert!(key.is_none_or(|key| sign(key, signed) == token), "{token}");
 }

@@ -8,9 +8,12 @@ use ring::{
 };
 
 use super::{
-    jwk::Jwk,
-    keys::{InvalidJwtKey, Signature, VerifyingKey},
+    error::InvalidJwtKey,
+    jwk::{self, Jwk, Material},
     pem,
+    public::PublicKey,
+    signature::Signature,
+    verifying::VerifyingKey,
 };
 use crate::{
     keyring::SecretKey,
@@ -21,7 +24,7 @@ use crate::{
 ///
 /// | algorithm | who can verify | made by |
 /// | --- | --- | --- |
-/// | HS256 | whoever could sign as well: they share the secret | [`hs256`](Self::hs256), or [`JwtStore::from_ring`](super::JwtStore::from_ring) |
+/// | HS256 | everybody who could also sign: the secret is shared | [`hs256`](Self::hs256), or [`JwtStore::from_ring`](crate::store::JwtStore::from_ring) |
 /// | EdDSA (Ed25519) | everybody who has the public key | [`ed25519_from_pkcs8`](Self::ed25519_from_pkcs8), [`from_pem`](Self::from_pem) |
 /// | ES256 (P-256) | everybody who has the public key | [`es256_from_pkcs8`](Self::es256_from_pkcs8), [`from_pem`](Self::from_pem) |
 ///
@@ -51,13 +54,13 @@ enum Signer {
 impl SigningKey {
     /// A secret that is used as it is, to share tokens with programs that know it. Its name is the key's ID.
     ///
-    /// Such a secret has no other use: not in a [`KeyRing`](crate::keyring::KeyRing), and for no other kind of token.
+    /// Use such a secret for nothing else: neither in a [`KeyRing`](crate::keyring::KeyRing) nor for other kinds of tokens.
     #[must_use]
     pub fn hs256(secret: &SecretKey) -> Self {
         Self::of_secret(&secret.id().to_string(), secret.expose())
     }
 
-    pub(super) fn of_secret(kid: &str, secret: &[u8]) -> Self {
+    pub(crate) fn of_secret(kid: &str, secret: &[u8]) -> Self {
         let public = VerifyingKey::hs256(kid, secret);
         Self { signer: Signer::Hs256(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, secret))), public }
     }
@@ -72,7 +75,7 @@ impl SigningKey {
         Self::of_ed25519(pair)
     }
 
-    pub(super) fn of_ed25519(pair: Ed25519KeyPair) -> Result<Self, InvalidJwtKey> {
+    fn of_ed25519(pair: Ed25519KeyPair) -> Result<Self, InvalidJwtKey> {
         let public = VerifyingKey::ed25519(pair.public_key().as_ref())?;
         Ok(Self { public, signer: Signer::Ed25519(Arc::new(pair)) })
     }
@@ -90,31 +93,61 @@ impl SigningKey {
         Self::of_p256(pair)
     }
 
-    pub(super) fn of_p256(pair: EcdsaKeyPair) -> Result<Self, InvalidJwtKey> {
+    fn of_p256(pair: EcdsaKeyPair) -> Result<Self, InvalidJwtKey> {
         let public = VerifyingKey::es256(pair.public_key().as_ref())?;
         Ok(Self { public, signer: Signer::Es256(Arc::new(pair)) })
     }
 
-    /// A key from a PEM text, `-----BEGIN PRIVATE KEY-----`: what it says about itself decides the algorithm.
+    /// A key from a PEM text, `-----BEGIN PRIVATE KEY-----`. The text determines the algorithm.
     ///
     /// # Errors
     /// [`InvalidJwtKey`] unless it is an Ed25519 or P-256 key.
     pub fn from_pem(text: &str) -> Result<Self, InvalidJwtKey> {
-        let refused = InvalidJwtKey::Pem { expected: "a private key (PKCS #8, PRIVATE KEY)" };
-        let Some(der) = pem::private_key(text) else { return Err(refused) };
-        Self::ed25519_from_pkcs8(&der).or_else(|_| Self::es256_from_pkcs8(&der)).map_err(|_| refused)
+        let der = pem::private_key(text)?;
+        let key = Self::ed25519_from_pkcs8(&der).or_else(|_| Self::es256_from_pkcs8(&der));
+        key.map_err(|_| pem::not_private())
     }
 
-    /// A key from a private JSON Web Key (RFC 7517). Its name is the key's `kid`, or else what it would be without.
+    /// A key from a private JSON Web Key (RFC 7517). Its name is the key's `kid`, or by default its ID or thumbprint.
     ///
     /// # Errors
     /// [`InvalidJwtKey`] unless it is a secret, Ed25519 or P-256 key whose `alg`, `use` and `key_ops`, where they are
     /// given, allow it to sign.
     pub fn from_jwk(text: &str) -> Result<Self, InvalidJwtKey> {
-        Jwk::parse(text)?.signing_key()
+        let Jwk { kid, material } = Jwk::parse(text)?;
+        let key = match material {
+            Material::Secret(secret) => Self::hs256(&secret),
+            Material::Private(public, private) => Self::of_parts(&public, &private)?,
+            Material::Public(_) => {
+                return Err(jwk::refused("it has no private part; a VerifyingKey can be made of it"));
+            }
+        };
+        Ok(match kid {
+            Some(kid) => key.named(&kid),
+            None => key,
+        })
     }
 
-    /// A new Ed25519 key that lives no longer than this process.
+    fn of_parts(public: &PublicKey, private: &[u8]) -> Result<Self, InvalidJwtKey> {
+        let mismatch = |_| jwk::refused("its private and its public part do not belong together");
+        match public {
+            PublicKey::Ed25519(public) => {
+                let pair = Ed25519KeyPair::from_seed_and_public_key(private, public);
+                Self::of_ed25519(pair.map_err(mismatch)?)
+            }
+            PublicKey::P256(public) => {
+                let pair = EcdsaKeyPair::from_private_key_and_public_key(
+                    &ECDSA_P256_SHA256_FIXED_SIGNING,
+                    private,
+                    public,
+                    SystemRandom::new().for_ring(),
+                );
+                Self::of_p256(pair.map_err(mismatch)?)
+            }
+        }
+    }
+
+    /// A new Ed25519 key, which is lost when the process ends.
     ///
     /// # Errors
     /// [`NoRandomness`] if the system's generator fails.
@@ -123,7 +156,7 @@ impl SigningKey {
         Self::ed25519_from_pkcs8(der.as_ref()).map_err(|_| NoRandomness)
     }
 
-    /// A new P-256 key that lives no longer than this process.
+    /// A new P-256 key, which is lost when the process ends.
     ///
     /// # Errors
     /// [`NoRandomness`] if the system's generator fails.
@@ -156,7 +189,7 @@ impl SigningKey {
     }
 
     /// `None` if the source of randomness failed, which only ES256 needs.
-    pub(super) fn sign(&self, message: &[u8]) -> Option<Signature> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Option<Signature> {
         Some(match &self.signer {
             Signer::Hs256(key) => Signature::new(hmac::sign(key, message).as_ref()),
             Signer::Ed25519(pair) => Signature::new(pair.sign(message).as_ref()),

@@ -20,7 +20,7 @@ pub(super) trait Answer {
 
 pin_project! {
     /// A handler, and the end of its exchange.
-    pub(super) struct Ending<F: Future> {
+    pub(super) struct ExchangeFuture<F: Future> {
         #[pin]
         handler: F,
         // Taken when the handler has answered.
@@ -30,13 +30,13 @@ pin_project! {
     }
 }
 
-impl<F: Future> Ending<F> {
+impl<F: Future> ExchangeFuture<F> {
     pub(super) fn new(handler: F, exchange: Exchange) -> Self {
         Self { handler, exchange: Some(exchange), commit: None }
     }
 }
 
-impl<F: Future<Output: Answer>> Future for Ending<F> {
+impl<F: Future<Output: Answer>> Future for ExchangeFuture<F> {
     type Output = (F::Output, Finished);
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -49,10 +49,16 @@ impl<F: Future<Output: Answer>> Future for Ending<F> {
                 return Poll::Pending;
             };
             let Some(exchange) = exchange else { return Poll::Ready((answer, Finished::default())) };
-            match exchange.finish(answer.status()) {
+            let mut commit = match exchange.finish(answer.status()) {
                 Finish::Ready(finished) => return Poll::Ready((answer, finished)),
-                Finish::Pending(commit) => *this.commit = Some(Box::new((commit, answer))),
+                Finish::Pending(commit) => commit,
+            };
+            // A store that does not wait is done at once.
+            if let Poll::Ready(finished) = commit.as_mut().poll(cx) {
+                return Poll::Ready((answer, finished));
             }
+            *this.commit = Some(Box::new((commit, answer)));
+            return Poll::Pending;
         }
         if let Some(waiting) = this.commit {
             let finished = ready!(waiting.0.as_mut().poll(cx));

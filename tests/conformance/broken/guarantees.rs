@@ -67,10 +67,10 @@ impl Flaw for ComesBackEmpty {
         presented: PresentedToken<'_>,
         cx: StoreContext,
     ) -> Result<Loaded, StoreError> {
-        if good.slots().is_err() {
+        if good.rows().is_err() {
             self.0.store(1, Ordering::SeqCst);
         } else if self.0.swap(0, Ordering::SeqCst) == 1 {
-            good.slots()?.clear();
+            good.rows()?.clear();
         }
         good.load(presented, cx).await
     }
@@ -169,7 +169,7 @@ impl Flaw for EndsForItself {
         _: Timestamp,
         _: StoreContext,
     ) -> Result<Ended, StoreError> {
-        drop(good.slots()?);
+        drop(good.rows()?);
         Ok(if self.0.lock().unwrap().insert(*id) { Ended::Done } else { Ended::Already })
     }
 }
@@ -192,7 +192,7 @@ impl Flaw for WritesForItself {
             return good.replace(record, expected, cx).await;
         }
         self.0.lock().unwrap().insert(record.id(), record.clone().settled());
-        drop(good.slots()?);
+        drop(good.rows()?);
         Ok(Replaced::Done(ReferenceToken::issue(record, None)))
     }
 
@@ -258,7 +258,7 @@ pub(crate) struct FindsNothing;
 #[async_trait]
 impl Flaw for FindsNothing {
     async fn find(&self, good: &Plain, _: &SessionId, _: StoreContext) -> Result<Found, StoreError> {
-        drop(good.slots()?);
+        drop(good.rows()?);
         Ok(Found::Absent(Absence::Unknown))
     }
 }

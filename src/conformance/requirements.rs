@@ -1,13 +1,13 @@
-//! What a store's guarantees mean to the suite: each question here calls for some checks.
+//! Which checks a store has to pass: each check requires some of the guarantees that are tested here.
 
 use std::time::Duration;
 
 use crate::store::{Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates};
 
-/// A promise that a store may make.
-pub(super) type Promise = fn(&Guarantees) -> bool;
+/// What a check requires of a store's guarantees.
+pub(super) type Requirement = fn(&Guarantees) -> bool;
 
-/// Its clients hold references; the records stay with the store.
+/// Its clients hold references, and the store keeps the records.
 pub(super) fn keeps_records(guarantees: &Guarantees) -> bool {
     guarantees.token == TokenForm::Reference
 }
@@ -17,7 +17,7 @@ pub(super) fn is_carried(guarantees: &Guarantees) -> bool {
     guarantees.token.is_self_contained()
 }
 
-/// Whoever looks at a token sees nothing of its session.
+/// A token shows nothing of its session.
 pub(super) fn is_encrypted(guarantees: &Guarantees) -> bool {
     guarantees.token == TokenForm::Encrypted
 }
@@ -32,8 +32,8 @@ pub(super) fn revokes_at_once(guarantees: &Guarantees) -> bool {
     delay_of_end(guarantees) == Some(Duration::ZERO)
 }
 
-/// Nothing but expiry ends what a client holds.
-pub(super) fn ends_at_client_only(guarantees: &Guarantees) -> bool {
+/// Only expiry ends what a client holds.
+pub(super) fn revokes_at_expiry(guarantees: &Guarantees) -> bool {
     !revokes(guarantees)
 }
 
@@ -51,8 +51,8 @@ pub(super) fn loses_no_update(guarantees: &Guarantees) -> bool {
     guarantees.updates == Updates::NeverLost
 }
 
-/// Ordinary responses carry no token that could arrive late.
-pub(super) fn late_responses_are_harmless(guarantees: &Guarantees) -> bool {
+/// Ordinary responses carry no token that could arrive too late.
+pub(super) fn reordering_is_harmless(guarantees: &Guarantees) -> bool {
     guarantees.response_reordering == ResponseReordering::Harmless
 }
 
@@ -61,7 +61,7 @@ pub(super) fn has_index(guarantees: &Guarantees) -> bool {
     guarantees.index != Index::None
 }
 
-/// They can be listed wherever they are.
+/// They can be listed on every node.
 pub(super) fn index_is_shared(guarantees: &Guarantees) -> bool {
     guarantees.index == Index::AllNodes
 }
@@ -76,7 +76,7 @@ pub(super) fn is_unlimited(guarantees: &Guarantees) -> bool {
     !is_limited(guarantees)
 }
 
-/// Every server answers for every session.
+/// Every node can serve every session.
 pub(super) fn is_shared(guarantees: &Guarantees) -> bool {
     guarantees.scope == Scope::AllNodes
 }
@@ -86,7 +86,12 @@ pub(super) fn survives_restart(guarantees: &Guarantees) -> bool {
     guarantees.survives_restart
 }
 
-/// Records stand outside of the process: there they can be read by others, and be out of reach.
-pub(super) fn stands_outside(guarantees: &Guarantees) -> bool {
+/// Several nodes share its records, so that each of them waits for something that another process or machine keeps.
+pub(super) fn is_remote(guarantees: &Guarantees) -> bool {
+    keeps_records(guarantees) && is_shared(guarantees)
+}
+
+/// Records are stored outside of the process: there they can be read by others, and be unavailable.
+pub(super) fn is_stored_outside(guarantees: &Guarantees) -> bool {
     keeps_records(guarantees) && (is_shared(guarantees) || survives_restart(guarantees))
 }
