@@ -360,15 +360,15 @@ mod tests {
 
     impl Arbitrary for Nested {
         fn arbitrary(g: &mut Gen) -> Self {
-            Self(nested(6, g))
+            Self(any_value(6, g))
         }
     }
 
-    fn nested(most: usize, g: &mut Gen) -> serde_json::Value {
+    fn any_value(most: usize, g: &mut Gen) -> serde_json::Value {
         match below(if most == 0 { 1 } else { 4 }, g) {
             0 => word("[]{}\"\\a", 6, g).into(),
-            1 => serde_json::json!({ word("[{\"\\", 3, g): nested(most - 1, g) }),
-            _ => (0..below(3, g)).map(|_| nested(most - 1, g)).collect(),
+            1 => serde_json::json!({ word("[{\"\\", 3, g): any_value(most - 1, g) }),
+            _ => (0..below(3, g)).map(|_| any_value(most - 1, g)).collect(),
         }
     }
 
