@@ -234,9 +234,10 @@ const _: () = assert!(MAX_KEY_LEN == u8::MAX as usize, "a key's length is writte
 mod tests {
     use std::collections::BTreeMap;
 
-    use proptest::prelude::*;
+    use quickcheck::{Arbitrary, Gen};
 
     use super::*;
+    use crate::testing::random::{check, word};
 
     #[derive(Debug, Clone)]
     enum Step {
@@ -244,18 +245,16 @@ mod tests {
         Without(String),
     }
 
-    fn step() -> impl Strategy<Value = Step> {
-        let key = "[a-e]{0,2}";
-        prop_oneof![
-            (key, proptest::collection::vec(any::<u8>(), 0..20))
-                .prop_map(|(key, value)| Step::With(key, value)),
-            key.prop_map(Step::Without),
-        ]
+    impl Arbitrary for Step {
+        fn arbitrary(g: &mut Gen) -> Self {
+            let key = word("abcde", 2, g);
+            if bool::arbitrary(g) { Self::With(key, Vec::arbitrary(g)) } else { Self::Without(key) }
+        }
     }
 
-    proptest! {
-        #[test]
-        fn data_behave_like_a_map(steps in proptest::collection::vec(step(), 0..30)) {
+    #[test]
+    fn data_behave_like_a_map() {
+        fn holds(steps: Vec<Step>) {
             let (mut data, mut model) = (Data::default(), BTreeMap::new());
             for step in steps {
                 match step {
@@ -269,18 +268,22 @@ mod tests {
                     }
                 }
                 let seen: BTreeMap<_, _> = data.iter().map(|(k, v)| (k.to_owned(), v.to_vec())).collect();
-                prop_assert_eq!(&seen, &model);
-                prop_assert_eq!(data.is_empty(), model.is_empty());
-                prop_assert_eq!(Data::from_bytes(data.as_bytes()).unwrap(), data.clone());
+                assert_eq!(seen, model);
+                assert_eq!(data.is_empty(), model.is_empty());
+                assert_eq!(Data::from_bytes(data.as_bytes()).unwrap(), data);
             }
         }
+        check(holds as fn(Vec<Step>));
+    }
 
-        #[test]
-        fn hostile_bytes_are_refused_or_read_exactly(bytes: Vec<u8>) {
+    #[test]
+    fn hostile_bytes_are_refused_or_read_exactly() {
+        fn holds(bytes: Vec<u8>) {
             if let Ok(data) = Data::from_bytes(&bytes) {
-                prop_assert_eq!(data.as_bytes(), &bytes);
+                assert_eq!(data.as_bytes(), bytes);
             }
         }
+        check(holds as fn(Vec<u8>));
     }
 
     #[test]

@@ -121,6 +121,8 @@ pub mod record;
 mod secret;
 mod session;
 pub mod store;
+#[cfg(test)]
+mod testing;
 pub mod time;
 mod token;
 mod transport;

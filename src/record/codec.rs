@@ -256,10 +256,8 @@ impl<'a> Reader<'a> {
 mod tests {
     use std::time::Duration;
 
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::{record::Lifetime, secret::Secret};
+    use crate::{record::Lifetime, secret::Secret, testing::random::check};
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -347,21 +345,24 @@ mod tests {
         assert_eq!(read.compare_secret(&Secret::from_bytes([5; 16]), NOW), super::super::SecretMatch::None);
     }
 
-    proptest! {
-        #[test]
-        fn hostile_bytes_never_panic(mut bytes: Vec<u8>) {
+    #[test]
+    fn hostile_bytes_never_panic() {
+        fn holds(mut bytes: Vec<u8>) {
             let _ = Record::decode(&bytes);
             bytes.insert(0, VERSION);
             let _ = Record::decode(&bytes);
         }
+        check(holds as fn(Vec<u8>));
+    }
 
-        #[test]
-        fn a_damaged_record_is_refused_or_read_but_never_panics(at in 0usize..300, bit in 0u8..8) {
-            let mut bytes = rich().encode();
-            let at = at % bytes.len();
+    #[test]
+    fn a_damaged_record_is_refused_or_read_but_never_panics() {
+        let whole = rich().encode();
+        for (at, bit) in (0..whole.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
+            let mut bytes = whole.clone();
             bytes[at] ^= 1 << bit;
             if let Ok(record) = Record::decode(&bytes) {
-                prop_assert_eq!(record.encode(), bytes);
+                assert_eq!(record.encode(), bytes, "bit {bit} of byte {at}");
             }
         }
     }

@@ -21,7 +21,7 @@ use source::{File, Mention, tokens};
 /// and those of their own layer below [`APART`].
 const LAYERS: &[&[&str]] = &[
     // 0: primitives
-    &["error", "hex", "id", "key", "keyring", "random", "secret", "time"],
+    &["error", "hex", "id", "key", "keyring", "random", "secret", "testing", "time"],
     // 1: types
     &["data", "options", "policy", "record", "token"],
     // 2: traits

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use proptest::prelude::*;
+use quickcheck::{Arbitrary, Gen};
 
 use super::*;
-use crate::store::{Absence, Touched};
+use crate::{
+    store::{Absence, Touched},
+    testing::random::{below, check, once_in},
+};
 
 /// So few sessions and subjects that calls meet.
 const SESSIONS: u32 = 6;
@@ -28,23 +31,36 @@ enum Change {
     Rotate,
 }
 
-fn call() -> impl Strategy<Value = Call> {
-    let number = || 0..SESSIONS;
-    let change = prop_oneof![
-        (7..2000_usize).prop_map(Change::Data),
-        (0..SUBJECTS.len()).prop_map(Change::LogIn),
-        Just(Change::Rotate),
-    ];
-    prop_oneof![
-        3 => (number(), prop::option::of(0..SUBJECTS.len()), 7..2000_usize)
-            .prop_map(|(number, subject, len)| Call::Create { number, subject, len }),
-        4 => (number(), prop::bool::weighted(0.2), change)
-            .prop_map(|(number, stale, change)| Call::Replace { number, stale, change }),
-        2 => (number(), prop::bool::weighted(0.3)).prop_map(|(number, stale)| Call::Touch { number, stale }),
-        2 => (number(), 0..200_u64).prop_map(|(number, seconds)| Call::End { number, seconds }),
-        3 => (number(), prop::bool::weighted(0.2)).prop_map(|(number, forged)| Call::Load { number, forged }),
-        2 => (0..90_u64).prop_map(|seconds| Call::Wait { seconds }),
-    ]
+impl Arbitrary for Call {
+    fn arbitrary(g: &mut Gen) -> Self {
+        let number = u32::arbitrary(g) % SESSIONS;
+        match below(16, g) {
+            0..3 => Self::Create { number, subject: Option::arbitrary(g).map(subject), len: len(g) },
+            3..7 => Self::Replace { number, stale: once_in(5, g), change: Change::arbitrary(g) },
+            7..9 => Self::Touch { number, stale: once_in(3, g) },
+            9..11 => Self::End { number, seconds: u64::arbitrary(g) % 200 },
+            11..14 => Self::Load { number, forged: once_in(5, g) },
+            _ => Self::Wait { seconds: u64::arbitrary(g) % 90 },
+        }
+    }
+}
+
+impl Arbitrary for Change {
+    fn arbitrary(g: &mut Gen) -> Self {
+        match below(3, g) {
+            0 => Self::Data(len(g)),
+            1 => Self::LogIn(subject(usize::arbitrary(g))),
+            _ => Self::Rotate,
+        }
+    }
+}
+
+fn subject(any: usize) -> usize {
+    any % SUBJECTS.len()
+}
+
+fn len(g: &mut Gen) -> usize {
+    7 + below(1993, g)
 }
 
 /// What a naive store would hold under an ID.
@@ -261,16 +277,19 @@ impl Model {
     }
 }
 
-proptest! {
-    #[test]
-    fn the_store_answers_like_the_naive_model(calls in prop::collection::vec(call(), 1..80)) {
+#[test]
+fn the_store_answers_like_the_naive_model() {
+    fn holds(calls: Vec<Call>) {
         let mut model = Model::new(MemoryStore::new());
         calls.into_iter().for_each(|call| model.play(call));
     }
+    check(holds as fn(Vec<Call>));
+}
 
-    /// Whatever is evicted and refused: no account is overdrawn, and a login goes by time or by `end` only.
-    #[test]
-    fn tight_budgets_hold_and_logins_stay(calls in prop::collection::vec(call(), 1..120)) {
+/// Whatever is evicted and refused: no account is overdrawn, and a login goes by time or by `end` only.
+#[test]
+fn tight_budgets_hold_and_logins_stay() {
+    fn holds(calls: Vec<Call>) {
         let anonymous = Budget { sessions: 2, bytes: 3000 };
         let logged_in = Budget { sessions: 3, bytes: 4000 };
         let store = MemoryStore::builder().anonymous(anonymous).logged_in(logged_in).build();
@@ -280,14 +299,15 @@ proptest! {
             let ended = play_blindly(&store, &call, write, &mut now);
             assert_in_order(&store);
             let usage = store.usage();
-            prop_assert!(usage.anonymous_sessions <= 2 && usage.anonymous_bytes <= 3000);
-            prop_assert!(usage.logged_in_sessions <= 3 && usage.logged_in_bytes <= 4000);
+            assert!(usage.anonymous_sessions <= 2 && usage.anonymous_bytes <= 3000);
+            assert!(usage.logged_in_sessions <= 3 && usage.logged_in_bytes <= 4000);
             for record in before {
                 let stays = Some(record.id()) != ended && !record.is_expired(now);
-                prop_assert!(!stays || answer(store.find(&record.id(), cx(now))).unwrap().live().is_some());
+                assert!(!stays || answer(store.find(&record.id(), cx(now))).unwrap().live().is_some());
             }
         }
     }
+    check(holds as fn(Vec<Call>));
 }
 
 fn logins(store: &MemoryStore, now: Timestamp) -> Vec<Record> {
