@@ -31,7 +31,7 @@ const TYPES: &[&str] = &[
 ];
 
 /// Private methods of these types that are called as methods of the standard library are. Types are not inferred here.
-const STANDARD: &[&str] = &["find", "finish", "get", "max", "next", "read"];
+const STANDARD: &[&str] = &["count", "find", "finish", "get", "max", "next", "read"];
 
 /// What stores may use although it is private: helpers that know nothing of sessions, which an outside author has from
 /// other crates, and the keys of our own token formats.
@@ -44,7 +44,6 @@ const HELPERS: &[(&str, &str)] = &[
     ("keyring::derivation", "keys for our own token formats, by HKDF"),
     (".derivation", "keys for our own token formats, by HKDF"),
     (".derive", "keys for our own token formats, by HKDF"),
-    ("options", "reading the configuration of a store, with the same errors for all"),
     (".for_ring", "the system's randomness, in the form that `ring` asks for"),
 ];
 
