@@ -9,7 +9,7 @@ use crate::record::Subject;
 
 const MARK: &str = "conformance-mark";
 
-/// An encrypted token shows nothing of its session to whoever looks at it, nor what its text stands for.
+/// An encrypted token shows nothing of its session, neither as text nor decoded.
 ///
 /// # Errors
 /// With what was seen, if it is not so.
@@ -18,10 +18,12 @@ pub async fn an_encrypted_token_hides_its_session(harness: &dyn Harness) -> Verd
     let draft = trial.record()?.into_draft().logged_in(Subject::new(MARK), trial.now);
     let held = trial.keep(draft.data(holding(MARK, &format!("\"{MARK}\""))).finish()).await?;
     let text = held.token.expose();
-    ensure(!shows(text.as_bytes()), || "the session stands in its encrypted token".into())?;
+    ensure(!shows(text.as_bytes()), || "the session is readable in its encrypted token".into())?;
     for part in text.split(|char: char| !is_digit(char)) {
-        ensure(!shows(&from_base64(part)), || "the session stands in its encrypted token's base64".into())?;
-        ensure(!shows(&from_hex(part)), || "the session stands in its encrypted token's hex".into())?;
+        ensure(!shows(&from_base64(part)), || {
+            "the session is readable in its encrypted token's base64".into()
+        })?;
+        ensure(!shows(&from_hex(part)), || "the session is readable in its encrypted token's hex".into())?;
     }
     Ok(())
 }
@@ -34,7 +36,7 @@ fn is_digit(char: char) -> bool {
     char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '+' | '/')
 }
 
-/// What a text in base64, of either alphabet, stands for.
+/// The bytes of a text in base64, of either alphabet.
 fn from_base64(text: &str) -> Vec<u8> {
     let value = |byte| match byte {
         b'A'..=b'Z' => byte - b'A',
@@ -51,7 +53,7 @@ fn from_base64(text: &str) -> Vec<u8> {
     text.as_bytes().chunks(4).flat_map(group).collect()
 }
 
-/// What a text in hex stands for; its other digits count as zero.
+/// The bytes of a text in hex. Other characters count as zero.
 fn from_hex(text: &str) -> Vec<u8> {
     let value = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pair = |digits: &[u8]| digits.iter().fold(0, |byte, digit| byte << 4 | value(*digit).unwrap_or(0));

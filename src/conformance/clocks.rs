@@ -7,7 +7,7 @@ use super::{
     verdict::ensure,
 };
 
-/// How many sessions stand in the store when the clock jumps.
+/// How many sessions are stored when the clock jumps.
 const SESSIONS: usize = 200;
 
 async fn many(trial: &Trial) -> Result<Vec<Held>, Failure> {

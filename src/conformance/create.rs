@@ -78,7 +78,7 @@ pub async fn a_create_overwrites_nothing(harness: &dyn Harness) -> Verdict {
     same_fields(&trial.live(&held.token).await?, &held.record)
 }
 
-/// A create whose reply was lost can be repeated: it is done once, and the token is told again.
+/// A create whose reply was lost can be repeated: it is done once, and issues the token again.
 ///
 /// # Errors
 /// With what was seen, if it is not so.

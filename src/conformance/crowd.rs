@@ -43,7 +43,7 @@ where
 
 /// Lets others go first.
 ///
-/// Several times, because whoever waits with a deadline looks twice before it gives way.
+/// Several times, because a call with a deadline is polled twice before it yields.
 pub(super) async fn pause() {
     for _ in 0..8 {
         tokio::task::yield_now().await;

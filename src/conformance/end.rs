@@ -21,11 +21,11 @@ pub async fn an_ended_session_is_refused(harness: &dyn Harness) -> Verdict {
     trial.once_ends_count().refused(&held.token, "the token of an ended session").await.map(drop)
 }
 
-/// The reason is kept: an ended session is told from one that was never known, with the time of its end.
+/// The reason is kept: an ended session is distinguished from one that was never known, with the time of its end.
 ///
 /// # Errors
 /// With what was seen, if it is not so.
-pub async fn an_ended_session_is_told_from_an_unknown_one(harness: &dyn Harness) -> Verdict {
+pub async fn an_ended_session_is_distinguished_from_an_unknown_one(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
     let held = trial.begin_session().await?;
     trial.log_out(&held).await?;

@@ -23,8 +23,8 @@ async fn living(trial: &Trial, idle: Duration, absolute: Duration) -> Result<Hel
 async fn ends_after(trial: &Trial, held: &Held, end: Duration) -> Verdict {
     trial.after(end).before(MOMENT).live(&held.token).await?;
     let absence = trial.after(end).refused(&held.token, "the token of an expired session").await?;
-    let told = matches!(absence, Absence::Expired | Absence::Unknown);
-    ensure(told, || format!("an expired session reads as {absence:?}"))?;
+    let is_absent = matches!(absence, Absence::Expired | Absence::Unknown);
+    ensure(is_absent, || format!("an expired session reads as {absence:?}"))?;
     trial
         .after(end + YEAR)
         .refused(&held.token, "the token of a session that expired long ago")

@@ -146,7 +146,7 @@ const ALIKE: &[&str] = &[
     "alice\n",
 ];
 
-/// Nobody sees the sessions of another, however alike their names are and whatever stands in them.
+/// Nobody sees the sessions of another, however similar their names are and whatever they contain.
 ///
 /// # Errors
 /// With what was seen, if it is not so.

@@ -59,11 +59,11 @@ pub async fn replace_never_creates(harness: &dyn Harness) -> Verdict {
     trial.keep(record).await.map(drop)
 }
 
-/// A write on top of a state that is no longer there is refused, told what is there, and changes nothing.
+/// A write on top of a state that has been replaced is refused, is answered with what is stored, and changes nothing.
 ///
 /// # Errors
 /// With what was seen, if it is not so.
-pub async fn a_stale_write_is_told_what_is_stored(harness: &dyn Harness) -> Verdict {
+pub async fn a_stale_write_is_answered_with_what_is_stored(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
     let stale = trial.begin_session().await?;
     let mut held = stale.clone();
@@ -125,12 +125,12 @@ pub async fn a_repeated_replace_is_recognised_behind_other_writes(harness: &dyn 
     Ok(())
 }
 
-/// A rotation whose reply was lost can be repeated, and tells the new token again: the client holds no other that is
+/// A rotation whose reply was lost can be repeated, and issues the new token again: the client holds no other that is
 /// good.
 ///
 /// # Errors
 /// With what was seen, if it is not so.
-pub async fn a_repeated_rotation_tells_its_token_again(harness: &dyn Harness) -> Verdict {
+pub async fn a_repeated_rotation_issues_its_token_again(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
     let held = trial.begin_session().await?;
     let next = trial.rotated(&held.record, std::time::Duration::ZERO)?;
@@ -176,11 +176,11 @@ async fn race(trial: &Trial) -> Verdict {
     })
 }
 
-/// An ordinary save tells the client no token, so no response that arrives late can bring an older state back.
+/// An ordinary save issues no token, so no response that arrives late can bring an older state back.
 ///
 /// # Errors
 /// With what was seen, if it is not so.
-pub async fn an_ordinary_save_tells_no_token(harness: &dyn Harness) -> Verdict {
+pub async fn an_ordinary_save_issues_no_token(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
     let held = trial.begin_session().await?;
     // As a server does, with the record as it was loaded; and as the one that has created it.
@@ -195,11 +195,11 @@ pub async fn an_ordinary_save_tells_no_token(harness: &dyn Harness) -> Verdict {
     trial.live(&held.token).await.map(drop)
 }
 
-/// Where clients carry their sessions, every save tells a token with the new state.
+/// Where clients carry their sessions, every save issues a token with the new state.
 ///
 /// # Errors
 /// With what was seen, if it is not so.
-pub async fn every_save_tells_a_token(harness: &dyn Harness) -> Verdict {
+pub async fn every_save_issues_a_token(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
     let held = trial.begin_session().await?;
     let next = trial.next(&held.record)?.finish();

@@ -1,4 +1,4 @@
-//! Whole requests through the engine: what users see of the store's promises.
+//! Whole requests through the engine: what users see of the store's guarantees.
 
 use super::{
     Failure, Harness, Verdict,
@@ -92,7 +92,7 @@ pub async fn requests_with_keys_of_their_own_all_keep_them(harness: &dyn Harness
     Ok(())
 }
 
-/// A request that read a value and overwrites it, while another has changed it, is told of the conflict (409), and
+/// A request that read a value and overwrites it, while another has changed it, is answered with a conflict (409), and
 /// overwrites nothing.
 ///
 /// # Errors
@@ -155,7 +155,7 @@ pub async fn a_log_out_beats_the_requests_under_way(harness: &dyn Harness) -> Ve
 }
 
 /// A login beats the requests under way: what was logged before it is refused as a conflict, and never lands in the
-/// session of whoever has logged in.
+/// session of the user who has logged in.
 ///
 /// # Errors
 /// With what was seen, if it is not so.

@@ -117,7 +117,7 @@ async fn play(trial: &Trial, scenario: &Scenario, order: &[usize]) -> Verdict {
     Ok(())
 }
 
-/// One session, those who work on it, and what its clients were ever told.
+/// One session, those who work on it, and every token that was issued for it.
 struct World<'a> {
     trial: &'a Trial,
     first: Record,
@@ -222,7 +222,7 @@ async fn stays_ended(trial: &Trial, first: &Record, tokens: &[Token]) -> Verdict
 /// How often each of the crowd writes.
 const WRITES: usize = 12;
 
-/// An end in the midst of sixty-three busy writers is final: whatever was told to whom, no token opens anything.
+/// An end among sixty-three busy writers is final: none of the tokens issued opens anything.
 ///
 /// # Errors
 /// With what was seen, if it is not so.
@@ -280,7 +280,7 @@ impl Writer {
     async fn create(&self) -> Result<bool, Failure> {
         let created = self.trial.create(&self.held.record).await?;
         Ok(match created {
-            Created::Done(token) => self.told(Some(token)),
+            Created::Done(token) => self.issued(Some(token)),
             Created::Taken(_) => true,
             Created::Ended => false,
         })
@@ -290,7 +290,7 @@ impl Writer {
         Ok(match self.trial.replace(&next, self.held.record.version()).await? {
             Replaced::Done(token) => {
                 self.held.record = next;
-                self.told(token)
+                self.issued(token)
             }
             Replaced::Conflict(stored) => {
                 self.held.record = stored;
@@ -300,7 +300,7 @@ impl Writer {
         })
     }
 
-    fn told(&self, token: Option<Token>) -> bool {
+    fn issued(&self, token: Option<Token>) -> bool {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner).extend(token);
         true
     }

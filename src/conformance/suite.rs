@@ -51,22 +51,22 @@ pub(super) const CHECKS: &[Check] = checks! {
         of_many_creates_of_one_id_one_is_done;
 
     [] => replace: a_saved_change_is_loaded a_saved_login_is_loaded;
-    [keeps_records] => replace: replace_never_creates a_repeated_rotation_tells_its_token_again;
+    [keeps_records] => replace: replace_never_creates a_repeated_rotation_issues_its_token_again;
     [loses_no_update] => replace:
-        a_stale_write_is_told_what_is_stored
+        a_stale_write_is_answered_with_what_is_stored
         a_version_is_more_than_a_count
         a_repeated_replace_is_done_once
         a_repeated_replace_is_recognised_behind_other_writes
         of_many_writes_on_one_state_one_is_done;
-    [reordering_is_harmless] => replace: an_ordinary_save_tells_no_token;
-    [is_carried] => replace: every_save_tells_a_token;
+    [reordering_is_harmless] => replace: an_ordinary_save_issues_no_token;
+    [is_carried] => replace: every_save_issues_a_token;
 
     [revokes] => end:
         an_ended_session_is_refused
         an_end_ends_one_session
         end_is_idempotent;
     [keeps_records, revokes] => end:
-        an_ended_session_is_told_from_an_unknown_one
+        an_ended_session_is_distinguished_from_an_unknown_one
         end_is_idempotent_and_blocks_the_id_where_nothing_was_stored
         an_ended_session_takes_no_writes
         an_end_refuses_every_token_of_the_session

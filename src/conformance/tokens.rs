@@ -170,5 +170,5 @@ pub async fn debug_shows_no_secret(harness: &dyn Harness) -> Verdict {
     let loaded: Loaded = trial.present(token.as_bytes()).await?;
     let text = format!("{:?} {loaded:?}", trial.store).to_ascii_lowercase();
     let secret = token.get(ID_LEN..REFERENCE_LEN).unwrap_or(token).to_ascii_lowercase();
-    ensure(!text.contains(&secret), || "a token or its secret stands in the output of Debug".into())
+    ensure(!text.contains(&secret), || "a token or its secret is in the output of Debug".into())
 }

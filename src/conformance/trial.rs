@@ -60,7 +60,7 @@ impl Held {
         self.record.id()
     }
 
-    /// Takes on what was written; the client keeps its token unless it was told another.
+    /// Takes on what was written; the client keeps its token unless another was issued.
     pub(super) fn adopt(&mut self, record: Record, token: Option<Token>) {
         self.record = record;
         self.token = token.unwrap_or(self.token.clone());

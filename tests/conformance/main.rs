@@ -25,7 +25,7 @@ async fn a_good_store_that_promises_everything_passes() {
     assert_eq!(
         not_declared,
         [
-            "every_save_tells_a_token",
+            "every_save_issues_a_token",
             "an_end_is_honest_where_clients_hold_the_session",
             "large_data_are_kept_where_no_limit_is_declared",
             "find_is_refused_where_no_record_is_kept",
@@ -44,7 +44,7 @@ async fn a_good_store_whose_clients_carry_their_sessions_passes() {
     report.assert();
     for check in [
         "a_created_session_is_loaded_with_all_its_fields",
-        "every_save_tells_a_token",
+        "every_save_issues_a_token",
         "an_end_is_honest_where_clients_hold_the_session",
         "requests_in_a_row_each_count",
         "requests_count_once_although_replies_are_lost",
@@ -95,7 +95,7 @@ async fn what_cannot_be_seen_is_a_failure_unless_it_is_waived() {
 
 #[tokio::test]
 async fn a_waiver_that_nothing_needs_is_a_failure() {
-    let waivers = ["end_is_idempotent", "every_save_tells_a_token", "pigs_fly"];
+    let waivers = ["end_is_idempotent", "every_save_issues_a_token", "pigs_fly"];
     let report = conformance::check_waiving(|| Surroundings::new(|plain: Plain| plain), &waivers).await;
     let mut failures: Vec<_> = report.failures().collect();
     failures.sort_unstable();
@@ -139,7 +139,7 @@ macro_rules! flaws_are_caught {
 flaws_are_caught! {
     an_upsert_is_caught: writes::UpsertsOnReplace by replace_never_creates a_touch_never_creates;
     a_missing_tombstone_is_caught: ends::LeavesNoTombstone by
-        an_ended_session_is_told_from_an_unknown_one
+        an_ended_session_is_distinguished_from_an_unknown_one
         end_is_idempotent_and_blocks_the_id_where_nothing_was_stored
         an_ended_session_takes_no_writes
         no_order_of_calls_brings_an_ended_session_back;
@@ -152,7 +152,7 @@ flaws_are_caught! {
         a_second_end_only_prolongs_the_tombstone;
     an_overflow_of_for_ever_is_caught: ends::OverflowsForEver by a_tombstone_may_last_for_ever;
     a_lost_update_is_caught: writes::LosesUpdates by
-        a_stale_write_is_told_what_is_stored
+        a_stale_write_is_answered_with_what_is_stored
         of_many_writes_on_one_state_one_is_done
         requests_at_the_same_time_each_count
         requests_with_keys_of_their_own_all_keep_them
@@ -173,7 +173,7 @@ flaws_are_caught! {
     a_forgotten_create_is_caught: writes::ForgetsItsCreates by
         a_repeated_create_is_done_once
         a_repeated_create_is_recognised_behind_other_writes;
-    a_token_told_once_is_caught: writes::TellsATokenOnce by a_repeated_rotation_tells_its_token_again;
+    a_token_told_once_is_caught: writes::TellsATokenOnce by a_repeated_rotation_issues_its_token_again;
     a_create_over_others_is_caught: writes::CreatesOverOthers by
         a_create_overwrites_nothing
         of_many_creates_of_one_id_one_is_done;
@@ -233,7 +233,7 @@ flaws_are_caught! {
     a_limit_above_the_declared_is_caught: guarantees::TakesMore by data_beyond_the_declared_size_are_refused;
     a_hidden_limit_is_caught: guarantees::HidesItsLimit by large_data_are_kept_where_no_limit_is_declared;
     guarantees_that_change_are_caught: guarantees::ChangesItsMind by the_guarantees_never_change;
-    a_token_told_with_every_save_is_caught: writes::AlwaysTellsAToken by an_ordinary_save_tells_no_token;
+    a_token_told_with_every_save_is_caught: writes::AlwaysTellsAToken by an_ordinary_save_issues_no_token;
     an_end_of_one_handle_is_caught: guarantees::EndsForItself by
         another_server_refuses_an_ended_session
         a_restart_keeps_tombstones;
@@ -250,7 +250,7 @@ flaws_are_caught! {
     a_dropped_save_is_caught: writes::DropsSaves by a_saved_change_is_loaded requests_in_a_row_each_count;
     a_dropped_login_is_caught: writes::DropsLogins by a_saved_login_is_loaded;
     a_conflict_taken_for_an_end_is_caught: writes::TakesConflictsForEnds by
-        a_stale_write_is_told_what_is_stored
+        a_stale_write_is_answered_with_what_is_stored
         the_last_writer_wins_where_the_key_says_so;
     a_store_that_knows_only_its_own_is_caught: guarantees::KnowsOnlyItsOwn by
         another_server_opens_the_session
@@ -279,7 +279,7 @@ async fn flaws_of_carried_sessions_are_caught() {
         (carried::Flaw::HalfSignature, "a_token_with_a_flipped_bit_opens_nothing"),
         (carried::Flaw::IgnoresExpiry, "an_idle_session_expires"),
         (carried::Flaw::ClaimsToEnd, "an_end_is_honest_where_clients_hold_the_session"),
-        (carried::Flaw::TellsNoToken, "every_save_tells_a_token"),
+        (carried::Flaw::TellsNoToken, "every_save_issues_a_token"),
         (carried::Flaw::ClaimsToHide, "an_encrypted_token_hides_its_session"),
         (carried::Flaw::FindsNothing, "find_is_refused_where_no_record_is_kept"),
         (carried::Flaw::ForgetsSubject, "a_created_session_is_loaded_with_all_its_fields"),

@@ -44,7 +44,7 @@ const PASSES: usize = 3;
 ///
 /// let store = DrainingStore::new(MemoryStore::new(), redis);
 /// let sessions = SessionManager::new(store.clone());
-/// // … serve until the process is told to exit; then, while the last requests are served:
+/// // … serve until the process is asked to exit; then, while the last requests are served:
 /// let drained = store.drain(Duration::from_secs(10)).await;
 /// eprintln!("moved {}, failed {}", drained.moved, drained.failed);
 /// # }
@@ -129,7 +129,7 @@ impl DrainingStore {
         }
     }
 
-    /// What tells the time. Default: the system's clock.
+    /// The source of the time. Default: the system's clock.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);

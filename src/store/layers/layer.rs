@@ -1,4 +1,4 @@
-//! What all wrappers share: [`StoreLayer`] passes every call on to an inner store.
+//! What all layers share: [`StoreLayer`] passes every call on to an inner store.
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `layer` | [`StoreLayer`]: what all wrappers share |
+//! | `layer` | [`StoreLayer`]: what all layers share |
 //! | `migrating` | [`MigratingStore`]: moves sessions from any store to any other while requests are served |
 //! | `draining` | [`DrainingStore`]: a migration that a server performs by itself before it exits |
 

@@ -15,6 +15,8 @@ mod record_store;
 #[cfg(feature = "redis")]
 mod redis;
 mod stored;
+#[cfg(all(test, feature = "memory"))]
+mod tests;
 
 #[cfg(feature = "memory")]
 pub use self::memory::{Budget, MemoryBackend, MemoryOptions, MemoryStore, Usage};
