@@ -44,7 +44,6 @@ const HELPERS: &[(&str, &str)] = &[
     ("keyring::derivation", "keys for our own token formats, by HKDF"),
     (".derivation", "keys for our own token formats, by HKDF"),
     (".derive", "keys for our own token formats, by HKDF"),
-    ("options", "reading the configuration of a store, with the same errors for all"),
     (".for_ring", "the system's randomness, in the form that `ring` asks for"),
 ];
 
