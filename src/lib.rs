@@ -113,6 +113,7 @@ mod key;
 pub mod keyring;
 pub mod manager;
 #[cfg(feature = "config")]
+#[cfg_attr(not(feature = "full"), allow(dead_code, reason = "each store uses what it needs"))]
 mod options;
 mod plan;
 mod policy;

@@ -15,6 +15,7 @@ use super::{
 
 /// A Redis deployment.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "a store has one")]
 pub(super) enum Endpoint {
     Server(ConnectionInfo),
     #[cfg(feature = "redis-sentinel")]
