@@ -50,6 +50,7 @@ pub struct StoreConfig(Kind);
 
 /// Each store with its options.
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "a configuration has one")]
 enum Kind {
     #[cfg(feature = "memory")]
     Memory(Box<Memory>),
