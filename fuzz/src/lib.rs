@@ -14,7 +14,7 @@ use cloakroom::{
     SessionStore,
     keyring::{KeyRing, SecretKey},
     record::{MAX_SUBJECT_LEN, Record},
-    store::{Created, StoreContext, Loaded, PresentedToken},
+    store::{Created, Loaded, PresentedToken, StoreContext},
     time::{Deadline, Timestamp},
 };
 

@@ -11,7 +11,7 @@ use axum_session::SessionConfig;
 use axum_session_redispool::SessionRedisPool;
 use cloakroom::{
     SessionManager, SessionStore as _,
-    store::{StoreContext, PresentedToken, RedisStore},
+    store::{PresentedToken, RedisStore, StoreContext},
     time::{Clock as _, Deadline, SystemClock},
 };
 use futures_util::future::join_all;

@@ -22,7 +22,9 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new(sessions: usize, payload: Payload) -> Self {
-        let store = MemoryStore::builder().anonymous(Budget { sessions: sessions.max(1000), bytes: usize::MAX }).build();
+        let store = MemoryStore::builder()
+            .anonymous(Budget { sessions: sessions.max(1000), bytes: usize::MAX })
+            .build();
         let manager = untouched(SessionManager::new(store.clone()));
         let values = payload.values();
         let mut cookies: Vec<_> = (0..sessions).map(|_| visitor(&manager, &values)).collect();
