@@ -492,12 +492,12 @@ struct Entry(String, String);
 impl Arbitrary for Entry {
     fn arbitrary(g: &mut Gen) -> Self {
         let key: String = String::arbitrary(g).chars().take(below(21, g)).collect();
-        Self(key, value(3, g))
+        Self(key, text(3, g))
     }
 }
 
 /// A JSON text of at most this depth.
-fn value(depth: usize, g: &mut Gen) -> String {
+fn text(depth: usize, g: &mut Gen) -> String {
     match below(if depth == 0 { 5 } else { 9 }, g) {
         0 => "null".to_owned(),
         1 => "-0.0".to_owned(),
@@ -505,10 +505,10 @@ fn value(depth: usize, g: &mut Gen) -> String {
         3 => i64::arbitrary(g).to_string(),
         4 => Value::String(String::arbitrary(g)).to_string(),
         5 | 6 => {
-            let list: Vec<_> = (0..below(4, g)).map(|_| value(depth - 1, g)).collect();
+            let list: Vec<_> = (0..below(4, g)).map(|_| text(depth - 1, g)).collect();
             format!("[ {} ]", list.join(" ,\t"))
         }
-        _ => format!("{{\"a\" : {},\n\"a\":1}}", value(depth - 1, g)),
+        _ => format!("{{\"a\" : {},\n\"a\":1}}", text(depth - 1, g)),
     }
 }
 
