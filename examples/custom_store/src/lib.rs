@@ -106,7 +106,7 @@ impl RedbBackend {
     ) -> Result<T, StoreError> {
         let this = self.clone();
         let job = tokio::task::spawn_blocking(move || {
-            // If nobody waits any more, the job is not begun, so that a slow disk is not kept busy in vain.
+            // If the caller no longer waits, the job is not begun, so that a slow disk does no useless work.
             if cx.deadline.is_over() {
                 return Err(StoreError::new(StoreErrorKind::Timeout, "the session database was busy"));
             }
