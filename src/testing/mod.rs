@@ -1,10 +1,3 @@
-//! What several unit tests share.
-//!
-//! | module | holds |
-//! | --- | --- |
-//! | `random` | random inputs, for properties |
-//! | `wycheproof` | published test vectors |
+//! What several unit tests share: random inputs, for properties.
 
 pub(crate) mod random;
-#[cfg(feature = "sealed")]
-pub(crate) mod wycheproof;

