@@ -1,5 +1,7 @@
 //! What a [`RecordStore`] does by itself: the default methods of a backend, and writes whose replies were lost.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 use std::{
     sync::{
         Mutex,
