@@ -111,8 +111,14 @@ pub trait RecordBackend: fmt::Debug + Send + Sync + 'static {
                 return Ok(Touched::Gone(Absence::Rotated { id: record.id(), at: cx.now }));
             }
             stored.touch(record.last_active());
-            // A request that was faster has used the session, too.
-            self.compare_and_swap(Some(stored.version()), &stored, cx).await.map(|_| Touched::Done(None))
+            Ok(match self.compare_and_swap(Some(stored.version()), &stored, cx).await? {
+                // A request that was faster has used the session, too.
+                Swapped::Done | Swapped::Found(Some(Stored::Record(_))) => Touched::Done(None),
+                Swapped::Found(Some(Stored::Tombstone(tombstone))) => {
+                    Touched::Gone(tombstone.absence(cx.now))
+                }
+                Swapped::Found(None) => Touched::Gone(Absence::Unknown),
+            })
         }
     }
 
