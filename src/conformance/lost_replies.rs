@@ -145,7 +145,7 @@ pub async fn requests_at_the_same_time_count_once_although_replies_are_lost(
     counted(&mut browser, ROUNDS * REMEMBERED_WRITES as u64).await
 }
 
-/// A log-out is carried through although the reply to it is lost.
+/// A logout is carried through although the reply to it is lost.
 ///
 /// # Errors
 /// With what was seen, if it is not so.

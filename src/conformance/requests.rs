@@ -138,7 +138,7 @@ pub async fn the_last_writer_wins_where_the_key_says_so(harness: &dyn Harness) -
     ensure(page == Some(2), || format!("the value that was written last, 2, reads {page:?}"))
 }
 
-/// A log-out beats the requests under way: their changes are refused as a conflict, and the session stays ended.
+/// A logout beats the requests under way: their changes are refused as a conflict, and the session stays ended.
 ///
 /// # Errors
 /// With what was seen, if it is not so.

@@ -1,4 +1,4 @@
-//! Log-outs end both sides, and their tombstones outlive whatever they have killed.
+//! Logouts end both sides, and their tombstones outlive whatever they have killed.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn is_dead(server: &Server, cookie: &str) -> bool {
     alone(request(server, cookie, look)).id.is_none()
 }
 
-/// Whatever the order, and whoever else crashes: after a log-out was confirmed, no cookie that anybody was ever told opens
+/// Whatever the order, and whoever else crashes: after a logout was confirmed, no cookie that anybody was ever told opens
 /// the session, at no server.
 #[test]
 fn a_log_out_beside_a_move_is_final() {

@@ -7,7 +7,7 @@
 //! | `mixed` | the same where the clients of one store carry their sessions |
 //! | `tokens` | where those of both do |
 //! | `way_back` | sessions that have moved come back |
-//! | `log_outs` | log-outs and their tombstones |
+//! | `log_outs` | logouts and their tombstones |
 //! | `outages` | one of the two stores is unavailable |
 //! | `draining` | a server that drains its sessions into another store before it exits |
 //! | `drain` | what an application calls before it exits |

@@ -122,7 +122,7 @@ fn a_carried_session_is_not_believed_while_nobody_can_ask_whether_it_was_ended()
     }
 }
 
-/// A log-out that one side has not confirmed is not confirmed; said again, it is.
+/// A logout that one side has not confirmed is not confirmed; said again, it is.
 #[test]
 fn a_log_out_needs_both() {
     for (old, new) in PAIRS {

@@ -1,4 +1,4 @@
-//! Promises 3, 4, 7 and 15: no resurrection, no adopted ID, login and log-out, no late cookie.
+//! Promises 3, 4, 7 and 15: no resurrection, no adopted ID, login and logout, no late cookie.
 
 use std::time::Duration;
 

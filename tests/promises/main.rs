@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | 1 the store changes no handler | `stores` |
 //! | 2 no lost update, 5 nothing stored or sent before a write | `writes` |
-//! | 3 no resurrection, 4 no adopted ID, 7 login and log-out, 15 no late cookie | `identity` |
+//! | 3 no resurrection, 4 no adopted ID, 7 login and logout, 15 no late cookie | `identity` |
 //! | 6 both timeouts, 12 time is injected | `timeouts` |
 //! | 8 errors are errors | `outages` |
 //! | 9 flipped bits, 13 nothing panics, reading cookies | `hostile` |
@@ -15,7 +15,7 @@
 //! | 2 against a naive model | `model` |
 //! | several handles of one session, and those that outlive their request | `handles` |
 //! | 17 anonymous sessions displace nobody | `budgets` |
-//! | 7 logins and log-outs where their number is limited | `crowd` |
+//! | 7 logins and logouts where their number is limited | `crowd` |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 

@@ -248,7 +248,7 @@ fn log_out(session: &Session) -> Result<Value, SessionError> {
     Ok(json!({ "logged_out": true }))
 }
 
-/// What is written after a log-out belongs to a new session.
+/// What is written after a logout belongs to a new session.
 fn farewell(session: &Session, order: &Order) -> Result<Value, SessionError> {
     session.log_out()?;
     add(session, order)

@@ -18,7 +18,7 @@
 //! | scenarios | about |
 //! | --- | --- |
 //! | `visits` | carts, logins, tabs side by side |
-//! | `endings` | log-outs, here and from elsewhere |
+//! | `endings` | logouts, here and from elsewhere |
 //! | `times` | both timeouts, renewal, remember-me |
 //! | `outages` | a store that is out of reach |
 //! | `hostile` | tokens that nobody issued, sizes |

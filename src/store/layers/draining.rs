@@ -56,13 +56,13 @@ const PASSES: usize = 3;
 ///
 /// # While and after it is drained
 /// New sessions begin in the target. Each session is moved as a [`MigratingStore`] moves it: a change by a request at the same
-/// time is kept, a log-out is final, and later requests are passed on to the target. Clients keep their tokens.
+/// time is kept, a logout is final, and later requests are passed on to the target. Clients keep their tokens.
 ///
 /// Until a session is moved, only this process knows it: a load balancer has to send its client here as long as this server
 /// answers. Each server needs a node name (`MemoryStore::node`) for that.
 ///
 /// # Guarantees
-/// Those of a [`MigratingStore`] of both stores. A crash loses the sessions that were not moved. A log-out is confirmed once both
+/// Those of a [`MigratingStore`] of both stores. A crash loses the sessions that were not moved. A logout is confirmed once both
 /// stores have ended the session, so it needs the target; otherwise a session that is in this process does not.
 #[derive(Clone)]
 pub struct DrainingStore {

@@ -1,4 +1,4 @@
-//! Log-outs, here and from elsewhere.
+//! Logouts, here and from elsewhere.
 
 use cloakroom::{
     OnTooManySessions, SessionManager,

@@ -58,7 +58,7 @@
 //! requests with the old token that are under way, and for a client that never receives the new one. From then on the client's
 //! token counts. A session that comes back takes the record's place by a swap.
 //!
-//! *A log-out* leaves a tombstone in the store with the records, and the tombstone decides: the client's token opens nothing as
+//! *A logout* leaves a tombstone in the store with the records, and the tombstone decides: the client's token opens nothing as
 //! long as a server asks there. The tombstone lasts as long as any token may live
 //! ([`tokens_live_at_most`](MigratingStore::tokens_live_at_most)), because a token that was issued earlier may live longer than the
 //! session's last state.
@@ -129,10 +129,10 @@ use crate::{
 /// # Guarantees
 /// Of each [guarantee](Guarantees) the weaker one of the two stores; in `Finish` those of the new store. The tokens of new sessions
 /// are those of the store in which they begin. An outage of either store is an error unless the other store has the answer. A
-/// log-out is confirmed once both stores have ended the session.
+/// logout is confirmed once both stores have ended the session.
 ///
 /// Between a store that keeps records and one whose clients carry their sessions, every request with a self-contained token asks
-/// the store with the records as well. That makes a log-out count at once, although no more is declared than that the token is
+/// the store with the records as well. That makes a logout count at once, although no more is declared than that the token is
 /// refused once it has expired.
 ///
 /// A session that is too large for the new store stays in the old one, and can be changed there as long as it does not grow.
@@ -156,7 +156,7 @@ impl MigratingStore {
     /// The longest life of a self-contained token. Default: 30 days, like that of
     /// [`SessionManager::remember_at_most`](crate::SessionManager::remember_at_most).
     ///
-    /// Where one of the two stores has such tokens, the tombstones of log-outs last as long.
+    /// Where one of the two stores has such tokens, the tombstones of logouts last as long.
     #[must_use]
     pub fn tokens_live_at_most(mut self, lifetime: Duration) -> Self {
         self.0.longest = lifetime;

@@ -17,7 +17,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// How much later than a log-out a token may still be issued: by a request under way, and by another server's clock.
+/// How much later than a logout a token may still be issued: by a request under way, and by another server's clock.
 const LATEST_ISSUE: Duration = Duration::from_secs(120);
 
 /// The two stores, and the rules between them.

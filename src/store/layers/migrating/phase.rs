@@ -12,6 +12,6 @@ pub enum Phase {
     Prepare,
     /// Both stores are read. New sessions begin in the new one, and each session moves there when it is next written.
     Move,
-    /// Only the new store is read and written. A log-out still ends both.
+    /// Only the new store is read and written. A logout still ends both.
     Finish,
 }

@@ -17,7 +17,7 @@ pub struct Progress {
     /// Writes that should have moved their session and left it where it was, because the new store had no room for it or has not
     /// yet swept what an earlier move left there.
     pub stayed: u64,
-    /// Log-outs that both stores have confirmed.
+    /// Logouts that both stores have confirmed.
     pub ended_on_both: u64,
 }
 
