@@ -98,7 +98,7 @@ fn other_devices_can_be_signed_out() {
     log_in(&laptop, "Ada");
     log_in(&phone, "Ada");
     laptop.goto("/devices");
-    if laptop.read(".notice").contains("nobody keeps a list") {
+    if laptop.read(".notice").contains("other devices cannot be shown") {
         return laptop.sees_no(".devices");
     }
     laptop.sees(".device:has(.this)", "This device");

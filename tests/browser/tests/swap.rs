@@ -1,4 +1,4 @@
-//! A live shop changes its store, by configuration and rolling restarts only: nobody is logged out, nothing is lost.
+//! A live shop changes its store, by configuration and rolling restarts only: no user is logged out, nothing is lost.
 
 mod steps;
 
