@@ -8,10 +8,10 @@ use crate::{
     error::SessionError,
     id::{SessionId, WriteId},
     policy::Policy,
-    record::Record,
+    record::{ClockId, Record},
     secret::Secret,
-    session::{Base, Changes, Delivery, EndRequest, Logout, View, conflict},
-    store::Absence,
+    session::{Base, Changes, Delivery, Logout, View, conflict},
+    store::{Absence, End, EndedBy},
     time::Timestamp,
     transport::RequestFacts,
 };
@@ -41,7 +41,7 @@ impl Situation<'_> {
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// The sessions to end first.
-    pub(crate) ends: Vec<EndRequest>,
+    pub(crate) ends: Vec<End>,
     pub(crate) write: Write,
     /// Whether the client's cookie goes, unless the write brings another.
     pub(crate) removes_cookie: bool,
@@ -86,22 +86,34 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, PlanError> {
         return Err(SessionError::cross_site().into());
     }
     match changes.logout {
-        Some(logout) => after_logout(changes, logout, has_log),
+        Some(logout) => after_logout(situation, logout, has_log),
         None => ordinary(situation),
     }
 }
 
 /// The session is logged out; what was logged since belongs to a new one.
-fn after_logout(changes: &Changes, logout: Logout, has_log: bool) -> Result<Plan, PlanError> {
+fn after_logout(situation: &Situation<'_>, logout: Logout, has_log: bool) -> Result<Plan, PlanError> {
+    let Situation { changes, policy, now, .. } = *situation;
     let removes_cookie = changes.request.holds_cookie;
     if let Base::Outage(error) = &changes.base {
         return Err(PlanError { error: error.clone(), removes_cookie });
     }
     Ok(Plan {
-        ends: changes.base.presented().into_iter().chain(logout.also).collect(),
+        ends: ended_by_logout(&changes.base, policy, now).into_iter().chain(logout.also).collect(),
         write: if has_log && is_worth_a_session(&changes.view) { Write::Create } else { Write::Nothing },
         removes_cookie,
     })
+}
+
+/// The sessions that a logout ends. A token from before a login that was just made belongs to a client that is logged in by now,
+/// for instance in another tab, and the logout is meant for that login, too.
+fn ended_by_logout(base: &Base, policy: &Policy, now: Timestamp) -> Vec<End> {
+    match base {
+        Base::Absent(Some(Absence::Rotated { id, at })) if policy.is_recent(*at, now) => {
+            vec![End { id: *id, until: now, by: EndedBy::Client }]
+        }
+        base => base.presented(),
+    }
 }
 
 fn ordinary(situation: &Situation<'_>) -> Result<Plan, PlanError> {
@@ -113,27 +125,47 @@ fn ordinary(situation: &Situation<'_>) -> Result<Plan, PlanError> {
         Base::Live { record, .. } if is_unchanged(record, &changes.view) => situation.upkeep(),
         Base::Live { .. } => Write::Replace,
         _ if !is_worth_a_session(&changes.view) => Write::Nothing,
-        _ if changes.view.logged_in => Write::Create,
+        base if changes.view.logged_in => {
+            return Ok(Plan { ends: superseded(base, now), write: Write::Create, removes_cookie: false });
+        }
         Base::Ambiguous(_) => {
             return Err(conflict("tokens of two live sessions were presented; neither is believed").into());
         }
-        Base::Absent(reason) if was_overtaken(*reason, policy, now) => {
-            return Err(conflict(
-                "the session was ended or renewed elsewhere while this request was under way",
-            )
-            .into());
-        }
+        Base::Absent(reason) if was_overtaken(*reason, policy, now) => return Err(overtaken().into()),
         Base::Absent(_) => Write::Create,
     };
     Ok(Plan { ends: Vec::new(), write, removes_cookie: false })
 }
 
-/// Whether a login or logout elsewhere came so shortly before that this request may have been sent before it. Its
+/// Whether the client's own login or logout came so shortly before that this request may have been sent before it. Its
 /// client holds, or will hold, a newer cookie, which a new session's would displace.
-fn was_overtaken(reason: Option<Absence>, policy: &Policy, now: Timestamp) -> bool {
+///
+/// A session that somebody else has ended is no such case: its client holds no other cookie. A token that was issued in this
+/// server's future is one, because its session is live on another server.
+pub(crate) fn was_overtaken(reason: Option<Absence>, policy: &Policy, now: Timestamp) -> bool {
     match reason {
-        Some(Absence::Rotated { at, .. } | Absence::Ended { at }) => policy.is_recent(at, now),
+        Some(Absence::Rotated { at, .. } | Absence::Ended { at, by: EndedBy::Client, .. }) => {
+            policy.is_recent(at, now)
+        }
+        Some(Absence::NotYetValid) => true,
         _ => false,
+    }
+}
+
+pub(crate) fn overtaken() -> SessionError {
+    conflict(
+        "this request presents a token from before a login or logout of the same client, or from the future",
+    )
+}
+
+/// The session that somebody else has ended, and in whose place its client now logs in: from now on its requests that were sent
+/// before count as overtaken.
+fn superseded(base: &Base, now: Timestamp) -> Vec<End> {
+    match base {
+        Base::Absent(Some(Absence::Ended { id, by: EndedBy::Other, .. })) => {
+            vec![End { id: *id, until: now, by: EndedBy::Client }]
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -174,8 +206,10 @@ pub(crate) fn upkeep(base: &Base, request: RequestFacts, policy: &Policy, now: T
 pub(crate) enum OnConflict {
     /// Apply the log to what they left.
     Replay,
-    /// Begin a fresh session for the login in the log, with these data of the same subject.
-    StartAnew(Option<Record>),
+    /// Begin a fresh session for the login in the log.
+    StartAnew,
+    /// Go on in this session, in which the same subject has just logged in.
+    Join(Record),
     /// Give up; the client has to try again.
     Refuse,
 }
@@ -196,15 +230,17 @@ pub(crate) fn on_conflict(
     if is_continued_by(loaded, stored) {
         OnConflict::Replay
     } else if changes.log.logs_in() {
-        let twin = is_same_login(stored, &changes.view, policy, now);
-        OnConflict::StartAnew(twin.then(|| stored.clone()))
+        if is_same_login(stored, &changes.view, policy, now) {
+            return OnConflict::Join(stored.clone());
+        }
+        OnConflict::StartAnew
     } else {
         OnConflict::Refuse
     }
 }
 
-/// Whether this login and one that was just stored are the same person's, like the two requests of a double click. Then
-/// the fresh session may begin with the data that the other one took over.
+/// Whether this login and one that was just stored are the same person's, like the two requests of a double click. Then one
+/// session is enough for both.
 pub(crate) fn is_same_login(stored: &Record, view: &View, policy: &Policy, now: Timestamp) -> bool {
     let same = view.subject.as_ref().is_some_and(|subject| stored.subject() == Some(subject.as_str()));
     same && stored.authenticated_at().is_some_and(|at| policy.is_recent(at, now))
@@ -216,6 +252,8 @@ pub(crate) struct Draws {
     pub(crate) write: WriteId,
     /// Drawn if the view [rotates](View::rotates), or the client holds no reference token yet.
     pub(crate) secret: Option<Secret>,
+    /// Whose clock tells the time of the write.
+    pub(crate) clock: ClockId,
 }
 
 /// The state of a session after `changes`, on top of `base`; `confirms` ends the grace of the previous secret.
@@ -232,8 +270,7 @@ pub(crate) fn next_record(
         draft = draft.confirmed();
     }
     if let Some(secret) = draws.secret {
-        let honoured_until = if view.logged_in { now } else { now + policy.renewal_grace };
-        draft = draft.rotated(secret, now, honoured_until);
+        draft = draft.rotated(secret, policy.rotation(view.logged_in, draws.clock, now));
     }
     with_identity(draft, view, policy, now).finish()
 }

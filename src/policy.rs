@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    record::{Lifetime, Record},
+    record::{ClockId, Lifetime, Record, Rotation},
     time::{Millis, Timestamp},
 };
 
@@ -138,17 +138,33 @@ impl Policy {
             || record.authenticated_at().is_some_and(|at| at > now + self.leeway)
     }
 
+    /// Whether any time of the record is further in the future than clocks are expected to differ.
+    pub(crate) fn is_ahead(&self, record: &Record, now: Timestamp) -> bool {
+        record.latest_time() > now + self.leeway
+    }
+
     /// Whether the last use is stale enough to be written down.
     pub(crate) fn touch_is_due(&self, record: &Record, now: Timestamp) -> bool {
         let after = self.touch_after.map_or_else(|| record.idle().tenth().min(MINUTE.into()), Millis::from);
         now > record.last_active() && now >= record.last_active() + after
     }
 
-    /// Whether something that happened then may still meet requests that were sent before it.
+    /// Whether something that happened then may still meet requests that were sent before it. The time may be of another server,
+    /// whose clock differs in either direction.
     pub(crate) fn is_recent(&self, at: Timestamp, now: Timestamp) -> bool {
-        now.since(at) < self.in_flight
+        let window = self.in_flight + self.leeway;
+        now.since(at) < window && at.since(now) < window
     }
 
+    /// How a login or a renewal changes the secret. A login has no grace, so that no clock decides.
+    pub(crate) fn rotation(&self, is_login: bool, clock: ClockId, now: Timestamp) -> Rotation {
+        let rotation = if is_login || self.renewal_grace.is_zero() {
+            Rotation::without_grace(now)
+        } else {
+            Rotation::with_grace(now, self.renewal_grace)
+        };
+        rotation.by(clock).forgetting(now - (self.in_flight + 2 * self.leeway))
+    }
     /// The lifetime that `remember` asks for, within bounds.
     pub(crate) fn remembered(&self, asked: Duration) -> Lifetime {
         let granted = asked.min(self.remember_at_most);

@@ -106,6 +106,14 @@ impl std::ops::Add<Duration> for Timestamp {
     }
 }
 
+impl std::ops::Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(Millis::from(duration).0))
+    }
+}
+
 impl From<Timestamp> for OffsetDateTime {
     /// The same instant; one outside the calendar's years ±9999 becomes the calendar's nearest end.
     fn from(at: Timestamp) -> Self {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::StoreError,
     record::Record,
-    store::{PresentedToken, within},
+    store::{End, EndedBy, PresentedToken, within},
     time::Deadline,
 };
 
@@ -44,7 +44,7 @@ pub(super) async fn every_call(
         ending(trial, "create", store.create(new, trial.cx())).await?,
         ending(trial, "replace", store.replace(&next, expected, trial.cx())).await?,
         ending(trial, "touch", store.touch(&next, expected, trial.cx())).await?,
-        ending(trial, "end", store.end(&id, record.deadline(), trial.cx())).await?,
+        ending(trial, "end", store.end(End::of(record, EndedBy::Client), trial.cx())).await?,
     ];
     if let (true, Some(index)) = (has_index(&trial.guarantees), store.index()) {
         endings.push(ending(trial, "list", index.list("alice", trial.cx())).await?);

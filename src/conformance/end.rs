@@ -6,7 +6,7 @@ use super::{
     verdict::{broken, ensure},
 };
 use crate::{
-    store::{Absence, Created, Ended, Replaced},
+    store::{Absence, Created, End, Ended, EndedBy, Replaced},
     time::Timestamp,
 };
 
@@ -31,7 +31,33 @@ pub async fn an_ended_session_is_distinguished_from_an_unknown_one(harness: &dyn
     trial.log_out(&held).await?;
     let later = trial.once_ends_count().after(MINUTE);
     let absence = later.refused(&held.token, "the token of an ended session").await?;
-    ensure(absence == Absence::Ended { at: trial.now }, || format!("an ended session reads as {absence:?}"))
+    let ended = Absence::Ended { id: held.id(), at: trial.now, by: EndedBy::Client };
+    ensure(absence == ended, || format!("an ended session reads as {absence:?}"))
+}
+
+/// The reason says on whose account the session ended. Of two ends the first counts, unless only the second is by the session's own
+/// client.
+///
+/// # Errors
+/// With what was seen, if it is not so.
+pub async fn an_end_says_on_whose_account_it_was(harness: &dyn Harness) -> Verdict {
+    use EndedBy::{Client, Other};
+    let trial = Trial::begin(harness).await;
+    let held = trial.begin_session().await?;
+    let [first, second, third] = [1, 2, 3].map(|minutes| trial.after(minutes * MINUTE));
+    for (moment, by, expected) in [
+        (&first, Other, (first.now, Other)),
+        (&second, Other, (first.now, Other)),
+        (&second, Client, (second.now, Client)),
+        (&third, Client, (second.now, Client)),
+        (&third, Other, (second.now, Client)),
+    ] {
+        moment.end_by(End::of(&held.record, by)).await?;
+        let absence = third.once_ends_count().refused(&held.token, "the token of an ended session").await?;
+        let ended = Absence::Ended { id: held.id(), at: expected.0, by: expected.1 };
+        ensure(absence == ended, || format!("a session ended by {expected:?} reads as {absence:?}"))?;
+    }
+    Ok(())
 }
 
 /// Ending one session leaves the others alone.

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     id::SessionId,
-    record::MAX_SUBJECT_LEN,
     record::{Lifetime, Record, Subject},
+    record::{MAX_SUBJECT_LEN, Rotation},
     store::{Index, Replaced, SessionInfo, within},
 };
 
@@ -27,7 +27,7 @@ pub(super) async fn lists(trial: &Trial, subject: &str, expected: &[SessionId]) 
 
 fn logged_in(trial: &Trial, record: &Record, subject: &str) -> Result<Record, Failure> {
     let draft = trial.next(record)?.logged_in(Subject::new(subject), trial.now);
-    Ok(draft.rotated(trial.secret()?, trial.now, trial.now).finish())
+    Ok(draft.rotated(trial.secret()?, Rotation::without_grace(trial.now)).finish())
 }
 
 /// There is an index if and only if the guarantees say so.

@@ -21,8 +21,7 @@ use crate::{
     id::{SessionId, WriteId},
     record::{REMEMBERED_WRITES, Record, Version},
     session::Session,
-    store::{Created, Ended, Replaced, SessionStore, StoreContext, StoreLayer, Touched},
-    time::Timestamp,
+    store::{Created, End, Ended, Replaced, SessionStore, StoreContext, StoreLayer, Touched},
 };
 
 /// The store behind a bad line: of each write and each end the first reply is lost.
@@ -88,9 +87,9 @@ impl StoreLayer for BadLine {
         self.pass(Asked::Write(record.version().write), reply).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        let reply = self.store.end(id, until, cx).await;
-        self.pass(Asked::End(*id), reply).await
+    async fn end(&self, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        let reply = self.store.end(end, cx).await;
+        self.pass(Asked::End(end.id), reply).await
     }
 
     async fn touch(

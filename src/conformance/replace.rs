@@ -8,7 +8,7 @@ use super::{
     verdict::{broken, ensure},
 };
 use crate::{
-    record::{REMEMBERED_WRITES, Record, Subject},
+    record::{REMEMBERED_WRITES, Record, Rotation, Subject},
     store::Replaced,
 };
 
@@ -35,7 +35,7 @@ pub async fn a_saved_login_is_loaded(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
     let mut held = trial.begin_session().await?;
     let login = trial.next(&held.record)?.logged_in(Subject::new("alice"), trial.now);
-    let login = login.rotated(trial.secret()?, trial.now, trial.now).finish();
+    let login = login.rotated(trial.secret()?, Rotation::without_grace(trial.now)).finish();
     trial.write(&mut held, login).await?;
     same_fields(&trial.live(&held.token).await?, &held.record)
 }

@@ -67,6 +67,7 @@ pub(super) const CHECKS: &[Check] = checks! {
         end_is_idempotent;
     [keeps_records, revokes] => end:
         an_ended_session_is_distinguished_from_an_unknown_one
+        an_end_says_on_whose_account_it_was
         end_is_idempotent_and_blocks_the_id_where_nothing_was_stored
         an_ended_session_takes_no_writes
         an_end_refuses_every_token_of_the_session
@@ -112,7 +113,7 @@ pub(super) const CHECKS: &[Check] = checks! {
         a_rotation_honours_the_old_token_for_its_grace
         the_new_token_ends_the_grace
         a_save_keeps_the_grace
-        a_token_of_two_rotations_ago_opens_nothing;
+        a_token_of_several_rotations_ago_reads_as_replaced;
 
     [] => index: there_is_an_index_if_and_only_if_it_is_declared;
     [has_index] => index:

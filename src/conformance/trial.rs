@@ -10,11 +10,11 @@ use super::{
 use crate::{
     id::SessionId,
     random::{self, SystemRandom, WriteIds},
-    record::{Data, Draft, Lifetime, Record, Subject, Version},
+    record::{Data, Draft, Lifetime, Record, Rotation, Subject, Version},
     secret::Secret,
     store::{
-        Absence, Created, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionStore,
-        StoreContext, Token, Touched, within,
+        Absence, Created, End, Ended, EndedBy, Found, Guarantees, Loaded, PresentedToken, Replaced,
+        SessionStore, StoreContext, Token, Touched, within,
     },
     time::{Deadline, Timestamp},
 };
@@ -152,7 +152,11 @@ impl Trial {
 
     /// The next state of a record with a new secret.
     pub(super) fn rotated(&self, record: &Record, grace: Duration) -> Result<Record, Failure> {
-        Ok(self.next(record)?.rotated(self.secret()?, self.now, self.now + grace).finish())
+        let rotation = match grace {
+            Duration::ZERO => Rotation::without_grace(self.now),
+            grace => Rotation::with_grace(self.now, grace),
+        };
+        Ok(self.next(record)?.rotated(self.secret()?, rotation).finish())
     }
 
     pub(super) fn secret(&self) -> Result<Secret, Failure> {
@@ -199,8 +203,12 @@ impl Trial {
     }
 
     pub(super) async fn end(&self, id: SessionId, until: Timestamp) -> Result<Ended, Failure> {
+        self.end_by(End { id, until, by: EndedBy::Client }).await
+    }
+
+    pub(super) async fn end_by(&self, end: End) -> Result<Ended, Failure> {
         let cx = self.cx();
-        within(cx.deadline, self.store.end(&id, until, cx)).await.map_err(|error| failed("end", &error))
+        within(cx.deadline, self.store.end(end, cx)).await.map_err(|error| failed("end", &error))
     }
 
     pub(super) async fn find(&self, id: SessionId) -> Result<Option<Record>, Failure> {

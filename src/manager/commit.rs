@@ -14,8 +14,8 @@ use crate::{
     plan::{self, Draws, OnConflict, Plan, PlanError, Write},
     random,
     record::{Record, Version},
-    session::{Base, Changes, Delivery, EndRequest, Sent, View, conflict},
-    store::{Absence, Created, Replaced, Token, Touched},
+    session::{Base, Changes, Delivery, Sent, View, conflict},
+    store::{Absence, Created, End, Found, Replaced, Token, Touched},
 };
 
 /// Writes the changes; `keeps` says whether the response's status lets them be kept.
@@ -61,8 +61,7 @@ impl<'a> Commit<'a> {
         let limited = if logs_in { self.changes.view.subject.clone() } else { None };
         let loaded = self.changes.base.record().cloned();
         if let Some(subject) = &limited {
-            let own = loaded.as_ref().map(Record::id);
-            session_limit::check(&self.calls, policy, subject.as_str(), own).await?;
+            session_limit::check(&self.calls, policy, subject.as_str(), self.changes.base.id()).await?;
         }
         let written = match (plan.write, loaded) {
             (Write::Create, _) => self.create_or_join().await?,
@@ -78,7 +77,7 @@ impl<'a> Commit<'a> {
     }
 
     /// Ends sessions: each is tried, even if another one fails.
-    async fn end_all(&mut self, ends: &[EndRequest]) -> Result<(), SessionError> {
+    async fn end_all(&mut self, ends: &[End]) -> Result<(), SessionError> {
         let mut outcome = Ok(());
         for end in ends {
             outcome = self.calls.end(*end).await.map(drop).and(outcome);
@@ -130,7 +129,8 @@ impl<'a> Commit<'a> {
                 OnConflict::Refuse => {
                     return Err(conflict("another request logged in while this one was under way"));
                 }
-                OnConflict::StartAnew(twin) => return self.start_anew(twin).await,
+                OnConflict::StartAnew => return self.start_anew().await,
+                OnConflict::Join(twin) => return self.join(twin).await,
                 OnConflict::Replay => {}
             }
             self.check_deadline()?;
@@ -158,7 +158,7 @@ impl<'a> Commit<'a> {
 
     async fn gone(&mut self, absence: Absence) -> Result<Written, SessionError> {
         if self.changes.log.logs_in() {
-            return self.start_anew(None).await;
+            return self.start_anew().await;
         }
         debug!(?absence, "a session ended while a request was under way");
         Err(conflict("the session was ended while this request was under way"))
@@ -166,24 +166,52 @@ impl<'a> Commit<'a> {
 
     /// Begins a fresh session for a login whose session no longer exists. What was logged before the login is dropped: it may
     /// belong to someone else.
-    async fn start_anew(&mut self, twin: Option<Record>) -> Result<Written, SessionError> {
+    async fn start_anew(&mut self) -> Result<Written, SessionError> {
         let changes = &mut *self.changes;
         changes.log = std::mem::take(&mut changes.log).since_login();
-        let data = twin.map(|record| record.data().clone()).unwrap_or_default();
-        let mut view = View { data, ..View::default() };
+        let mut view = View::default();
         changes.log.apply(&mut view, self.core.max_data())?;
         changes.view = view;
         self.create().await
     }
 
-    /// Creates the session that the changes describe, with the data of its twin if there is one.
+    /// Goes on in the session of the same login, like the second request of a double click in that of the first: with its data,
+    /// and with a new secret beside the one that the first response brings.
+    async fn join(&mut self, twin: Record) -> Result<Written, SessionError> {
+        let changes = &mut *self.changes;
+        changes.log = std::mem::take(&mut changes.log).joining_login();
+        let mut view = View::of(&twin);
+        changes.log.apply(&mut view, self.core.max_data())?;
+        changes.view = view;
+        // Boxed, because a login that finds another twin would join that.
+        Box::pin(self.replace(twin)).await
+    }
+
+    /// Creates the session that the changes describe, unless the token that was presented names one to go on in.
     async fn create_or_join(&mut self) -> Result<Written, SessionError> {
-        if let Base::Absent(Some(Absence::Rotated { id, .. })) = self.changes.base
-            && let Some(twin) = self.twin(id).await
-        {
-            return self.start_anew(Some(twin)).await;
+        match self.changes.base {
+            Base::Absent(Some(Absence::Rotated { id, .. })) => {
+                if let Some(twin) = self.twin(id).await {
+                    return self.join(twin).await;
+                }
+            }
+            Base::Absent(Some(Absence::Ended { id, .. })) if !self.changes.view.logged_in => {
+                self.check_overtaken(id).await?;
+            }
+            _ => {}
         }
         self.create().await
+    }
+
+    /// Refuses to begin a session in place of one that was ended, if its client has logged in since this request was loaded.
+    async fn check_overtaken(&mut self, id: SessionId) -> Result<(), SessionError> {
+        let StoreCalls { store, cx } = self.calls;
+        match store.find(&id, cx).await {
+            Ok(Found::Absent(absence)) if plan::was_overtaken(Some(absence), &self.core.policy, cx.now) => {
+                Err(plan::overtaken())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The session in which the same subject has just logged in with the token that was presented here: the second
@@ -236,6 +264,7 @@ impl<'a> Commit<'a> {
         let draws = Draws {
             write: self.core.write_ids.next(random)?,
             secret: if view.rotates() || base.is_token_due() { Some(random::secret(random)?) } else { None },
+            clock: self.core.clock_id,
         };
         let confirms = reissue && !self.changes.request.has_previous_secret;
         Ok(plan::next_record(base, view, draws, confirms, &self.core.policy, self.calls.cx.now))

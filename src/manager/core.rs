@@ -1,11 +1,12 @@
 //! What all requests of a manager share.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use crate::{
     plan::{self, Situation, Write},
     policy::Policy,
     random::{Random, SystemRandom, WriteIds},
+    record::ClockId,
     session::{Base, Changes},
     store::{Guarantees, SessionStore, StoreContext},
     time::{Clock, Deadline, SystemClock, Timestamp},
@@ -26,6 +27,10 @@ pub(crate) struct Core {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
     pub(super) write_ids: WriteIds,
+    /// Whose clock the times are of that this manager writes.
+    pub(super) clock_id: ClockId,
+    /// Whether clocks that differ were reported.
+    pub(super) has_warned_of_clocks: Arc<AtomicBool>,
 }
 
 impl Core {
@@ -40,6 +45,8 @@ impl Core {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::new()),
             write_ids: WriteIds::default(),
+            clock_id: ClockId::random(),
+            has_warned_of_clocks: Arc::default(),
         }
     }
 

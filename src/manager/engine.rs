@@ -6,8 +6,8 @@ use super::{core::Core, save::save, store_calls::StoreCalls};
 use crate::{
     error::SessionError,
     policy::Policy,
-    session::{BoxFuture, EndRequest, Engine, Session},
-    store::{Ended, Guarantees, SessionInfo},
+    session::{BoxFuture, Engine, Session},
+    store::{End, Ended, Guarantees, SessionInfo},
     time::Timestamp,
 };
 
@@ -43,7 +43,7 @@ impl Engine for Arc<Core> {
         })
     }
 
-    fn end(&self, session: EndRequest) -> BoxFuture<'_, Result<Ended, SessionError>> {
-        Box::pin(async move { Ok(StoreCalls::new(self).end(session).await?) })
+    fn end(&self, end: End) -> BoxFuture<'_, Result<Ended, SessionError>> {
+        Box::pin(async move { Ok(StoreCalls::new(self).end(end).await?) })
     }
 }

@@ -1,13 +1,15 @@
 //! From the tokens that a request presents to what its session is based on.
 
+use std::sync::atomic::Ordering;
+
 use tracing::{debug, warn};
 
 use super::core::Core;
 use crate::{
     error::SessionError,
-    record::{Record, SecretMatch},
-    session::{Base, EndRequest},
-    store::{Absence, Loaded, PresentedToken, ReferenceToken, StoreContext},
+    record::Record,
+    session::Base,
+    store::{Absence, End, EndedBy, Found, Loaded, PresentedToken, ReferenceToken, StoreContext},
     time::{Deadline, Timestamp},
     transport::{RequestFacts, RequestHead},
 };
@@ -28,7 +30,10 @@ pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> (Base, RequestF
             }
         };
         match answer {
-            Ok(loaded) => opened.add(core.checked(loaded, now), token, now),
+            Ok(loaded) => {
+                let loaded = core.within_grace(loaded, token, now).await;
+                opened.add(core.checked(loaded, now), token, now - core.policy.leeway);
+            }
             Err(error) => {
                 warn!(%error, kind = ?error.kind(), "a session could not be loaded");
                 return (Base::Outage(SessionError::from(error)), request);
@@ -40,8 +45,31 @@ pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> (Base, RequestF
 }
 
 impl Core {
+    /// The store's answer, unless another server has replaced the token's secret and still honours it by its own clock.
+    async fn within_grace(&self, loaded: Loaded, token: PresentedToken<'_>, now: Timestamp) -> Loaded {
+        let Loaded::Absent(Absence::Rotated { id, at }) = loaded else { return loaded };
+        let Some(token) = ReferenceToken::parse(token.bytes()) else { return loaded };
+        if !self.policy.is_recent(at, now) {
+            return loaded;
+        }
+        match self.store.find(&id, self.cx()).await {
+            Ok(Found::Live(record))
+                if record.may_be_honoured(token.secret(), self.clock_id, self.policy.leeway, now) =>
+            {
+                Loaded::Live { record, reissue: false }
+            }
+            // It was replaced, whatever a second question is answered.
+            _ => loaded,
+        }
+    }
+
     /// The store's answer, after the engine has checked the times once more.
     fn checked(&self, loaded: Loaded, now: Timestamp) -> Loaded {
+        if let Loaded::Live { record, .. } = &loaded
+            && self.policy.is_ahead(record, now)
+        {
+            self.warn_of_clocks(record, now);
+        }
         match loaded {
             Loaded::Live { record, .. } if self.policy.has_expired(&record, now) => {
                 Loaded::Absent(Absence::Expired)
@@ -54,12 +82,22 @@ impl Core {
     }
 }
 
+impl Core {
+    /// Says once that another server's clock is ahead of this one by more than the leeway, or this one behind.
+    fn warn_of_clocks(&self, record: &Record, now: Timestamp) {
+        if !self.has_warned_of_clocks.swap(true, Ordering::Relaxed) {
+            let ahead = record.latest_time().since(now);
+            warn!(?ahead, leeway = ?self.policy.leeway, "the clocks of the servers differ by more than the leeway");
+        }
+    }
+}
+
 /// What the presented tokens open, taken together. Their order carries no meaning.
 #[derive(Default)]
 struct Opened {
     live: Option<OpenedSession>,
     /// Other live sessions.
-    others: Vec<EndRequest>,
+    others: Vec<End>,
     absent: Option<Absence>,
 }
 
@@ -72,11 +110,11 @@ struct OpenedSession {
 }
 
 impl Opened {
-    fn add(&mut self, loaded: Loaded, token: PresentedToken<'_>, now: Timestamp) {
+    fn add(&mut self, loaded: Loaded, token: PresentedToken<'_>, earliest: Timestamp) {
         match loaded {
             Loaded::Absent(absence) => self.add_absence(absence),
             Loaded::Live { record, reissue } => self.add_live(OpenedSession {
-                by_previous_secret: has_previous_secret(&record, token, now),
+                by_previous_secret: has_previous_secret(&record, token, earliest),
                 token_len: token.bytes().len(),
                 record,
                 reissue,
@@ -87,7 +125,7 @@ impl Opened {
     fn add_live(&mut self, session: OpenedSession) {
         match &self.live {
             Some(known) if known.record.id() != session.record.id() => {
-                self.others.push(EndRequest::from(&session.record));
+                self.others.push(End::of(&session.record, EndedBy::Client));
             }
             Some(known) if !session.is_newer(known) => {}
             _ => self.live = Some(session),
@@ -111,7 +149,7 @@ impl Opened {
                 Base::Live { record: session.record, reissue: session.reissue }
             }
             Some(session) => {
-                self.others.push(EndRequest::from(&session.record));
+                self.others.push(End::of(&session.record, EndedBy::Client));
                 Base::Ambiguous(self.others)
             }
             None => Base::Absent(self.absent.or(any_cookie.then_some(Absence::Malformed))),
@@ -129,9 +167,9 @@ impl OpenedSession {
 
 /// Whether a token has the previous secret of the record that it opened.
 ///
-/// The store's answer does not tell, so the secret is compared a second time, but only within a grace period: hardly ever.
-fn has_previous_secret(record: &Record, token: PresentedToken<'_>, now: Timestamp) -> bool {
-    record.in_grace(now)
-        && ReferenceToken::parse(token.bytes())
-            .is_some_and(|token| record.compare_secret(token.secret(), now) == SecretMatch::Previous)
+/// The store's answer does not tell, so the secret is compared a second time, but only within a grace period, which may
+/// have lasted until `earliest` by the clock of the server that began it: hardly ever.
+fn has_previous_secret(record: &Record, token: PresentedToken<'_>, earliest: Timestamp) -> bool {
+    record.in_grace(earliest)
+        && ReferenceToken::parse(token.bytes()).is_some_and(|token| !record.is_current_secret(token.secret()))
 }

@@ -46,6 +46,7 @@ use crate::{
     error::StoreError,
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, Policy, SaveOn},
     random::Random,
+    record::ClockId,
     store::{Guarantees, SessionStore, StoreContext},
     time::{Clock, Deadline},
     transport::{Cookie, Transport},
@@ -152,9 +153,12 @@ impl SessionManager {
         self.with(|core| core.policy.touch_after = Some(age))
     }
 
-    /// Sets how far ahead of this node's clock a session may have begun. Default: 60 seconds.
+    /// Sets by how much the clocks of the servers that share sessions may differ. Default: 60 seconds.
     ///
-    /// The clocks of the nodes that share sessions have to agree within this time: a session from further ahead is not accepted.
+    /// Within this time no difference between clocks breaks a promise: a token from before a login or logout is refused everywhere
+    /// at once, and what one server honours for a while is honoured by the others for at least as long. A session whose times lie
+    /// further in the future opens nothing on this server, and a request that presents its token and writes is answered `409
+    /// Conflict`, so that it displaces no login. A warning with the difference is then logged, once for each manager.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -169,6 +173,8 @@ impl SessionManager {
 
     /// Sets how long the old token stays valid after [`Session::renew`](crate::Session::renew), unless the new one is used before. Default and maximum:
     /// 30 seconds.
+    ///
+    /// Other servers honour it longer by up to the [leeway](Self::leeway), because their clocks may be ahead.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -347,7 +353,10 @@ impl SessionManager {
     /// ```
     #[must_use]
     pub fn clock(self, clock: impl Clock) -> Self {
-        self.with(|core| core.clock = Arc::new(clock))
+        self.with(|core| {
+            core.clock = Arc::new(clock);
+            core.clock_id = ClockId::random();
+        })
     }
 
     /// Sets where IDs and secrets are drawn from. Default: the cryptographic generator of the system.

@@ -13,8 +13,7 @@ use crate::{
     id::SessionId,
     policy::{OnTooManySessions, Policy},
     record::Record,
-    session::EndRequest,
-    store::SessionInfo,
+    store::{End, EndedBy, SessionInfo},
 };
 
 /// Refuses a login where the subject has all the sessions that it may have, and none of them is to be ended for it.
@@ -66,7 +65,8 @@ pub(super) async fn enforce(calls: &StoreCalls<'_>, policy: &Policy, record: &Re
             return warn!("the time to end all sessions beyond a subject's limit did not suffice");
         }
         // A failure is logged, and the session is ended at the next login.
-        let _ = calls.end(EndRequest::from(session)).await;
+        let end = End { id: session.id(), until: session.deadline(), by: EndedBy::Other };
+        let _ = calls.end(end).await;
     }
 }
 

@@ -6,8 +6,7 @@ use super::core::Core;
 use crate::{
     error::{StoreError, StoreErrorKind},
     record::{REMEMBERED_WRITES, Record, Version},
-    session::EndRequest,
-    store::{Created, Ended, Replaced, SessionIndex, SessionInfo, SessionStore, StoreContext},
+    store::{Created, End, Ended, Replaced, SessionIndex, SessionInfo, SessionStore, StoreContext},
 };
 
 /// How often a call that may safely be repeated is made before its failure counts.
@@ -74,16 +73,16 @@ impl<'a> StoreCalls<'a> {
     }
 
     /// Ends a session, repeated until it is confirmed, because ending twice is ending.
-    pub(super) async fn end(&self, EndRequest { id, until }: EndRequest) -> Result<Ended, StoreError> {
+    pub(super) async fn end(&self, end: End) -> Result<Ended, StoreError> {
         let mut attempt = 1;
         loop {
-            match self.store.end(&id, until, self.cx).await {
+            match self.store.end(end, self.cx).await {
                 // By an earlier attempt, whose reply was lost.
                 Ok(Ended::Already) if attempt > 1 => return Ok(Ended::Done),
                 Ok(ended) => return Ok(ended),
                 Err(error) if self.may_retry(&error, attempt) => {}
                 Err(error) => {
-                    warn!(%error, session = %id, "the store did not confirm that a session has ended");
+                    warn!(%error, session = %end.id, "the store did not confirm that a session has ended");
                     return Err(error);
                 }
             }

@@ -5,7 +5,7 @@
 //! writes 4 × u64, unless flagged as sealed
 //! created i64 | last active i64 | idle ms i64 | deadline i64 | authenticated i64, if flagged
 //! hash of the secret 32, unless flagged as sealed
-//! previous: hash 32 | rotated i64 | honoured until i64, if flagged
+//! replaced secrets, if flagged: u8 number, each hash 32 | at i64 | honoured until i64, the least for never | clock u64
 //! subject: u16 length, bytes, if flagged
 //! extra: u32 length, bytes    what a newer version 1 writer added; kept when the record is rewritten
 //! data: the rest
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use super::{
     Credentials, Data, Inner, MigrationState, REMEMBERED_WRITES, Record, Subject,
-    credentials::{Kept, Previous},
+    credentials::{ClockId, Kept, MAX_REPLACED, Replaced},
 };
 use crate::{
     id::{SessionId, WriteId},
@@ -33,12 +33,12 @@ const VERSION: u8 = 1;
 
 const REMEMBERED: u8 = 1;
 const AUTHENTICATED: u8 = 2;
-const PREVIOUS: u8 = 4;
+const REPLACED: u8 = 4;
 const SUBJECT: u8 = 8;
 const SEALED: u8 = 16;
 const ARRIVING: u8 = 32;
 const LEFT: u8 = 64;
-const KNOWN_FLAGS: u8 = REMEMBERED | AUTHENTICATED | PREVIOUS | SUBJECT | SEALED | ARRIVING | LEFT;
+const KNOWN_FLAGS: u8 = REMEMBERED | AUTHENTICATED | REPLACED | SUBJECT | SEALED | ARRIVING | LEFT;
 
 /// The most bytes that [`Record::encode_sealed`] appends, beside the record's [`variable_len`](Record::variable_len).
 #[cfg(feature = "sealed")]
@@ -62,8 +62,8 @@ impl Record {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256 + self.variable_len());
         let credentials = &self.0.credentials;
-        let previous = if credentials.previous.is_some() { PREVIOUS } else { 0 };
-        self.push_head(&mut out, previous | whereabouts_flag(self.0.migration_state));
+        let replaced = if credentials.replaced.is_some() { REPLACED } else { 0 };
+        self.push_head(&mut out, replaced | whereabouts_flag(self.0.migration_state));
         self.0.writes.iter().for_each(|write| out.extend_from_slice(&write.as_u64().to_le_bytes()));
         self.push_times(&mut out);
         push_credentials(&mut out, credentials);
@@ -147,10 +147,14 @@ fn push_time(out: &mut Vec<u8>, at: Timestamp) {
 
 fn push_credentials(out: &mut Vec<u8>, credentials: &Credentials) {
     push_hash(out, &credentials.current);
-    if let Some(previous) = &credentials.previous {
-        push_hash(out, &previous.secret);
-        push_time(out, previous.rotated_at);
-        push_time(out, previous.honoured_until);
+    let Some(replaced) = &credentials.replaced else { return };
+    // There are no more than `MAX_REPLACED`.
+    out.push(u8::try_from(replaced.len()).unwrap_or(u8::MAX));
+    for Replaced { secret, at, honoured_until, clock } in replaced.iter() {
+        push_hash(out, secret);
+        push_time(out, *at);
+        push_time(out, honoured_until.unwrap_or(Timestamp::MIN));
+        out.extend_from_slice(&clock.0.to_le_bytes());
     }
 }
 
@@ -165,7 +169,7 @@ fn push_hash(out: &mut Vec<u8>, kept: &Kept) {
 fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
     let [flags] = reader.array()?;
     let has = |flag| flags & flag != 0;
-    if flags & !KNOWN_FLAGS != 0 || (has(SEALED) && has(PREVIOUS | ARRIVING | LEFT)) {
+    if flags & !KNOWN_FLAGS != 0 || (has(SEALED) && has(REPLACED | ARRIVING | LEFT)) {
         return None;
     }
     let migration_state = match flags & (ARRIVING | LEFT) {
@@ -181,6 +185,7 @@ fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
         writes: if has(SEALED) { [WriteId::from_u64(0); REMEMBERED_WRITES] } else { reader.writes()? },
         remembered: has(REMEMBERED),
         migration_state,
+        lifetime_changed: false,
         created_at: reader.time()?,
         last_active: reader.time()?,
         idle: Millis::new(i64::from_le_bytes(reader.array()?))?,
@@ -194,7 +199,7 @@ fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
             },
             fresh: false,
             due: false,
-            previous: if has(PREVIOUS) { Some(Box::new(reader.previous()?)) } else { None },
+            replaced: if has(REPLACED) { Some(Arc::new(reader.replaced()?)) } else { None },
         },
         subject: if has(SUBJECT) { Some(reader.subject()?) } else { None },
         extra: reader.extra()?,
@@ -231,12 +236,20 @@ impl<'a> Reader<'a> {
         Some(writes)
     }
 
-    fn previous(&mut self) -> Option<Previous> {
-        Some(Previous {
-            secret: Kept::Hashed(SecretHash::from_bytes(self.array()?)),
-            rotated_at: self.time()?,
-            honoured_until: self.time()?,
-        })
+    fn replaced(&mut self) -> Option<Vec<Replaced>> {
+        let [number] = self.array()?;
+        if !(1..=MAX_REPLACED).contains(&usize::from(number)) {
+            return None;
+        }
+        let secret = |reader: &mut Self| {
+            Some(Replaced {
+                secret: Kept::Hashed(SecretHash::from_bytes(reader.array()?)),
+                at: reader.time()?,
+                honoured_until: Some(reader.time()?).filter(|until| *until != Timestamp::MIN),
+                clock: ClockId(u64::from_le_bytes(reader.array()?)),
+            })
+        };
+        (0..number).map(|_| secret(self)).collect()
     }
 
     fn subject(&mut self) -> Option<Subject> {
@@ -257,7 +270,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{record::Lifetime, secret::Secret, testing::random::check};
+    use crate::{
+        record::{Lifetime, Rotation},
+        secret::Secret,
+        testing::random::check,
+    };
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
@@ -272,7 +289,7 @@ mod tests {
         );
         new.successor(WriteId::from_u64(4))
             .logged_in(Subject::new("alice"), NOW)
-            .rotated(Secret::from_bytes([5; 16]), NOW, NOW + Duration::from_secs(30))
+            .rotated(Secret::from_bytes([5; 16]), Rotation::with_grace(NOW, Duration::from_secs(30)))
             .remembered(true)
             .data(Data::default().with("cart", b"[1,2]").unwrap())
             .finish()

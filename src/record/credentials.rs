@@ -3,7 +3,13 @@
 //! The engine draws a secret together with the write that introduces it, so the client is told about it exactly once: a store
 //! issues a token only for a secret that is fresh. That is why responses to ordinary writes set no cookie.
 
-use std::fmt;
+use std::{
+    collections::hash_map::RandomState,
+    fmt,
+    hash::{BuildHasher as _, Hasher as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use subtle::ConstantTimeEq as _;
 
@@ -55,7 +61,10 @@ impl Kept {
     }
 }
 
-/// The current secret of a record, and the one before it.
+/// How many of the secrets before the current one are kept at the most.
+pub(super) const MAX_REPLACED: usize = 16;
+
+/// The current secret of a record, and those before it.
 #[derive(Clone)]
 pub(crate) struct Credentials {
     pub(crate) current: Kept,
@@ -63,16 +72,49 @@ pub(crate) struct Credentials {
     pub(crate) fresh: bool,
     /// Whether the client holds no token of this store, so that the next write has to bring it one.
     pub(crate) due: bool,
-    /// Kept beyond its grace, so that an old secret is told from a forged one.
-    pub(crate) previous: Option<Box<Previous>>,
+    /// The secrets before, the newest first, as long as a request that was sent with one may still be under way: so a late request
+    /// is told from a forgery. A thin pointer, because most records have none.
+    pub(crate) replaced: Option<Arc<Vec<Replaced>>>,
 }
 
+/// A secret that was replaced by another.
 #[derive(Clone)]
-pub(crate) struct Previous {
+pub(crate) struct Replaced {
     pub(crate) secret: Kept,
-    pub(crate) rotated_at: Timestamp,
-    /// Until then the previous secret still opens the record; `rotated_at` if it never does.
-    pub(crate) honoured_until: Timestamp,
+    pub(crate) at: Timestamp,
+    /// Until when it still opens the record, after a renewal. Where it does not, there is no time: one would be judged by other
+    /// servers, whose clocks differ.
+    pub(crate) honoured_until: Option<Timestamp>,
+    /// Whose clock these times are of.
+    pub(crate) clock: ClockId,
+}
+
+/// Whose clock a time is of, so that other servers allow for the difference. It is random, and no secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ClockId(pub(super) u64);
+
+impl ClockId {
+    pub(crate) fn random() -> Self {
+        Self(RandomState::new().build_hasher().finish())
+    }
+}
+
+impl Replaced {
+    fn is_honoured(&self, now: Timestamp) -> bool {
+        self.honoured_until.is_some_and(|until| now < until)
+    }
+}
+
+/// A change of the secret.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rotation {
+    pub(crate) at: Timestamp,
+    /// Until when the secret that is replaced still opens the record; `None` if it does not.
+    pub(crate) honoured_until: Option<Timestamp>,
+    /// Secrets that were replaced before are forgotten.
+    pub(crate) forget_before: Timestamp,
+    /// Whose clock the times are of.
+    pub(crate) clock: ClockId,
 }
 
 /// Which secret of a record was presented.
@@ -80,57 +122,102 @@ pub(crate) struct Previous {
 pub(crate) enum SecretMatch {
     /// The current secret.
     Current,
-    /// The previous secret, within its grace.
+    /// The one before, within its grace.
     Previous,
-    /// The previous secret, replaced at that time and no longer honoured.
+    /// One that was replaced at that time and is not honoured.
     Rotated(Timestamp),
     /// None of them.
     None,
 }
 
+impl Rotation {
+    /// The replaced secret is refused at once.
+    pub(crate) const fn without_grace(at: Timestamp) -> Self {
+        Self { at, honoured_until: None, forget_before: Timestamp::MIN, clock: ClockId(0) }
+    }
+
+    /// The replaced secret is honoured for a while.
+    pub(crate) fn with_grace(at: Timestamp, grace: Duration) -> Self {
+        Self { honoured_until: Some(at + grace), ..Self::without_grace(at) }
+    }
+
+    pub(crate) fn by(self, clock: ClockId) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Forgets secrets that were replaced longer ago.
+    pub(crate) fn forgetting(self, before: Timestamp) -> Self {
+        Self { forget_before: before, ..self }
+    }
+}
+
 impl Credentials {
     pub(crate) fn new(secret: Secret) -> Self {
-        Self { current: Kept::Plain(secret), fresh: true, due: false, previous: None }
+        Self { current: Kept::Plain(secret), fresh: true, due: false, replaced: None }
     }
 
     /// No secret: what opens the record is not a reference token.
     pub(crate) fn nothing() -> Self {
-        Self { current: Kept::Nothing, fresh: false, due: false, previous: None }
+        Self { current: Kept::Nothing, fresh: false, due: false, replaced: None }
     }
 
-    /// The same credentials after a change of secret; the old one opens the record until `honoured_until`.
-    pub(crate) fn rotate(&mut self, secret: Secret, now: Timestamp, honoured_until: Timestamp) {
+    /// Changes the secret. Of those before, only the one that is replaced now is honoured, if any.
+    pub(crate) fn rotate(&mut self, secret: Secret, rotation: Rotation) {
+        let Rotation { at, honoured_until, forget_before, clock } = rotation;
         let replaced = std::mem::replace(&mut self.current, Kept::Plain(secret));
-        let honoured_until = if replaced.is_nothing() { now } else { honoured_until };
         self.fresh = true;
-        self.previous = Some(Box::new(Previous { secret: replaced, rotated_at: now, honoured_until }));
+        self.end_grace();
+        let honoured_until = honoured_until.filter(|_| !replaced.is_nothing());
+        let mut all = vec![Replaced { secret: replaced, at, honoured_until, clock }];
+        let earlier = self.replaced().iter().filter(|earlier| earlier.at >= forget_before);
+        all.extend(earlier.take(MAX_REPLACED - 1).cloned());
+        self.replaced = Some(Arc::new(all));
     }
 
-    /// Whether the previous secret would still be honoured.
+    pub(crate) fn replaced(&self) -> &[Replaced] {
+        self.replaced.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a secret before the current one is still honoured.
     pub(crate) fn in_grace(&self, now: Timestamp) -> bool {
-        self.previous.as_ref().is_some_and(|previous| now < previous.honoured_until)
+        self.replaced().first().is_some_and(|replaced| replaced.is_honoured(now))
     }
 
-    /// Stops honouring the previous secret: the client has shown the new one.
+    /// Stops honouring earlier secrets: the client has shown the current one.
     pub(crate) fn end_grace(&mut self) {
-        if let Some(previous) = &mut self.previous {
-            previous.honoured_until = previous.rotated_at;
+        if self.replaced().first().is_some_and(|replaced| replaced.honoured_until.is_some())
+            && let Some(replaced) = &mut self.replaced
+        {
+            Arc::make_mut(replaced).iter_mut().for_each(|replaced| replaced.honoured_until = None);
         }
+    }
+
+    /// Whether the presented secret may still be within the grace that another server has given it, if that server's clock is
+    /// behind this one by up to `leeway`.
+    pub(crate) fn may_be_honoured(
+        &self,
+        presented: &Secret,
+        clock: ClockId,
+        leeway: Duration,
+        now: Timestamp,
+    ) -> bool {
+        self.replaced().first().is_some_and(|replaced| {
+            replaced.clock != clock && replaced.is_honoured(now - leeway) && replaced.secret.is(presented)
+        })
+    }
+
+    pub(crate) fn is_current(&self, presented: &Secret) -> bool {
+        self.current.is(presented)
     }
 
     pub(crate) fn compare_secret(&self, presented: &Secret, now: Timestamp) -> SecretMatch {
         if self.current.is(presented) {
             return SecretMatch::Current;
         }
-        match &self.previous {
-            Some(previous) if previous.secret.is(presented) => {
-                if now < previous.honoured_until {
-                    SecretMatch::Previous
-                } else {
-                    SecretMatch::Rotated(previous.rotated_at)
-                }
-            }
-            _ => SecretMatch::None,
+        match self.replaced().iter().find(|replaced| replaced.secret.is(presented)) {
+            Some(replaced) if replaced.is_honoured(now) => SecretMatch::Previous,
+            Some(replaced) => SecretMatch::Rotated(replaced.at),
+            None => SecretMatch::None,
         }
     }
 }
@@ -143,52 +230,93 @@ impl fmt::Debug for Credentials {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+    const GRACE: Duration = Duration::from_secs(30);
 
-    fn secret(byte: u8) -> Secret {
-        Secret::from_bytes([byte; 16])
+    fn secret(number: usize) -> Secret {
+        Secret::from_bytes([u8::try_from(number).unwrap(); 16])
+    }
+
+    fn renewal(at: Timestamp) -> Rotation {
+        Rotation::with_grace(at, GRACE)
     }
 
     #[test]
     fn a_rotation_with_grace_honours_both_until_the_grace_ends() {
         let mut credentials = Credentials::new(secret(1));
-        credentials.rotate(secret(2), NOW, NOW + Duration::from_secs(30));
+        credentials.rotate(secret(2), renewal(NOW));
         assert_eq!(credentials.compare_secret(&secret(2), NOW), SecretMatch::Current);
-        assert_eq!(
-            credentials.compare_secret(&secret(1), NOW + Duration::from_millis(29_999)),
-            SecretMatch::Previous
-        );
-        assert_eq!(
-            credentials.compare_secret(&secret(1), NOW + Duration::from_secs(30)),
-            SecretMatch::Rotated(NOW)
-        );
+        let last = NOW + (GRACE - Duration::from_millis(1));
+        assert_eq!(credentials.compare_secret(&secret(1), last), SecretMatch::Previous);
+        assert_eq!(credentials.compare_secret(&secret(1), NOW + GRACE), SecretMatch::Rotated(NOW));
         assert_eq!(credentials.compare_secret(&secret(3), NOW), SecretMatch::None);
     }
 
     #[test]
-    fn a_rotation_without_grace_refuses_the_old_secret_at_once() {
-        let mut credentials = Credentials::new(secret(1));
-        credentials.rotate(secret(2), NOW, NOW);
-        assert_eq!(credentials.compare_secret(&secret(1), NOW), SecretMatch::Rotated(NOW));
+    fn a_secret_without_grace_is_refused_whatever_the_clock_says() {
+        let mut logged_in = Credentials::new(secret(1));
+        logged_in.rotate(secret(2), Rotation::without_grace(NOW));
+        let mut confirmed = Credentials::new(secret(1));
+        confirmed.rotate(secret(2), renewal(NOW));
+        confirmed.end_grace();
+        for credentials in [logged_in, confirmed] {
+            for now in [Timestamp::MIN, NOW, Timestamp::MAX] {
+                assert!(!credentials.in_grace(now));
+                assert_eq!(credentials.compare_secret(&secret(1), now), SecretMatch::Rotated(NOW));
+            }
+        }
     }
 
     #[test]
-    fn the_new_secret_ends_the_grace_when_it_is_seen() {
+    fn a_grace_lasts_longer_where_another_server_has_given_it() {
+        const LEEWAY: Duration = Duration::from_secs(60);
+        let [one, other] = [1, 2].map(ClockId);
         let mut credentials = Credentials::new(secret(1));
-        credentials.rotate(secret(2), NOW, NOW + Duration::from_secs(30));
-        credentials.end_grace();
-        assert!(!credentials.in_grace(NOW));
-        assert_eq!(credentials.compare_secret(&secret(1), NOW), SecretMatch::Rotated(NOW));
+        credentials.rotate(secret(2), renewal(NOW).by(one));
+        let late = NOW + GRACE + LEEWAY;
+        let in_time = late - Duration::from_millis(1);
+        let honours = |number, clock, now| credentials.may_be_honoured(&secret(number), clock, LEEWAY, now);
+        assert!(honours(1, other, in_time));
+        assert!(!honours(1, one, in_time), "by the same clock it is over");
+        assert!(!honours(1, other, late));
+        assert!(!honours(3, other, in_time));
+        let mut confirmed = credentials.clone();
+        confirmed.end_grace();
+        assert!(!confirmed.may_be_honoured(&secret(1), other, LEEWAY, NOW));
+    }
+
+    #[test]
+    fn only_the_last_secret_is_honoured_and_earlier_ones_are_remembered() {
+        let mut credentials = Credentials::new(secret(0));
+        for number in 1..=5 {
+            credentials.rotate(secret(number), renewal(NOW));
+        }
+        assert_eq!(credentials.compare_secret(&secret(4), NOW), SecretMatch::Previous);
+        for number in 0..4 {
+            assert_eq!(credentials.compare_secret(&secret(number), NOW), SecretMatch::Rotated(NOW));
+        }
+    }
+
+    #[test]
+    fn secrets_are_forgotten_by_age_and_by_number() {
+        let mut credentials = Credentials::new(secret(0));
+        for number in 1..=20 {
+            credentials.rotate(secret(number), Rotation::without_grace(NOW));
+        }
+        assert_eq!(credentials.compare_secret(&secret(3), NOW), SecretMatch::None);
+        assert_eq!(credentials.compare_secret(&secret(4), NOW), SecretMatch::Rotated(NOW));
+        let later = NOW + GRACE;
+        credentials.rotate(secret(21), Rotation::without_grace(later).forgetting(later));
+        assert_eq!(credentials.compare_secret(&secret(19), later), SecretMatch::None);
+        assert_eq!(credentials.compare_secret(&secret(20), later), SecretMatch::Rotated(later));
     }
 
     #[test]
     fn the_first_secret_of_a_record_leaves_no_grace_to_confirm() {
         let mut credentials = Credentials::nothing();
-        credentials.rotate(secret(1), NOW, NOW + Duration::from_secs(30));
+        credentials.rotate(secret(1), renewal(NOW));
         assert!(!credentials.in_grace(NOW));
         assert_eq!(credentials.compare_secret(&secret(1), NOW), SecretMatch::Current);
     }

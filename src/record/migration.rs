@@ -110,14 +110,15 @@ impl Record {
 
     /// Whether the client carried the session before the write at hand.
     pub(crate) fn was_carried(&self) -> bool {
-        let Credentials { current, fresh, previous, .. } = &self.0.credentials;
-        let first = previous.as_ref().is_some_and(|previous| previous.secret.is_nothing());
+        let Credentials { current, fresh, .. } = &self.0.credentials;
+        let replaced = self.0.credentials.replaced().first();
+        let first = replaced.is_some_and(|replaced| replaced.secret.is_nothing());
         current.is_nothing() || (*fresh && first)
     }
 
     /// Since when its current secret has been valid.
     pub(crate) fn secret_since(&self) -> Timestamp {
-        self.0.credentials.previous.as_ref().map_or(self.0.created_at, |previous| previous.rotated_at)
+        self.0.credentials.replaced().first().map_or(self.0.created_at, |replaced| replaced.at)
     }
 
     /// This state as the successor of `stored`, in the store where that is.
@@ -137,7 +138,7 @@ mod tests {
     use super::*;
     use crate::{
         id::SessionId,
-        record::{InvalidRecord, Lifetime, SecretMatch, Subject},
+        record::{InvalidRecord, Lifetime, Rotation, SecretMatch, Subject},
     };
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -210,7 +211,7 @@ mod tests {
         let carried = Draft(inner).finish();
         assert!(carried.was_carried() && carried.needs_token());
         let draft = carried.with_token_due().successor(WriteId::from_u64(2));
-        let next = draft.rotated(secret(7), NOW + HOUR, NOW + 2 * HOUR).finish();
+        let next = draft.rotated(secret(7), Rotation::with_grace(NOW + HOUR, HOUR)).finish();
         assert!(next.was_carried(), "the write at hand moves it");
         assert!(!next.needs_token() && !next.is_token_due());
         let stored = next.settled();

@@ -23,7 +23,7 @@ pub use self::codec::InvalidRecord;
 #[cfg(feature = "sealed")]
 pub use self::codec::SEALED_OVERHEAD;
 use self::credentials::Credentials;
-pub(crate) use self::credentials::SecretMatch;
+pub(crate) use self::credentials::{ClockId, Rotation, SecretMatch};
 pub(crate) use self::migration_state::MigrationState;
 #[cfg(feature = "sealed")]
 pub use self::parts::Parts;
@@ -60,6 +60,8 @@ struct Inner {
     epoch: u32,
     remembered: bool,
     migration_state: MigrationState,
+    /// Whether the write at hand changes how long the session lives, which an index may have to know.
+    lifetime_changed: bool,
     version: u64,
     subject: Option<Subject>,
     /// The newest first; a slot that was never used repeats the oldest.
@@ -131,6 +133,7 @@ impl Record {
             epoch: 0,
             remembered: false,
             migration_state: MigrationState::Resident,
+            lifetime_changed: false,
             created_at: now,
             last_active: now,
             idle: lifetime.idle.into(),
@@ -202,6 +205,11 @@ impl Record {
         self.0.last_active
     }
 
+    /// The latest of the times at which something was done with it.
+    pub(crate) fn latest_time(&self) -> Timestamp {
+        self.0.created_at.max(self.0.last_active).max(self.0.authenticated_at.unwrap_or(Timestamp::MIN))
+    }
+
     /// It ends when it was not used for this long.
     #[must_use]
     pub fn idle_timeout(&self) -> Duration {
@@ -253,8 +261,9 @@ impl Record {
     /// The record as a store within the process keeps it: nothing in it is news to the client any more.
     #[must_use]
     pub fn settled(mut self) -> Self {
-        if self.0.credentials.fresh {
-            Arc::make_mut(&mut self.0).credentials.fresh = false;
+        if self.0.credentials.fresh || self.0.lifetime_changed {
+            let inner = Arc::make_mut(&mut self.0);
+            (inner.credentials.fresh, inner.lifetime_changed) = (false, false);
         }
         self
     }
@@ -269,6 +278,14 @@ impl Record {
         Self(Arc::new(inner))
     }
 
+    /// Whether the write at hand changes what an index has to know: the subject, or how long the session lives.
+    ///
+    /// Only a login changes the subject, and it brings a new secret; so does a copy of a session that is moving to another store,
+    /// which replaces what an earlier move has left.
+    pub(crate) fn is_to_be_listed(&self) -> bool {
+        self.0.credentials.fresh || self.0.lifetime_changed || self.is_arriving()
+    }
+
     /// Whether both are opened by the same secret.
     pub(crate) fn has_secret_of(&self, other: &Self) -> bool {
         self.0.credentials.current.is_same(&other.0.credentials.current)
@@ -276,6 +293,22 @@ impl Record {
 
     pub(crate) fn compare_secret(&self, presented: &Secret, now: Timestamp) -> SecretMatch {
         self.0.credentials.compare_secret(presented, now)
+    }
+
+    /// Whether the presented secret is the current one.
+    pub(crate) fn is_current_secret(&self, presented: &Secret) -> bool {
+        self.0.credentials.is_current(presented)
+    }
+
+    /// Whether it is one that another server honours still, if that server's clock is behind this one by up to `leeway`.
+    pub(crate) fn may_be_honoured(
+        &self,
+        presented: &Secret,
+        clock: ClockId,
+        leeway: Duration,
+        now: Timestamp,
+    ) -> bool {
+        !self.is_expired(now) && self.0.credentials.may_be_honoured(presented, clock, leeway, now)
     }
 
     /// Moves the last use forward, never back.
@@ -293,6 +326,7 @@ impl Record {
         inner.writes[0] = write;
         inner.credentials.fresh = false;
         inner.credentials.due = false;
+        inner.lifetime_changed = false;
         Draft(inner)
     }
 
@@ -329,8 +363,8 @@ impl Draft {
         self
     }
 
-    pub(crate) fn rotated(mut self, secret: Secret, now: Timestamp, honoured_until: Timestamp) -> Self {
-        self.0.credentials.rotate(secret, now, honoured_until);
+    pub(crate) fn rotated(mut self, secret: Secret, rotation: Rotation) -> Self {
+        self.0.credentials.rotate(secret, rotation);
         self
     }
 
@@ -343,6 +377,7 @@ impl Draft {
     pub(crate) fn lifetime(mut self, lifetime: Lifetime, now: Timestamp) -> Self {
         self.0.idle = lifetime.idle.into();
         self.0.deadline = now + lifetime.absolute;
+        self.0.lifetime_changed = true;
         self
     }
 

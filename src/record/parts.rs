@@ -50,6 +50,7 @@ impl Record {
     #[must_use]
     pub fn from_parts(parts: Parts) -> Self {
         Self(Arc::new(Inner {
+            lifetime_changed: false,
             id: parts.id,
             version: parts.version,
             writes: [WriteId::from_u64(0); REMEMBERED_WRITES],

@@ -1,10 +1,10 @@
 //! The other sessions of the same subject: "your devices".
 
-use super::{EndRequest, Session};
+use super::Session;
 use crate::{
     error::SessionError,
     id::SessionId,
-    store::{Ended, MOST_LISTED, SessionInfo},
+    store::{End, Ended, EndedBy, MOST_LISTED, SessionInfo},
 };
 
 impl Session {
@@ -60,6 +60,9 @@ impl Session {
 
     /// Ends all other sessions of this subject and returns how many there were.
     ///
+    /// A request of such a session that is under way can no longer save and is answered `409 Conflict`. The next one has no
+    /// session, and begins a new one if it writes.
+    ///
     /// ```
     /// # use cloakroom::{Session, SessionError};
     /// # async fn store_password(user: &str, password: String) {}
@@ -114,7 +117,8 @@ impl Session {
     }
 
     async fn end_listed(&self, session: &SessionInfo) -> Result<bool, SessionError> {
-        Ok(self.0.engine.end(EndRequest::from(session)).await? == Ended::Done)
+        let end = End { id: session.id(), until: session.deadline(), by: EndedBy::Other };
+        Ok(self.0.engine.end(end).await? == Ended::Done)
     }
 
     /// The store is told at once, so another site is refused here and not when the response leaves.

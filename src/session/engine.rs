@@ -2,11 +2,11 @@
 
 use std::{fmt, pin::Pin};
 
-use super::{EndRequest, Session};
+use super::Session;
 use crate::{
     error::SessionError,
     policy::Policy,
-    store::{Ended, Guarantees, SessionInfo},
+    store::{End, Ended, Guarantees, SessionInfo},
     time::Timestamp,
 };
 
@@ -30,5 +30,5 @@ pub(crate) trait Engine: fmt::Debug + Send + Sync {
     fn list<'a>(&'a self, subject: Option<&'a str>) -> BoxFuture<'a, Result<Vec<SessionInfo>, SessionError>>;
 
     /// Ends a session at the store, now.
-    fn end(&self, session: EndRequest) -> BoxFuture<'_, Result<Ended, SessionError>>;
+    fn end(&self, session: End) -> BoxFuture<'_, Result<Ended, SessionError>>;
 }

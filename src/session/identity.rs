@@ -20,8 +20,7 @@ impl Session {
     /// values of an anonymous visitor are kept; those of another subject are removed. The absolute timeout starts again.
     ///
     /// If the session was ended or given a new secret meanwhile, the login starts a fresh session: a login is never lost. If the
-    /// same subject logged in with the same token a moment before, as with a double click, the fresh session starts with a copy
-    /// of that one's values.
+    /// same subject logged in with the same token a moment before, as with a double click, both logins are of one session.
     ///
     /// ```
     /// # use cloakroom::{Session, SessionError};

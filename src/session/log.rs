@@ -244,6 +244,12 @@ impl Log {
         Self(self.0.into_iter().enumerate().filter(belongs).map(|(_, op)| op).collect())
     }
 
+    /// The log from the last login on, for the session of the same login: that only needs another secret.
+    pub(crate) fn joining_login(self) -> Self {
+        let renewed = |op| if matches!(op, Op::LogIn { .. }) { Op::Renew } else { op };
+        Self(self.since_login().0.into_iter().map(renewed).collect())
+    }
+
     /// The log followed by `later`.
     pub(crate) fn followed_by(mut self, later: Self) -> Self {
         self.0.extend(later.0);

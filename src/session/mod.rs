@@ -36,7 +36,7 @@ pub(crate) use self::{
     engine::{BoxFuture, Engine},
     in_doubt::Sent,
     log::{Log, View, conflict},
-    state::{Base, Changes, Delivery, EndRequest, Logout, Phase, State, Unsaved},
+    state::{Base, Changes, Delivery, Logout, Phase, State, Unsaved},
 };
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError},

@@ -9,30 +9,10 @@ use crate::{
     error::{SessionError, SessionErrorKind},
     id::SessionId,
     record::{Data, Record},
-    store::{Absence, SessionInfo, Token},
+    store::{Absence, End, EndedBy, Token},
     time::Timestamp,
     transport::{Read, RequestFacts, ResponseEdits},
 };
-
-/// A session that is to be ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EndRequest {
-    pub(crate) id: SessionId,
-    /// How long its ID stays reserved.
-    pub(crate) until: Timestamp,
-}
-
-impl From<&Record> for EndRequest {
-    fn from(record: &Record) -> Self {
-        Self { id: record.id(), until: record.deadline() }
-    }
-}
-
-impl From<&SessionInfo> for EndRequest {
-    fn from(session: &SessionInfo) -> Self {
-        Self { id: session.id(), until: session.deadline() }
-    }
-}
 
 /// What a session is based on: the outcome of its load, or of its last save.
 #[derive(Debug, Clone)]
@@ -44,7 +24,7 @@ pub(crate) enum Base {
     /// No session, for this reason; `None` where no token was presented.
     Absent(Option<Absence>),
     /// Tokens of these live sessions were presented; none is believed.
-    Ambiguous(Vec<EndRequest>),
+    Ambiguous(Vec<End>),
     /// The store could not answer.
     Outage(SessionError),
 }
@@ -62,11 +42,20 @@ impl Base {
         }
     }
 
+    /// The session that the presented token names, if it is its current or an earlier token.
+    pub(crate) fn id(&self) -> Option<SessionId> {
+        match self {
+            Self::Live { record, .. } => Some(record.id()),
+            Self::Absent(Some(Absence::Rotated { id, .. })) => Some(*id),
+            _ => None,
+        }
+    }
+
     /// What a logout ends: every live session whose token came with the request. They are all this client's, for it
     /// knew their secrets.
-    pub(crate) fn presented(&self) -> Vec<EndRequest> {
+    pub(crate) fn presented(&self) -> Vec<End> {
         match self {
-            Self::Live { record, .. } => vec![record.into()],
+            Self::Live { record, .. } => vec![End::of(record, EndedBy::Client)],
             Self::Ambiguous(presented) => presented.clone(),
             Self::Unloaded | Self::Absent(_) | Self::Outage(_) => Vec::new(),
         }
@@ -95,7 +84,7 @@ pub(crate) enum Phase {
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Logout {
     /// The session that ends beside the base: one whose creation or rotation was in doubt.
-    pub(crate) also: Option<EndRequest>,
+    pub(crate) also: Option<End>,
 }
 
 /// How the client gets a new token.
@@ -346,7 +335,7 @@ impl State {
     /// Notes that what may have been written is to end with the logout.
     fn abandon(&mut self, sent: Option<Sent>) {
         if let (Some(logout), Some(sent)) = (&mut self.logout, sent) {
-            logout.also = Some(EndRequest::from(&sent.record));
+            logout.also = Some(End::of(&sent.record, EndedBy::Client));
         }
     }
 }

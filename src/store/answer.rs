@@ -1,6 +1,6 @@
 //! What a store answers: an enum for each call of [`SessionStore`](super::SessionStore).
 
-use super::Token;
+use super::{EndedBy, Token};
 use crate::{id::SessionId, record::Record, time::Timestamp};
 
 /// The answer to [`load`](super::SessionStore::load).
@@ -36,8 +36,12 @@ pub enum Absence {
     },
     /// The session was ended at that time.
     Ended {
+        /// The session.
+        id: SessionId,
         /// When.
         at: Timestamp,
+        /// On whose account.
+        by: EndedBy,
     },
     /// The session is on its way to or from another store; a [`MigratingStore`](super::MigratingStore) of both knows where it is.
     Migrated,

@@ -54,18 +54,12 @@
 //!         self.call(cx, move |database| tables::update(database, id, cx.now, swap)).await
 //!     }
 //!
-//!     async fn bury(
-//!         &self,
-//!         id: &SessionId,
-//!         tombstone: Tombstone,
-//!         cx: StoreContext,
-//!     ) -> Result<Ended, StoreError> {
-//!         let id = *id;
+//!     async fn bury(&self, tombstone: Tombstone, cx: StoreContext) -> Result<Ended, StoreError> {
 //!         let bury = move |stored: Option<Stored>| {
 //!             let (new, answer) = Stored::bury(stored.as_ref(), tombstone, cx.now);
-//!             (Some(new), answer)
+//!             (Some(Stored::Tombstone(new)), answer)
 //!         };
-//!         self.call(cx, move |database| tables::update(database, id, cx.now, bury)).await
+//!         self.call(cx, move |database| tables::update(database, tombstone.id, cx.now, bury)).await
 //!     }
 //!
 //!     fn index(&self) -> Option<&dyn SessionIndex> {
@@ -163,6 +157,7 @@
 mod answer;
 mod authenticate;
 mod context;
+mod end;
 mod enumerate;
 mod guarantees;
 mod index;
@@ -192,6 +187,7 @@ pub use self::{
     answer::{Absence, Created, Ended, Found, Loaded, Replaced, Touched},
     authenticate::authenticate,
     context::{PresentedToken, StoreContext, within},
+    end::{End, EndedBy},
     enumerate::EnumerateSessions,
     guarantees::{Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates},
     index::{MOST_LISTED, SessionIndex, SessionInfo},

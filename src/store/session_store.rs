@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    Created, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, StoreContext, Touched,
+    Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, StoreContext,
+    Touched,
 };
 use crate::{
     error::StoreError,
@@ -84,14 +85,15 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         cx: StoreContext,
     ) -> Result<Replaced, StoreError>;
 
-    /// Ends a session and reserves its ID until `until`, even if nothing was stored under it.
+    /// Ends a session and reserves its ID until `end.until`, even if nothing was stored under it.
     ///
     /// Ending a session again may extend the reservation and never shortens it. Until then a token of the session reads as
-    /// [`Ended`](super::Absence::Ended), at the time of the first end.
+    /// [`Ended`](super::Absence::Ended), at the time of the first end. An end by the session's own client replaces the time and
+    /// the account of an earlier one by somebody else.
     ///
     /// # Errors
     /// When the store cannot tell whether the session has ended.
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError>;
+    async fn end(&self, end: End, cx: StoreContext) -> Result<Ended, StoreError>;
 
     /// Stores the last-activity time of `record`, and nothing else of it.
     ///
@@ -176,8 +178,8 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).replace(record, expected, cx).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        (**self).end(id, until, cx).await
+    async fn end(&self, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        (**self).end(end, cx).await
     }
 
     async fn touch(

@@ -5,10 +5,9 @@ use cloakroom::{
     SessionId, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
     store::{
-        Absence, Created, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, Scope, StoreContext,
-        Token, TokenForm,
+        Absence, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, Scope,
+        StoreContext, Token, TokenForm,
     },
-    time::Timestamp,
 };
 use ring::hmac;
 
@@ -120,7 +119,7 @@ impl SessionStore for Carried {
         Ok(Replaced::Done((self.0 != Flaw::TellsNoToken).then_some(token)))
     }
 
-    async fn end(&self, _: &SessionId, _: Timestamp, _: StoreContext) -> Result<Ended, StoreError> {
+    async fn end(&self, _: End, _: StoreContext) -> Result<Ended, StoreError> {
         Ok(if self.0 == Flaw::ClaimsToEnd { Ended::Done } else { Ended::ClientOnly })
     }
 

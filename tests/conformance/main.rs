@@ -140,6 +140,7 @@ flaws_are_caught! {
     an_upsert_is_caught: writes::UpsertsOnReplace by replace_never_creates a_touch_never_creates;
     a_missing_tombstone_is_caught: ends::LeavesNoTombstone by
         an_ended_session_is_distinguished_from_an_unknown_one
+        an_end_says_on_whose_account_it_was
         end_is_idempotent_and_blocks_the_id_where_nothing_was_stored
         an_ended_session_takes_no_writes
         no_order_of_calls_brings_an_ended_session_back;
@@ -147,6 +148,7 @@ flaws_are_caught! {
         end_is_idempotent_and_blocks_the_id_where_nothing_was_stored
         no_order_of_calls_brings_an_ended_session_back;
     an_end_that_counts_twice_is_caught: ends::EndsTwice by end_is_idempotent;
+    an_end_on_the_wrong_account_is_caught: ends::EndsForOthers by an_end_says_on_whose_account_it_was;
     a_forgotten_tombstone_is_caught: ends::ForgetsTombstones by
         a_tombstone_lasts_as_long_as_asked
         a_second_end_only_prolongs_the_tombstone;
@@ -195,7 +197,7 @@ flaws_are_caught! {
         a_rotation_refuses_the_old_token_at_once
         a_rotation_honours_the_old_token_for_its_grace
         the_new_token_ends_the_grace
-        a_token_of_two_rotations_ago_opens_nothing;
+        a_token_of_several_rotations_ago_reads_as_replaced;
     a_grace_without_end_is_caught: secrets::NeverReissues by the_new_token_ends_the_grace;
     a_missing_grace_is_caught: secrets::HasNoGrace by a_rotation_honours_the_old_token_for_its_grace;
     an_unread_secret_is_caught: secrets::IgnoresSecrets by

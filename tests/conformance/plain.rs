@@ -103,16 +103,11 @@ impl RecordBackend for Table {
         Ok(Swapped::Done)
     }
 
-    async fn bury(
-        &self,
-        id: &SessionId,
-        tombstone: Tombstone,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
+    async fn bury(&self, tombstone: Tombstone, cx: StoreContext) -> Result<Ended, StoreError> {
         let mut rows = self.answer(cx).await?;
         let (tombstone, answer) =
-            Stored::bury(rows.get(id).map(|row| stored(row)).as_ref(), tombstone, cx.now);
-        rows.insert(*id, tombstone.encode());
+            Stored::bury(rows.get(&tombstone.id).map(|row| stored(row)).as_ref(), tombstone, cx.now);
+        rows.insert(tombstone.id, Stored::Tombstone(tombstone).encode());
         Ok(answer)
     }
 

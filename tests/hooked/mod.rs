@@ -7,8 +7,8 @@ use cloakroom::{
     SessionId, SessionStore, StoreError,
     record::{Record, Version},
     store::{
-        Created, Ended, Found, Loaded, PresentedToken, Replaced, SessionIndex, SessionInfo, StoreContext,
-        StoreLayer, Touched, within,
+        Created, End, Ended, Found, Loaded, PresentedToken, Replaced, SessionIndex, SessionInfo,
+        StoreContext, StoreLayer, Touched, within,
     },
     time::Timestamp,
 };
@@ -96,8 +96,8 @@ impl<S: SessionStore, H: Hook> StoreLayer for Hooked<S, H> {
         within(cx.deadline, self.hook.around(Call::Replace, self.store.replace(record, expected, cx))).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        within(cx.deadline, self.hook.around(Call::End, self.store.end(id, until, cx))).await
+    async fn end(&self, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        within(cx.deadline, self.hook.around(Call::End, self.store.end(end, cx))).await
     }
 
     async fn touch(

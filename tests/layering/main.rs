@@ -30,6 +30,7 @@ const LAYERS: &[&[&str]] = &[
         "store/answer",
         "store/authenticate",
         "store/context",
+        "store/end",
         "store/enumerate",
         "store/guarantees",
         "store/index",

@@ -7,7 +7,7 @@ use std::sync::{
 
 use cloakroom::{
     SessionErrorKind, SessionStore, StoreError, StoreErrorKind,
-    store::{Phase, Phase::Move, Phase::Prepare, PresentedToken, StoreContext},
+    store::{End, EndedBy, Phase, Phase::Move, Phase::Prepare, PresentedToken, StoreContext},
     time::{Deadline, Timestamp},
 };
 
@@ -138,12 +138,15 @@ fn a_log_out_needs_both() {
                 line.cut(true);
                 let cx = StoreContext::new(START, Deadline::NONE);
                 let carries = line.guarantees().token.is_self_contained();
-                assert!(alone(store.end(&id, Timestamp::MAX, cx)).is_err(), "{carries}");
+                assert!(
+                    alone(store.end(End { id, until: Timestamp::MAX, by: EndedBy::Client }, cx)).is_err(),
+                    "{carries}"
+                );
                 line.cut(false);
                 if sees(&server, &cookie) == Ok(true) {
                     assert!(alone(request(&server, &cookie, log_out)).confirmed);
                 } else {
-                    alone(store.end(&id, Timestamp::MAX, cx)).unwrap();
+                    alone(store.end(End { id, until: Timestamp::MAX, by: EndedBy::Client }, cx)).unwrap();
                 }
                 if !server.sessions.guarantees().token.is_self_contained() {
                     assert_eq!(sees(&server, &cookie), Ok(false));

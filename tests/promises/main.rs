@@ -11,6 +11,7 @@
 //! | 10 nothing secret is printed | `secrets` |
 //! | 11 caches, 16 other sites | `headers` |
 //! | 14 a store is tested against what it declares | `tests/conformance.rs`, `stores` |
+//! | clocks that differ, requests that are older than several changes | `clocks` |
 //! | how tokens travel | `transports` |
 //! | 2 against a naive model | `model` |
 //! | several handles of one session, and those that outlive their request | `handles` |
@@ -21,6 +22,7 @@
 
 mod browser;
 mod budgets;
+mod clocks;
 mod crowd;
 mod handles;
 mod headers;
@@ -29,6 +31,7 @@ mod headers;
 mod hooked;
 mod hostile;
 mod identity;
+mod logs;
 mod model;
 mod outages;
 mod probe;

@@ -1,35 +1,16 @@
 //! Promise 10: nothing secret is ever printed.
 
-use std::{
-    error::Error,
-    fmt::Write as _,
-    io,
-    sync::{Arc, Mutex},
-};
+use std::{error::Error, fmt::Write as _};
 
 use cloakroom::{StoreErrorKind, record::Record, store::SessionStore as _};
 
 use crate::{
     browser::{Server, finish},
+    logs::Logs,
     probe::Probe,
 };
 
 const CANARY: &str = "canary-4711";
-
-/// Everything that was logged in this thread.
-#[derive(Clone, Default)]
-struct Logs(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Logs {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 fn with_sources(error: &dyn Error) -> String {
     let mut text = format!("{error} {error:?}");
@@ -43,14 +24,7 @@ fn with_sources(error: &dyn Error) -> String {
 
 #[tokio::test]
 async fn promise_10_no_secret_stands_in_debug_errors_or_logs() {
-    let logs = Logs::default();
-    let writer = logs.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-
+    let (logs, _guard) = Logs::capture();
     let probe = Probe::default();
     let mut browser = Server::new(probe.clone()).browser();
     let mut seen = String::new();
@@ -85,7 +59,7 @@ async fn promise_10_no_secret_stands_in_debug_errors_or_logs() {
     let forged = browser.request().with("cookie", format!("__Host-id={token}; __Host-id=0{}", &token[1..]));
     write!(seen, "{:?}", forged.head()).unwrap();
 
-    seen.push_str(&String::from_utf8(logs.0.lock().unwrap().clone()).unwrap());
+    seen.push_str(&logs.text());
     assert!(seen.contains("a session could not be loaded"), "the logs were caught");
     let secret = &token[32..];
     for hidden in [CANARY, secret, &token, &secret[..16]] {

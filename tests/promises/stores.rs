@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cloakroom::{
-    Session, SessionError, SessionErrorKind, SessionId, SessionStore, StoreError, StoreErrorKind,
+    Session, SessionError, SessionErrorKind, SessionStore, StoreError, StoreErrorKind,
     record::{Record, Version},
-    store::{Created, Ended, Guarantees, Index, Loaded, MemoryStore, PresentedToken, Replaced, StoreContext},
-    time::Timestamp,
+    store::{
+        Created, End, Ended, Guarantees, Index, Loaded, MemoryStore, PresentedToken, Replaced, StoreContext,
+    },
 };
 
 use crate::{browser::Server, probe::Probe};
@@ -43,8 +44,8 @@ impl SessionStore for Bare {
         self.0.replace(record, expected, cx).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.0.end(id, until, cx).await
+    async fn end(&self, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        self.0.end(end, cx).await
     }
 }
 

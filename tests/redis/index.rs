@@ -318,3 +318,17 @@ async fn a_session_that_comes_back_with_a_subject_is_entered_on_its_page() {
     assert_eq!(look(&browser, "n").await, Ok(Some(3)));
     assert_eq!(listed(&browser).await.len(), 1);
 }
+
+/// The request comes with the token from before a renewal, so it gets no new one: still, the list lives as long as the session.
+#[tokio::test]
+async fn a_list_lives_as_long_as_a_session_that_is_remembered() {
+    let scene = Scene::new();
+    let site = scene.site();
+    let mut browser = logged_in(&site, "alice").await;
+    let mut other_tab = browser.clone();
+    browser.does(Session::renew).await;
+    let remembered = other_tab.does(|session| session.remember(20 * 24 * 60 * MINUTE)).await;
+    assert!(remembered.is_ok() && remembered.cookie().is_none(), "{remembered:?}");
+    let lives: u64 = scene.server.command(&["PTTL", &page(&scene)]);
+    assert!(Duration::from_millis(lives) > 19 * 24 * 60 * MINUTE, "{lives} ms");
+}

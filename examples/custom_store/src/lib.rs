@@ -56,18 +56,12 @@ impl RecordBackend for RedbBackend {
         self.call(cx, move |database| tables::update(database, id, cx.now, swap)).await
     }
 
-    async fn bury(
-        &self,
-        id: &SessionId,
-        tombstone: Tombstone,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        let id = *id;
+    async fn bury(&self, tombstone: Tombstone, cx: StoreContext) -> Result<Ended, StoreError> {
         let bury = move |stored: Option<Stored>| {
             let (new, answer) = Stored::bury(stored.as_ref(), tombstone, cx.now);
-            (Some(new), answer)
+            (Some(Stored::Tombstone(new)), answer)
         };
-        self.call(cx, move |database| tables::update(database, id, cx.now, bury)).await
+        self.call(cx, move |database| tables::update(database, tombstone.id, cx.now, bury)).await
     }
 
     fn index(&self) -> Option<&dyn SessionIndex> {

@@ -9,7 +9,7 @@ use std::{path::Path, process::Command, time::Duration};
 use cloakroom::{
     Secret, SessionId, SessionStore, StoreErrorKind, WriteId,
     record::{Lifetime, Record},
-    store::{Created, Ended, Found, RecordStore, StoreContext},
+    store::{Created, End, Ended, EndedBy, Found, RecordStore, StoreContext},
     time::{Deadline, Timestamp},
 };
 use custom_store::RedbBackend;
@@ -77,7 +77,7 @@ async fn process_that_dies() {
     let store = store_in(Path::new(&std::env::var_os(FOLDER).unwrap()));
     begin(&store, &record(1, NOW), NOW).await;
     begin(&store, &record(2, NOW), NOW).await;
-    store.end(&record(2, NOW).id(), NOW, at(NOW)).await.unwrap();
+    store.end(End::of(&record(2, NOW), EndedBy::Client), at(NOW)).await.unwrap();
     std::process::abort();
 }
 
@@ -103,7 +103,10 @@ async fn what_has_expired_is_removed_a_few_at_each_creation() {
     for id in 0..10 {
         begin(&store, &record(id, NOW), NOW).await;
     }
-    let ended = store.end(&record(0, NOW).id(), NOW + HOUR, at(NOW)).await.unwrap();
+    let ended = store
+        .end(End { until: NOW + HOUR, ..End::of(&record(0, NOW), EndedBy::Client) }, at(NOW))
+        .await
+        .unwrap();
     assert_eq!(ended, Ended::Done);
     // Its tombstone outlasts the session that it ended.
     let later = NOW + HOUR;
@@ -129,7 +132,7 @@ async fn a_damaged_record_is_an_error_and_left_as_it_is_until_it_expires() {
         let error = store.find(&id, at(NOW)).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);
         assert!(store.create(&record(1, NOW), at(NOW)).await.is_err());
-        assert!(store.end(&id, NOW, at(NOW)).await.is_err());
+        assert!(store.end(End { id, until: NOW, by: EndedBy::Client }, at(NOW)).await.is_err());
     }
     // It is no obstacle for others, and gone once its session has expired.
     begin(&store, &record(2, NOW), NOW).await;

@@ -9,7 +9,7 @@ use crate::{
     id::SessionId,
     record::{Record, Version},
     store::{
-        Created, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, SessionStore,
+        Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, SessionStore,
         StoreContext, Touched,
     },
     time::Timestamp,
@@ -36,9 +36,9 @@ use crate::{
 ///         &self.inner
 ///     }
 ///
-///     async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
+///     async fn end(&self, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
 ///         self.ended.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-///         self.inner.end(id, until, cx).await
+///         self.inner.end(end, cx).await
 ///     }
 /// }
 /// ```
@@ -77,8 +77,8 @@ pub trait StoreLayer: fmt::Debug + Send + Sync + 'static {
         self.inner().replace(record, expected, cx).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.inner().end(id, until, cx).await
+    async fn end(&self, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        self.inner().end(end, cx).await
     }
 
     async fn touch(
@@ -135,8 +135,8 @@ impl<L: StoreLayer> SessionStore for L {
         StoreLayer::replace(self, record, expected, cx).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        StoreLayer::end(self, id, until, cx).await
+    async fn end(&self, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        StoreLayer::end(self, end, cx).await
     }
 
     async fn touch(

@@ -70,17 +70,17 @@ pub trait RecordBackend: fmt::Debug + Send + Sync + 'static {
         cx: StoreContext,
     ) -> impl Future<Output = Result<Swapped, StoreError>> + Send;
 
-    /// Replaces whatever is stored under an ID, nothing included, with a tombstone.
+    /// Replaces whatever is stored under the tombstone's ID, nothing included, with the tombstone.
     ///
-    /// Where a record is stored, the tombstone's `until` is extended to the record's [deadline](Record::deadline). A tombstone
-    /// that still reserves the ID keeps its `at`, and the later `until` of both; the answer is then [`Ended::Already`],
-    /// and in any other case [`Ended::Done`]. [`Stored::bury`] is this rule.
+    /// Where a record is stored, the tombstone's `until` is extended to the record's [deadline](Record::deadline). Of two
+    /// tombstones the later `until` counts, and the `at` and `by` of the first, unless the second alone is of an end by the
+    /// session's own client; the answer is then [`Ended::Already`], and in any other case [`Ended::Done`]. [`Stored::bury`] is this
+    /// rule.
     ///
     /// # Errors
     /// When the backend cannot tell whether the tombstone is stored. The call may be repeated.
     fn bury(
         &self,
-        id: &SessionId,
         tombstone: Tombstone,
         cx: StoreContext,
     ) -> impl Future<Output = Result<Ended, StoreError>> + Send;

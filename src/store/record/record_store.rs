@@ -10,7 +10,7 @@ use crate::{
     id::SessionId,
     record::{Record, Version},
     store::{
-        Absence, Created, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken, Replaced,
+        Absence, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken, Replaced,
         SessionIndex, SessionStore, StoreContext, Touched,
     },
     time::Timestamp,
@@ -107,9 +107,7 @@ impl<B: RecordBackend> SessionStore for RecordStore<B> {
     ) -> Result<Replaced, StoreError> {
         let token = ReferenceToken::issue(record, self.backend.node());
         self.check_size(record)?;
-        // A login brings a new secret. No other write changes the subject, apart from a copy of a session that is moving here,
-        // which replaces what an earlier move has left.
-        if token.is_some() || record.is_arriving() {
+        if record.is_to_be_listed() {
             self.backend.enlist(record, cx).await?;
         }
         let found = match self.backend.compare_and_swap(Some(expected), record, cx).await? {
@@ -123,8 +121,8 @@ impl<B: RecordBackend> SessionStore for RecordStore<B> {
         })
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.backend.bury(id, Tombstone { at: cx.now, until }, cx).await
+    async fn end(&self, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        self.backend.bury(Tombstone::of(end, cx.now), cx).await
     }
 
     /// Moves the time in place, which other writers of the session do not notice.

@@ -1,8 +1,9 @@
 //! What is stored under a session's ID: its record, or the tombstone of a session that has ended.
 
 use crate::{
+    id::SessionId,
     record::{InvalidRecord, Record, Version},
-    store::{Absence, Ended, Loaded, ReferenceToken, authenticate},
+    store::{Absence, End, Ended, EndedBy, Loaded, ReferenceToken, authenticate},
     time::Timestamp,
 };
 
@@ -21,13 +22,26 @@ pub enum Stored {
 /// Marks a session that has ended, so that no late write brings it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tombstone {
+    /// The session.
+    pub id: SessionId,
     /// When the session ended.
     pub at: Timestamp,
     /// Until when its ID is reserved. From then on the tombstone counts as nothing and may be removed.
     pub until: Timestamp,
+    /// On whose account it ended.
+    pub by: EndedBy,
 }
 
 impl Stored {
+    /// The session that it belongs to.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        match self {
+            Self::Record(record) => record.id(),
+            Self::Tombstone(tombstone) => tombstone.id,
+        }
+    }
+
     /// The record, unless it has expired, or why there is none.
     ///
     /// # Errors
@@ -65,10 +79,7 @@ impl Stored {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Record(record) => record.encode(),
-            Self::Tombstone(Tombstone { at, until }) => {
-                let times = [at, until].map(|time| time.as_millis().to_le_bytes());
-                [&[TOMBSTONE][..], &times[0], &times[1]].concat()
-            }
+            Self::Tombstone(tombstone) => tombstone.encode(),
         }
     }
 
@@ -78,10 +89,8 @@ impl Stored {
     /// [`InvalidRecord`] if it is of a newer version or damaged.
     pub fn decode(bytes: &[u8]) -> Result<Self, InvalidRecord> {
         match bytes {
-            [TOMBSTONE, times @ ..] => {
-                let ([at, until], []) = times.as_chunks() else { return Err(InvalidRecord::Damaged) };
-                let [at, until] = [at, until].map(|time| Timestamp::from_millis(i64::from_le_bytes(*time)));
-                Ok(Self::Tombstone(Tombstone { at, until }))
+            [TOMBSTONE, rest @ ..] => {
+                Tombstone::decode(rest).map(Self::Tombstone).ok_or(InvalidRecord::Damaged)
             }
             record => Record::decode(record).map(Self::Record),
         }
@@ -124,27 +133,60 @@ impl Stored {
     /// The rule of [`bury`](super::RecordBackend::bury), for a backend that can run it within a transaction: what to store
     /// in place of `stored`, and the answer.
     #[must_use]
-    pub fn bury(stored: Option<&Self>, mut tombstone: Tombstone, now: Timestamp) -> (Self, Ended) {
+    pub fn bury(stored: Option<&Self>, mut tombstone: Tombstone, now: Timestamp) -> (Tombstone, Ended) {
         let mut answer = Ended::Done;
         match stored {
             Some(Self::Record(record)) => tombstone.until = tombstone.until.max(record.deadline()),
             Some(Self::Tombstone(first)) if now < first.until => {
-                tombstone = Tombstone { at: first.at, until: tombstone.until.max(first.until) };
+                tombstone.until = tombstone.until.max(first.until);
+                if first.by == EndedBy::Client || tombstone.by == EndedBy::Other {
+                    (tombstone.at, tombstone.by) = (first.at, first.by);
+                }
                 answer = Ended::Already;
             }
             _ => {}
         }
-        (Self::Tombstone(tombstone), answer)
+        (tombstone, answer)
     }
 }
 
 impl Tombstone {
+    /// The tombstone of a session that ends now.
+    #[must_use]
+    pub fn of(end: End, now: Timestamp) -> Self {
+        let End { id, until, by } = end;
+        Self { id, at: now, until, by }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let [at, until] = [self.at, self.until].map(|time| time.as_millis().to_le_bytes());
+        let by = u8::from(self.by == EndedBy::Client);
+        [&[TOMBSTONE][..], self.id.as_bytes(), &at, &until, &[by]].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (id, rest) = bytes.split_first_chunk()?;
+        let (at, rest) = rest.split_first_chunk()?;
+        let (until, rest) = rest.split_first_chunk()?;
+        let [at, until] = [at, until].map(|time| Timestamp::from_millis(i64::from_le_bytes(*time)));
+        let by = match rest {
+            [0] => EndedBy::Other,
+            [1] => EndedBy::Client,
+            _ => return None,
+        };
+        Some(Self { id: SessionId::from_bytes(*id), at, until, by })
+    }
+
     /// How the tombstone reads: as nothing at all once its reservation is over.
     ///
     /// It answers any token of its session, genuine or not: an ID is no secret.
     #[must_use]
     pub fn absence(&self, now: Timestamp) -> Absence {
-        if now < self.until { Absence::Ended { at: self.at } } else { Absence::Unknown }
+        if now < self.until {
+            Absence::Ended { id: self.id, at: self.at, by: self.by }
+        } else {
+            Absence::Unknown
+        }
     }
 }
 
@@ -153,11 +195,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{
-        id::{SessionId, WriteId},
-        record::Lifetime,
-        secret::Secret,
-    };
+    use crate::{id::WriteId, record::Lifetime, secret::Secret};
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
     const SECOND: Duration = Duration::from_secs(1);
@@ -170,15 +208,33 @@ mod tests {
     }
 
     fn tombstone(at: i64, until: i64) -> Tombstone {
-        Tombstone { at: Timestamp::from_millis(at), until: Timestamp::from_millis(until) }
+        let [at, until] = [at, until].map(Timestamp::from_millis);
+        Tombstone { id: record().id(), at, until, by: EndedBy::Other }
     }
 
     #[test]
     fn a_tombstone_reads_as_nothing_once_its_reservation_is_over() {
         let tombstone = tombstone(5, 9);
-        let ended = Absence::Ended { at: tombstone.at };
+        let Tombstone { id, at, by, .. } = tombstone;
+        let ended = Absence::Ended { id, at, by };
         assert_eq!(tombstone.absence(Timestamp::from_millis(8)), ended);
         assert_eq!(tombstone.absence(Timestamp::from_millis(9)), Absence::Unknown);
+    }
+
+    #[test]
+    fn of_two_ends_the_first_counts_unless_only_the_second_is_by_the_client() {
+        use EndedBy::{Client, Other};
+        let of = |at, by| Tombstone { by, ..tombstone(at, 9) };
+        for (first, second, expected) in [
+            (Other, Other, of(5, Other)),
+            (Client, Other, of(5, Client)),
+            (Client, Client, of(5, Client)),
+            (Other, Client, of(6, Client)),
+        ] {
+            let stored = Stored::Tombstone(of(5, first));
+            let (kept, answer) = Stored::bury(Some(&stored), of(6, second), Timestamp::from_millis(7));
+            assert_eq!((kept, answer), (expected, Ended::Already));
+        }
     }
 
     #[test]
@@ -192,6 +248,7 @@ mod tests {
         for stored in [Stored::Record(record()), Stored::Tombstone(tombstone(-5, i64::MAX))] {
             let read = Stored::decode(&stored.encode()).unwrap();
             assert_eq!(read.encode(), stored.encode());
+            assert_eq!(read.id(), stored.id());
             assert_eq!(read.removable_at(), stored.removable_at());
         }
     }
@@ -234,10 +291,7 @@ mod tests {
 
     #[test]
     fn a_tombstone_outlasts_the_record_and_the_tombstone_before_it() {
-        let buried = |stored: Option<Stored>, tombstone| match Stored::bury(stored.as_ref(), tombstone, NOW) {
-            (Stored::Tombstone(tombstone), answer) => (tombstone, answer),
-            (Stored::Record(_), _) => panic!("a record was buried"),
-        };
+        let buried = |stored: Option<Stored>, tombstone| Stored::bury(stored.as_ref(), tombstone, NOW);
         let now = NOW.as_millis();
         let new = tombstone(now, now + 5);
         let lasting = tombstone(now, now + 60_000);

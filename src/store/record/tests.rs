@@ -14,11 +14,11 @@ use super::{MemoryBackend, RecordBackend, RecordStore, Stored, Swapped, Tombston
 use crate::{
     error::{StoreError, StoreErrorKind},
     id::{SessionId, WriteId},
-    record::{Lifetime, Record, Subject, Version},
+    record::{Lifetime, Record, Rotation, Subject, Version},
     secret::Secret,
     store::{
-        Absence, Created, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionStore as _,
-        StoreContext, Token, Touched,
+        Absence, Created, End, Ended, EndedBy, Found, Guarantees, Loaded, PresentedToken, Replaced,
+        SessionStore as _, StoreContext, Token, Touched,
     },
     time::{Deadline, Timestamp},
 };
@@ -68,13 +68,8 @@ impl RecordBackend for Least {
         self.reply(self.memory.compare_and_swap(expected, next, cx).await?)
     }
 
-    async fn bury(
-        &self,
-        id: &SessionId,
-        tombstone: Tombstone,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        self.reply(self.memory.bury(id, tombstone, cx).await?)
+    async fn bury(&self, tombstone: Tombstone, cx: StoreContext) -> Result<Ended, StoreError> {
+        self.reply(self.memory.bury(tombstone, cx).await?)
     }
 }
 
@@ -156,8 +151,8 @@ async fn the_default_touch_says_why_there_is_no_session() {
     let login = record.successor(WriteId::from_u64(2)).logged_in(Subject::new("alice"), NOW).finish();
     store.replace(&login, record.version(), at(NOW)).await.unwrap();
     assert_eq!(touch(&record, NOW).await, Absence::Rotated { id: record.id(), at: NOW });
-    store.end(&record.id(), NOW + HOUR, at(NOW)).await.unwrap();
-    assert_eq!(touch(&login, NOW).await, Absence::Ended { at: NOW });
+    store.end(End::of(&record, EndedBy::Client), at(NOW)).await.unwrap();
+    assert_eq!(touch(&login, NOW).await, Absence::Ended { id: login.id(), at: NOW, by: EndedBy::Client });
 }
 
 #[tokio::test]
@@ -175,8 +170,8 @@ async fn a_token_opens_what_the_backend_gets() {
     assert!(matches!(load(token.expose(), NOW).await, Loaded::Live { reissue: false, .. }));
     assert!(matches!(load(&format!("{id}{other}"), NOW).await, Loaded::Absent(Absence::Forged)));
     assert!(matches!(load(token.expose(), NOW + MINUTE).await, Loaded::Absent(Absence::Expired)));
-    store.end(&record.id(), NOW + HOUR, at(NOW)).await.unwrap();
-    assert!(matches!(load(token.expose(), NOW).await, Loaded::Absent(Absence::Ended { at: NOW })));
+    store.end(End::of(&record, EndedBy::Client), at(NOW)).await.unwrap();
+    assert!(matches!(load(token.expose(), NOW).await, Loaded::Absent(Absence::Ended { at: NOW, .. })));
     assert!(matches!(store.find(&record.id(), at(NOW)).await.unwrap(), Found::Absent(Absence::Ended { .. })));
 }
 
@@ -191,7 +186,7 @@ async fn a_call_whose_reply_was_lost_is_answered_as_the_first_time() {
     assert!(token.expose().starts_with(&format!("{}{}", "01".repeat(16), "02".repeat(16))));
 
     let rotated = first.successor(WriteId::from_u64(2));
-    let rotated = rotated.rotated(Secret::from_bytes([3; 16]), NOW, NOW).finish();
+    let rotated = rotated.rotated(Secret::from_bytes([3; 16]), Rotation::without_grace(NOW)).finish();
     lose_reply();
     assert!(store.replace(&rotated, first.version(), at(NOW)).await.is_err());
     let replaced = store.replace(&rotated, first.version(), at(NOW)).await.unwrap();
@@ -199,6 +194,6 @@ async fn a_call_whose_reply_was_lost_is_answered_as_the_first_time() {
     assert!(token.expose().ends_with(&"03".repeat(16)), "the token of the record that was written again");
 
     lose_reply();
-    assert!(store.end(&first.id(), NOW + HOUR, at(NOW)).await.is_err());
-    assert_eq!(store.end(&first.id(), NOW + HOUR, at(NOW)).await.unwrap(), Ended::Already);
+    assert!(store.end(End::of(&first, EndedBy::Client), at(NOW)).await.is_err());
+    assert_eq!(store.end(End::of(&first, EndedBy::Client), at(NOW)).await.unwrap(), Ended::Already);
 }

@@ -32,10 +32,9 @@ pub(crate) use self::jwt::JwtOptions;
 pub use self::jwt::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 use crate::{
     error::{StoreError, StoreErrorKind},
-    id::SessionId,
     record::{Record, Version},
     store::{
-        Absence, Created, Ended, Guarantees, Loaded, PresentedToken, Replaced, Scope, SessionStore,
+        Absence, Created, End, Ended, Guarantees, Loaded, PresentedToken, Replaced, Scope, SessionStore,
         StoreContext, Token, TokenForm,
     },
     time::Timestamp,
@@ -165,7 +164,7 @@ impl<S: Seal> SessionStore for TokenStore<S> {
         self.issue(record).map(|token| Replaced::Done(Some(token)))
     }
 
-    async fn end(&self, _: &SessionId, _: Timestamp, _: StoreContext) -> Result<Ended, StoreError> {
+    async fn end(&self, _: End, _: StoreContext) -> Result<Ended, StoreError> {
         Ok(Ended::ClientOnly)
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore as _, StoreError, StoreErrorKind,
     record::{Record, Version},
-    store::{Absence, Created, Ended, Replaced, StoreContext, Stored},
+    store::{Absence, Created, End, Ended, EndedBy, Replaced, StoreContext, Stored},
     time::Timestamp,
 };
 
@@ -19,14 +19,8 @@ pub(crate) struct LeavesNoTombstone;
 
 #[async_trait]
 impl Flaw for LeavesNoTombstone {
-    async fn end(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        _: Timestamp,
-        _: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        let removed = good.rows()?.remove(id);
+    async fn end(&self, good: &Plain, end: End, _: StoreContext) -> Result<Ended, StoreError> {
+        let removed = good.rows()?.remove(&end.id);
         Ok(if removed.is_some() { Ended::Done } else { Ended::Already })
     }
 }
@@ -37,15 +31,9 @@ pub(crate) struct EndsOnlyWhatIsThere;
 
 #[async_trait]
 impl Flaw for EndsOnlyWhatIsThere {
-    async fn end(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        until: Timestamp,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        let nothing = !good.rows()?.contains_key(id);
-        if nothing { Ok(Ended::Done) } else { good.end(id, until, cx).await }
+    async fn end(&self, good: &Plain, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        let nothing = !good.rows()?.contains_key(&end.id);
+        if nothing { Ok(Ended::Done) } else { good.end(end, cx).await }
     }
 }
 
@@ -55,14 +43,19 @@ pub(crate) struct EndsTwice;
 
 #[async_trait]
 impl Flaw for EndsTwice {
-    async fn end(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        until: Timestamp,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        good.end(id, until, cx).await.map(|_| Ended::Done)
+    async fn end(&self, good: &Plain, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        good.end(end, cx).await.map(|_| Ended::Done)
+    }
+}
+
+/// Notes every end as one by somebody else.
+#[derive(Debug, Default)]
+pub(crate) struct EndsForOthers;
+
+#[async_trait]
+impl Flaw for EndsForOthers {
+    async fn end(&self, good: &Plain, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        good.end(End { by: EndedBy::Other, ..end }, cx).await
     }
 }
 
@@ -72,15 +65,9 @@ pub(crate) struct ForgetsTombstones;
 
 #[async_trait]
 impl Flaw for ForgetsTombstones {
-    async fn end(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        until: Timestamp,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
+    async fn end(&self, good: &Plain, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
         let day = std::time::Duration::from_secs(86_400);
-        good.end(id, until.min(cx.now + day), cx).await
+        good.end(End { until: end.until.min(cx.now + day), ..end }, cx).await
     }
 }
 
@@ -90,15 +77,9 @@ pub(crate) struct OverflowsForEver;
 
 #[async_trait]
 impl Flaw for OverflowsForEver {
-    async fn end(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        until: Timestamp,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        let until = Timestamp::from_millis(until.as_millis().wrapping_add(1));
-        good.end(id, until, cx).await
+    async fn end(&self, good: &Plain, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        let until = Timestamp::from_millis(end.until.as_millis().wrapping_add(1));
+        good.end(End { until, ..end }, cx).await
     }
 }
 
@@ -145,15 +126,9 @@ pub(crate) struct EndsNothing(Mutex<HashSet<SessionId>>);
 
 #[async_trait]
 impl Flaw for EndsNothing {
-    async fn end(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        _: Timestamp,
-        _: StoreContext,
-    ) -> Result<Ended, StoreError> {
+    async fn end(&self, good: &Plain, end: End, _: StoreContext) -> Result<Ended, StoreError> {
         drop(good.rows()?);
-        Ok(if self.0.lock().unwrap().insert(*id) { Ended::Done } else { Ended::Already })
+        Ok(if self.0.lock().unwrap().insert(end.id) { Ended::Done } else { Ended::Already })
     }
 }
 
@@ -163,14 +138,8 @@ pub(crate) struct EndsEverything;
 
 #[async_trait]
 impl Flaw for EndsEverything {
-    async fn end(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        until: Timestamp,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        let ended = good.end(id, until, cx).await?;
+    async fn end(&self, good: &Plain, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        let ended = good.end(end, cx).await?;
         good.rows()?.retain(|_, row| matches!(stored(row), Stored::Tombstone(_)));
         Ok(ended)
     }
@@ -182,14 +151,8 @@ pub(crate) struct FailsToEndTwice;
 
 #[async_trait]
 impl Flaw for FailsToEndTwice {
-    async fn end(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        until: Timestamp,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        match good.end(id, until, cx).await? {
+    async fn end(&self, good: &Plain, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        match good.end(end, cx).await? {
             Ended::Already => Err(StoreError::new(StoreErrorKind::Corrupt, "there is nothing to end")),
             ended => Ok(ended),
         }

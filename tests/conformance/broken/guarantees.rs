@@ -13,8 +13,8 @@ use cloakroom::{
     SessionId, SessionStore as _, StoreError,
     record::{Record, Version},
     store::{
-        Absence, Created, Ended, Found, Guarantees, Index, Loaded, PresentedToken, ReferenceToken, Replaced,
-        SessionIndex as _, SessionInfo, StoreContext, authenticate,
+        Absence, Created, End, Ended, Found, Guarantees, Index, Loaded, PresentedToken, ReferenceToken,
+        Replaced, SessionIndex as _, SessionInfo, StoreContext, authenticate,
     },
     time::Timestamp,
 };
@@ -44,14 +44,8 @@ pub(crate) struct ClaimsToEndInOutages;
 
 #[async_trait]
 impl Flaw for ClaimsToEndInOutages {
-    async fn end(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        until: Timestamp,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        Ok(good.end(id, until, cx).await.unwrap_or(Ended::Done))
+    async fn end(&self, good: &Plain, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        Ok(good.end(end, cx).await.unwrap_or(Ended::Done))
     }
 }
 
@@ -162,15 +156,9 @@ impl Flaw for EndsForItself {
         if ended { Ok(Loaded::Absent(Absence::Unknown)) } else { good.load(presented, cx).await }
     }
 
-    async fn end(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        _: Timestamp,
-        _: StoreContext,
-    ) -> Result<Ended, StoreError> {
+    async fn end(&self, good: &Plain, end: End, _: StoreContext) -> Result<Ended, StoreError> {
         drop(good.rows()?);
-        Ok(if self.0.lock().unwrap().insert(*id) { Ended::Done } else { Ended::Already })
+        Ok(if self.0.lock().unwrap().insert(end.id) { Ended::Done } else { Ended::Already })
     }
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore as _, StoreError,
     record::{Record, Version},
-    store::{Ended, Replaced, SessionIndex as _, SessionInfo, StoreContext},
+    store::{End, Ended, Replaced, SessionIndex as _, SessionInfo, StoreContext},
     time::Timestamp,
 };
 
@@ -19,17 +19,11 @@ pub(crate) struct ListsEnded(Mutex<HashMap<SessionId, Record>>);
 
 #[async_trait]
 impl Flaw for ListsEnded {
-    async fn end(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        until: Timestamp,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        if let Ok(record) = good.live(id, cx.now)? {
-            self.0.lock().unwrap().insert(*id, record);
+    async fn end(&self, good: &Plain, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        if let Ok(record) = good.live(&end.id, cx.now)? {
+            self.0.lock().unwrap().insert(end.id, record);
         }
-        good.end(id, until, cx).await
+        good.end(end, cx).await
     }
 
     async fn list(

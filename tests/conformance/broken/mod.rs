@@ -25,8 +25,8 @@ use cloakroom::{
     SessionId, SessionStore, StoreError,
     record::{Record, Version},
     store::{
-        Created, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken, Replaced, SessionIndex,
-        SessionInfo, StoreContext, Touched,
+        Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken, Replaced,
+        SessionIndex, SessionInfo, StoreContext, Touched,
     },
     time::Timestamp,
 };
@@ -76,14 +76,8 @@ pub(crate) trait Flaw: fmt::Debug + Send + Sync + 'static {
         good.replace(record, expected, cx).await
     }
 
-    async fn end(
-        &self,
-        good: &Plain,
-        id: &SessionId,
-        until: Timestamp,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        good.end(id, until, cx).await
+    async fn end(&self, good: &Plain, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        good.end(end, cx).await
     }
 
     async fn touch(
@@ -154,8 +148,8 @@ impl<F: Flaw> SessionStore for Broken<F> {
         self.1.replace(&self.0, record, expected, cx).await
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.1.end(&self.0, id, until, cx).await
+    async fn end(&self, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        self.1.end(&self.0, end, cx).await
     }
 
     async fn touch(

@@ -16,7 +16,7 @@ use crate::{
     id::SessionId,
     record::{Record, Version},
     store::{
-        Absence, Created, Found, Loaded, PresentedToken, ReferenceToken, Replaced, SessionStore,
+        Absence, Created, EndedBy, Found, Loaded, PresentedToken, ReferenceToken, Replaced, SessionStore,
         StoreContext, Touched, authenticate,
     },
     time::Timestamp,
@@ -251,7 +251,10 @@ impl Mixed<'_> {
         }
         let taken = match self.records().create(next, cx).await {
             Ok(Created::Done(token)) => return Ok(self.moved(Replaced::Done(Some(token)))),
-            Ok(Created::Ended) => return Ok(Replaced::Gone(Absence::Ended { at: cx.now })),
+            Ok(Created::Ended) => {
+                let absence = Absence::Ended { id: next.id(), at: cx.now, by: EndedBy::Client };
+                return Ok(Replaced::Gone(absence));
+            }
             Ok(Created::Taken(stored)) => stored,
             Err(error) if is_no_room(&error) => return self.stay_with_client(next, expected, cx).await,
             Err(error) => return Err(error),

@@ -89,8 +89,8 @@ use self::{
 };
 pub use self::{phase::Phase, progress::Progress};
 use crate::store::{
-    Created, Ended, Found, Guarantees, Index, Loaded, PresentedToken, Replaced, SessionIndex, SessionInfo,
-    SessionStore, StoreContext, Touched,
+    Created, End, Ended, Found, Guarantees, Index, Loaded, PresentedToken, Replaced, SessionIndex,
+    SessionInfo, SessionStore, StoreContext, Touched,
 };
 use crate::{
     error::{StoreError, StoreErrorKind},
@@ -285,8 +285,8 @@ impl SessionStore for MigratingStore {
         }
     }
 
-    async fn end(&self, id: &SessionId, until: Timestamp, cx: StoreContext) -> Result<Ended, StoreError> {
-        self.0.end(id, until, cx).await
+    async fn end(&self, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        self.0.end(end, cx).await
     }
 
     async fn touch(

@@ -13,8 +13,9 @@ use crate::{
     random::{self, Random, SystemRandom, WriteIds},
     record::{MigrationState, Record},
     secret::Secret,
-    store::{Absence, Created, Ended, Found, Guarantees, Loaded, PresentedToken, SessionStore, StoreContext},
-    time::Timestamp,
+    store::{
+        Absence, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, SessionStore, StoreContext,
+    },
 };
 
 /// How much later than a logout a token may still be issued: by a request under way, and by another server's clock.
@@ -216,19 +217,13 @@ impl Pair {
     /// Ends a session at both sides; it has ended once both have confirmed that.
     ///
     /// The new store comes first, because every server looks there first once sessions move.
-    pub(super) async fn end(
-        &self,
-        id: &SessionId,
-        until: Timestamp,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        let until = match self.combination {
+    pub(super) async fn end(&self, mut end: End, cx: StoreContext) -> Result<Ended, StoreError> {
+        if let Combination::Mixed { .. } = self.combination {
             // A self-contained token may live longer than the session's latest state.
-            Combination::Mixed { .. } => until.max(cx.now + self.longest + LATEST_ISSUE),
-            Combination::Records | Combination::Tokens => until,
-        };
-        let new = self.new.end(id, until, cx).await?;
-        let old = self.old.end(id, until, cx).await?;
+            end.until = end.until.max(cx.now + self.longest + LATEST_ISSUE);
+        }
+        let new = self.new.end(end, cx).await?;
+        let old = self.old.end(end, cx).await?;
         self.tally.count(Event::EndedOnBoth);
         Ok(match (self.phase, new, old) {
             (Phase::Finish, new, _) => new,

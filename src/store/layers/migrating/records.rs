@@ -13,7 +13,7 @@ use crate::{
     id::SessionId,
     record::{Record, Version},
     store::{
-        Absence, Created, Found, Loaded, PresentedToken, ReferenceToken, Replaced, SessionStore,
+        Absence, Created, EndedBy, Found, Loaded, PresentedToken, ReferenceToken, Replaced, SessionStore,
         StoreContext, Touched, authenticate,
     },
 };
@@ -244,7 +244,10 @@ impl Records<'_> {
                 Ok(final_answer(self.0.old.replace(next, record.version(), cx).await?))
             }
             MoveAttempt::Overtaken => Ok(None),
-            MoveAttempt::Ended => Ok(Some(Replaced::Gone(Absence::Ended { at: cx.now }))),
+            MoveAttempt::Ended => {
+                let absence = Absence::Ended { id: record.id(), at: cx.now, by: EndedBy::Client };
+                Ok(Some(Replaced::Gone(absence)))
+            }
         }
     }
 }

@@ -90,13 +90,8 @@ impl RecordBackend for MemoryBackend {
         }
     }
 
-    async fn bury(
-        &self,
-        id: &SessionId,
-        tombstone: Tombstone,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
-        Ok(self.state.end(*id, tombstone, cx.now))
+    async fn bury(&self, tombstone: Tombstone, cx: StoreContext) -> Result<Ended, StoreError> {
+        Ok(self.state.end(tombstone, cx.now))
     }
 
     async fn touch(&self, record: &Record, cx: StoreContext) -> Result<Touched, StoreError> {

@@ -1,12 +1,15 @@
 //! What is stored under one ID: a live record, or the tombstone of a session that has ended.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::{
+    mem,
+    sync::atomic::{AtomicU8, Ordering},
+};
 
 use super::{budget::Class, sweep_queue::Queue};
 use crate::{
     id::SessionId,
     record::Record,
-    store::{Absence, Loaded, ReferenceToken, Stored, Tombstone, authenticate},
+    store::{Absence, Ended, Loaded, ReferenceToken, Stored, Tombstone, authenticate},
     time::Timestamp,
 };
 
@@ -14,7 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Slot {
     Live { record: Record, visits: Visits, mark: Mark },
-    Ended { tombstone: Box<(SessionId, Tombstone)>, mark: Mark },
+    Ended { tombstone: Box<Tombstone>, mark: Mark },
 }
 
 impl Slot {
@@ -22,14 +25,14 @@ impl Slot {
         Self::Live { record, visits: Visits(AtomicU8::new(Visits::NONE)), mark }
     }
 
-    pub(super) fn ended(id: SessionId, tombstone: Tombstone, mark: Mark) -> Self {
-        Self::Ended { tombstone: Box::new((id, tombstone)), mark }
+    pub(super) fn ended(tombstone: Tombstone, mark: Mark) -> Self {
+        Self::Ended { tombstone: Box::new(tombstone), mark }
     }
 
     pub(super) fn id(&self) -> SessionId {
         match self {
             Self::Live { record, .. } => record.id(),
-            Self::Ended { tombstone, .. } => tombstone.0,
+            Self::Ended { tombstone, .. } => tombstone.id,
         }
     }
 
@@ -54,7 +57,7 @@ impl Slot {
                 }
                 loaded
             }
-            Self::Ended { tombstone, .. } => Loaded::Absent(tombstone.1.absence(now)),
+            Self::Ended { tombstone, .. } => Loaded::Absent(tombstone.absence(now)),
         }
     }
 
@@ -62,7 +65,7 @@ impl Slot {
     pub(super) fn stored(&self) -> Stored {
         match self {
             Self::Live { record, .. } => Stored::Record(record.clone()),
-            Self::Ended { tombstone, .. } => Stored::Tombstone(tombstone.1),
+            Self::Ended { tombstone, .. } => Stored::Tombstone(**tombstone),
         }
     }
 
@@ -71,34 +74,21 @@ impl Slot {
         match self {
             Self::Live { record, .. } if record.is_expired(now) => Err(Absence::Expired),
             Self::Live { record, .. } => Ok(record),
-            Self::Ended { tombstone, .. } => Err(tombstone.1.absence(now)),
+            Self::Ended { tombstone, .. } => Err(tombstone.absence(now)),
         }
     }
 
-    /// Whether it is a tombstone that still reserves its ID; if so, it does until `until` at least.
-    pub(super) fn extend_tombstone(&mut self, until: Timestamp, now: Timestamp) -> bool {
-        match self {
-            Self::Ended { tombstone, .. } if now < tombstone.1.until => {
-                tombstone.1.until = tombstone.1.until.max(until);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// The tombstone of what is stored here: it outlasts every state of the session that a request could still hold.
-    pub(super) fn buried(&self, mut tombstone: Tombstone) -> Self {
-        if let Self::Live { record, .. } = self {
-            tombstone.until = tombstone.until.max(record.deadline());
-        }
-        Self::ended(self.id(), tombstone, self.mark())
+    /// Puts a tombstone over what is stored here: what that was, and the answer.
+    pub(super) fn bury(&mut self, tombstone: Tombstone, now: Timestamp) -> (Self, Ended) {
+        let (tombstone, answer) = Stored::bury(Some(&self.stored()), tombstone, now);
+        (mem::replace(self, Self::ended(tombstone, self.mark())), answer)
     }
 
     /// Whether it is garbage. A time stamp from the future sweeps nothing: it makes a record older, never younger.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
         match self {
             Self::Live { record, .. } => record.is_expired(now),
-            Self::Ended { tombstone, .. } => now >= tombstone.1.until,
+            Self::Ended { tombstone, .. } => now >= tombstone.until,
         }
     }
 

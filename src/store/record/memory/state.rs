@@ -2,7 +2,6 @@
 
 use std::{
     cmp::Reverse,
-    mem,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -95,36 +94,30 @@ impl SharedState {
         }
     }
 
-    pub(super) fn end(&self, id: SessionId, tombstone: Tombstone, now: Timestamp) -> Ended {
+    pub(super) fn end(&self, tombstone: Tombstone, now: Timestamp) -> Ended {
         let mut tickets = self.tickets();
         self.sweep(&mut tickets, now);
-        let answer = self.bury(&mut tickets, id, tombstone, now);
+        let answer = self.bury(&mut tickets, tombstone, now);
         self.trim_tombstones(&mut tickets, now);
         answer
     }
 
     /// Puts a tombstone over whatever is stored under the ID, nothing included.
-    fn bury(&self, tickets: &mut Tickets, id: SessionId, tombstone: Tombstone, now: Timestamp) -> Ended {
-        let buried = self.slots.change(&id, |slot| {
-            if slot.extend_tombstone(tombstone.until, now) {
-                return None;
-            }
-            let buried = slot.buried(tombstone);
-            Some(mem::replace(slot, buried))
-        });
+    fn bury(&self, tickets: &mut Tickets, tombstone: Tombstone, now: Timestamp) -> Ended {
+        let id = tombstone.id;
+        let buried = self.slots.change(&id, |slot| slot.bury(tombstone, now));
         match buried {
             None => {
-                self.slots.insert(&id, |mark| Slot::ended(id, tombstone, mark));
+                self.slots.insert(&id, |mark| Slot::ended(tombstone, mark));
                 tickets.put(Queue::Ended, id);
                 tickets.count_tombstone();
                 Ended::Done
             }
-            Some(None) => Ended::Already,
             // The map was left before its accounts are settled: see the order of locks.
-            Some(Some(buried)) => {
+            Some((buried, answer)) => {
                 tickets.count_tombstone();
                 self.settle(tickets, id, buried);
-                Ended::Done
+                answer
             }
         }
     }

@@ -112,15 +112,11 @@ impl RecordBackend for RedisBackend {
         swapped
     }
 
-    async fn bury(
-        &self,
-        id: &SessionId,
-        tombstone: Tombstone,
-        cx: StoreContext,
-    ) -> Result<Ended, StoreError> {
+    async fn bury(&self, tombstone: Tombstone, cx: StoreContext) -> Result<Ended, StoreError> {
+        let id = &tombstone.id;
         let (key, now) = (self.database.keys.session(id), millis(cx.now));
-        let [at, until] = [tombstone.at, tombstone.until].map(stored_time);
-        let bury = BURY.on(&key, [id.as_bytes(), now.as_bytes(), id.as_bytes(), &at, &until]);
+        let stored = Stored::Tombstone(tombstone).encode();
+        let bury = BURY.on(&key, [id.as_bytes(), now.as_bytes(), &stored]);
         let buried = self.database.run(bury, cx, |reply| reply::bury(reply, id)).await;
         self.forget(id);
         let (ended, record) = buried?;

@@ -44,7 +44,6 @@ mod reply;
 mod script;
 #[cfg(feature = "redis-sentinel")]
 mod sentinel;
-mod stored;
 #[cfg(feature = "redis-tls")]
 mod tls;
 

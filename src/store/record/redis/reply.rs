@@ -3,7 +3,6 @@
 
 use redis::Value;
 
-use super::stored::decode;
 use crate::{
     id::SessionId,
     record::{InvalidRecord, Record},
@@ -89,8 +88,8 @@ pub(super) fn entries(reply: &Value, tag: &[u8]) -> Result<Vec<(SessionId, Strin
 
 /// What is stored under the key of `id`.
 fn stored(bytes: &[u8], id: &SessionId) -> Result<Stored, ReplyError> {
-    let (named, stored) = decode(bytes)?;
-    if named == *id { Ok(stored) } else { Err(ReplyError::Mismatched) }
+    let stored = Stored::decode(bytes)?;
+    if stored.id() == *id { Ok(stored) } else { Err(ReplyError::Mismatched) }
 }
 
 /// A script's verdict and what comes with it.
@@ -118,7 +117,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{id::WriteId, record::Lifetime, secret::Secret};
+    use crate::{
+        id::WriteId,
+        record::Lifetime,
+        secret::Secret,
+        store::{End, EndedBy, Tombstone},
+    };
 
     #[test]
     fn what_is_stored_of_another_session_is_a_mismatched_reply() {
@@ -126,8 +130,9 @@ mod tests {
         let lifetime = Lifetime { idle: Duration::from_secs(1), absolute: Duration::from_secs(1) };
         let secret = Secret::from_bytes([2; 16]);
         let record = Record::new(id, secret, WriteId::from_u64(1), lifetime, Timestamp::from_millis(5));
-        let tombstone = [&[0][..], &[1; 16], &5i64.to_le_bytes(), &9i64.to_le_bytes()].concat();
-        for bytes in [record.encode(), tombstone] {
+        let tombstone =
+            Stored::Tombstone(Tombstone::of(End::of(&record, EndedBy::Client), record.created_at()));
+        for bytes in [record.encode(), tombstone.encode()] {
             let reply = Value::BulkString(bytes);
             assert!(matches!(get(&reply, &id), Ok(Some(_))));
             assert!(matches!(get(&reply, &other), Err(ReplyError::Mismatched)));

@@ -74,3 +74,45 @@ impl ScriptCall<'_> {
         command
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::{
+        id::{SessionId, WriteId},
+        record::{Lifetime, Record},
+        secret::Secret,
+        store::{EndedBy, Stored, Tombstone},
+        time::Timestamp,
+    };
+
+    /// The offsets that `scripts/layout.lua` counts from one, here from zero.
+    #[test]
+    fn the_header_of_a_record_lies_where_the_scripts_look() {
+        let record = Record::new(
+            SessionId::from_bytes([1; 16]),
+            Secret::from_bytes([2; 16]),
+            WriteId::from_u64(0x0807_0605_0403_0201),
+            Lifetime { idle: Duration::from_millis(300), absolute: Duration::from_millis(4000) },
+            Timestamp::from_millis(50_000),
+        );
+        let bytes = record.encode();
+        let int = |at: usize| i64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+        assert_eq!(bytes[0], 1);
+        assert_eq!(bytes[2..18], [1; 16]);
+        assert_eq!(int(18), 1, "counter");
+        assert_eq!(bytes[26..30], [0; 4], "epoch");
+        assert_eq!(bytes[30..38], [1, 2, 3, 4, 5, 6, 7, 8], "last write");
+        assert_eq!([int(70), int(78), int(86)], [50_000, 300, 54_000], "last active, idle, deadline");
+    }
+
+    #[test]
+    fn the_parts_of_a_tombstone_lie_where_the_scripts_look() {
+        let [at, until] = [5, 9].map(Timestamp::from_millis);
+        let id = SessionId::from_bytes([1; 16]);
+        let bytes = Stored::Tombstone(Tombstone { id, at, until, by: EndedBy::Client }).encode();
+        let expected = [&[0][..], &[1; 16], &5i64.to_le_bytes(), &9i64.to_le_bytes(), &[1]].concat();
+        assert_eq!(bytes, expected);
+    }
+}

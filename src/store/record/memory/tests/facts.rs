@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     error::{StoreError, StoreErrorKind},
+    record::Rotation,
     store::{Absence, NodeName, ReferenceToken, Touched},
 };
 
@@ -42,7 +43,8 @@ fn a_rotation_tells_the_client_its_new_token() {
     let store = MemoryStore::new();
     let first = record(1, NOW);
     create(&store, &first, NOW);
-    let next = first.successor(WriteId::from_u64(2)).rotated(secret(7), NOW, NOW).finish();
+    let next =
+        first.successor(WriteId::from_u64(2)).rotated(secret(7), Rotation::without_grace(NOW)).finish();
     let Replaced::Done(Some(issued)) = replace(&store, &next, &first, NOW) else { panic!("rotated") };
     assert_eq!(issued.expose(), token(1, 7));
     assert!(matches!(load(&store, 1, NOW), Loaded::Absent(Absence::Rotated { at: NOW, .. })));
@@ -70,7 +72,8 @@ fn a_taken_id_is_answered_with_its_record() {
 fn a_repeated_write_is_answered_like_the_first_time() {
     let store = MemoryStore::new();
     let first = record(1, NOW);
-    let next = first.successor(WriteId::from_u64(2)).rotated(secret(2), NOW, NOW).finish();
+    let next =
+        first.successor(WriteId::from_u64(2)).rotated(secret(2), Rotation::without_grace(NOW)).finish();
     create(&store, &first, NOW);
     for _ in 0..2 {
         let again = answer(store.create(&first, cx(NOW))).unwrap();
@@ -92,7 +95,7 @@ fn an_ended_session_comes_back_by_no_write() {
     assert_eq!(end(&store, 1, NOW, NOW), Ended::Done);
     let late = NOW + (HOUR - Duration::from_millis(1));
 
-    let ended = Absence::Ended { at: NOW };
+    let ended = Absence::Ended { id: id(1), at: NOW, by: EndedBy::Other };
     assert!(matches!(load(&store, 1, late), Loaded::Absent(absence) if absence == ended));
     let next = sized(&first, 2, 10);
     assert!(matches!(replace(&store, &next, &first, late), Replaced::Gone(absence) if absence == ended));

@@ -20,7 +20,10 @@ use crate::{
     id::{SessionId, WriteId},
     record::{Data, Lifetime, Record, Subject},
     secret::Secret,
-    store::{Created, Ended, Loaded, PresentedToken, Replaced, SessionInfo, SessionStore as _, StoreContext},
+    store::{
+        Created, End, Ended, EndedBy, Loaded, PresentedToken, Replaced, SessionInfo, SessionStore as _,
+        StoreContext,
+    },
     time::{Deadline, Timestamp},
 };
 
@@ -98,7 +101,7 @@ fn replace(store: &MemoryStore, next: &Record, last: &Record, now: Timestamp) ->
 }
 
 fn end(store: &MemoryStore, number: u32, until: Timestamp, now: Timestamp) -> Ended {
-    answer(store.end(&id(number), until, cx(now))).unwrap()
+    answer(store.end(End { id: id(number), until, by: EndedBy::Other }, cx(now))).unwrap()
 }
 
 fn load(store: &MemoryStore, number: u32, now: Timestamp) -> Loaded {

@@ -6,6 +6,7 @@ use quickcheck::{Arbitrary, Gen};
 
 use super::*;
 use crate::{
+    record::Rotation,
     store::{Absence, Touched},
     testing::random::{below, check, once_in},
 };
@@ -161,9 +162,11 @@ impl Model {
             Change::LogIn(subject) => {
                 let subject = Subject::new(SUBJECTS[subject]);
                 let draft = draft.logged_in(subject, self.now);
-                (draft.rotated(secret(drawn), self.now, self.now).finish(), Some(drawn))
+                (draft.rotated(secret(drawn), Rotation::without_grace(self.now)).finish(), Some(drawn))
             }
-            Change::Rotate => (draft.rotated(secret(drawn), self.now, self.now).finish(), Some(drawn)),
+            Change::Rotate => {
+                (draft.rotated(secret(drawn), Rotation::without_grace(self.now)).finish(), Some(drawn))
+            }
         }
     }
 
@@ -219,7 +222,7 @@ impl Model {
     /// Until when the real store keeps a tombstone.
     fn tombstone_until(&self, number: u32) -> Timestamp {
         let until = self.store.backend().state.slots.read(&id(number), |slot| match slot {
-            Slot::Ended { tombstone, .. } => tombstone.1.until,
+            Slot::Ended { tombstone, .. } => tombstone.until,
             Slot::Live { .. } => self.now,
         });
         until.unwrap_or(self.now)
@@ -249,7 +252,7 @@ impl Model {
         match (absence, held) {
             (Absence::Unknown, held) => assert!(held.is_none_or(|held| self.is_over(held))),
             (Absence::Expired, Some(Held::Live { record, .. })) => assert!(record.is_expired(self.now)),
-            (Absence::Ended { at }, Some(Held::Ended { at: ended, until })) => {
+            (Absence::Ended { at, .. }, Some(Held::Ended { at: ended, until })) => {
                 assert_eq!(at, *ended);
                 assert!(self.now < *until);
             }

@@ -1,4 +1,4 @@
--- What is stored under a session's key: a record (first byte 1) or a tombstone (first byte 0). stored.rs has their forms.
+-- What is stored under a session's key: a record (first byte 1) or a tombstone (first byte 0). `Stored::encode` has their forms.
 -- Offsets are those of the fixed part of a record, counted from one. Integers are little endian; times are in ms.
 
 local FIXED, MARGIN, LONGEST = 94, 60000, 1e15
@@ -12,7 +12,7 @@ local function is_record(blob)
 end
 
 local function is_tombstone(blob)
-  return blob:byte(1) == 0 and #blob == 33
+  return blob:byte(1) == 0 and #blob == 34
 end
 
 local function version(record)
@@ -29,8 +29,13 @@ local function is_expired(record, now)
   return now >= deadline(record) or now >= math.min(last_active(record), now) + idle(record)
 end
 
+-- Those of a tombstone.
+local function ended_at(tombstone) return tombstone:sub(18, 25) end
+local function reserved_until(tombstone) return int(tombstone, 26) end
+local function is_by_client(tombstone) return tombstone:byte(34) == 1 end
+
 local function has_lapsed(tombstone, now)
-  return now >= int(tombstone, 26)
+  return now >= reserved_until(tombstone)
 end
 
 -- A little longer than the session lives, so that the store can tell why it has ended. What is larger than the server

@@ -4,7 +4,10 @@ use super::*;
 use crate::{
     error::StoreErrorKind,
     keyring::{KeyRing, SecretKey},
-    store::{Ended, Loaded, PresentedToken, SessionStore as _, StoreContext, token::jwt::VerifyingKey},
+    store::{
+        End, Ended, EndedBy, Loaded, PresentedToken, SessionStore as _, StoreContext,
+        token::jwt::VerifyingKey,
+    },
     time::Deadline,
 };
 
@@ -108,7 +111,7 @@ async fn a_store_that_only_verifies_reads_everything_and_writes_nothing() {
                  change sessions at the server that issues them"
             );
         }
-        let ended = reading.end(&record.id(), NOW, cx).await.unwrap();
+        let ended = reading.end(End::of(&record, EndedBy::Client), cx).await.unwrap();
         assert_eq!(ended, Ended::ClientOnly);
     }
     assert_eq!(refusal(&JwtStore::verify_only([]), token(&JwtStore::new(hs256()))), Absence::UnknownKey);
