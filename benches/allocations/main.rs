@@ -7,8 +7,8 @@
 mod actix;
 #[path = "../request/axum.rs"]
 mod axum;
-#[path = "../shared/house.rs"]
-mod house;
+#[path = "../shared/filled_store.rs"]
+mod filled_store;
 #[path = "../shared/least.rs"]
 mod least;
 #[path = "../shared/limit.rs"]
@@ -19,10 +19,10 @@ mod lookup_memory;
 mod lookup_tokens;
 #[path = "../shared/payload.rs"]
 mod payload;
+#[path = "../shared/token_kinds.rs"]
+mod token_kinds;
 #[path = "../shared/visitors.rs"]
 mod visitors;
-#[path = "../shared/ways.rs"]
-mod ways;
 #[path = "../write/memory.rs"]
 mod write_memory;
 #[path = "../write/tokens.rs"]
@@ -36,7 +36,7 @@ use cloakroom::{
     store::{EncryptedCookieStore, MemoryStore},
 };
 
-use crate::{payload::Payload, ways::Way};
+use crate::{payload::Payload, token_kinds::TokenKind};
 
 /// Stands where the other benches have criterion's group of measurements.
 struct Group<'a> {
@@ -83,7 +83,7 @@ fn main() {
     }
     lookup_memory::wrapped(&mut Group::new("lookup/wrapped/1000/small"), SESSIONS, Payload::Small);
     write_memory::begin(&mut Group::new("write/memory/1000/full"), SESSIONS);
-    for way in Way::ALL {
+    for way in TokenKind::ALL {
         for payload in Payload::ALL {
             let name = |work| format!("{work}/{}/{}", way.name(), payload.name());
             lookup_tokens::lookup(&mut Group::new(name("lookup")), way, payload);

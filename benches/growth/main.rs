@@ -15,12 +15,12 @@
 
 #![allow(clippy::print_stdout, reason = "that is what this is for")]
 
+#[path = "../shared/environment.rs"]
+mod environment;
 #[path = "../shared/limit.rs"]
 mod limit;
 #[path = "../shared/payload.rs"]
 mod payload;
-#[path = "../shared/place.rs"]
-mod place;
 #[path = "../../tests/rig/mod.rs"]
 mod rig;
 mod times;
@@ -37,8 +37,8 @@ use cloakroom::{
 };
 
 use crate::{
+    environment::environment,
     payload::{Payload, VISITS},
-    place::place,
 };
 
 /// One line of the file.
@@ -48,7 +48,7 @@ fn line(quantity: &str, store: &str, payload: Payload, sessions: usize, value: f
 
 fn main() {
     let measuring = std::env::args().any(|arg| arg == "--measure");
-    println!("# {}", place());
+    println!("# {}", environment());
     println!("# cargo bench -p cloakroom-benches --bench growth -- --measure");
     println!("quantity,store,payload,sessions,value");
     traffic::print();

@@ -13,7 +13,7 @@
 //! | --- | --- |
 //! | `payload` | what a session holds |
 //! | `limit` | the least: a bare map of bytes |
-//! | `house` | a memory store full of sessions, and how its visitors come by |
+//! | `filled` | a memory store full of sessions, and how its visitors come by |
 //! | `run` | how criterion runs |
 //! | `ways` | the stores whose clients carry the session |
 //! | `visitors` | requests without any framework |
@@ -22,8 +22,8 @@
 //! payload. Every group measures its own limits, because only ratios taken in the same minute mean anything. Sessions are
 //! visited in random order. `scripts/bench` runs this and prints the ratios. Lookups in Redis are in the bench `redis`.
 
-#[path = "../shared/house.rs"]
-mod house;
+#[path = "../shared/filled_store.rs"]
+mod filled_store;
 #[path = "../shared/limit.rs"]
 mod limit;
 mod memory;
@@ -32,16 +32,16 @@ mod payload;
 mod resident;
 #[path = "../shared/run.rs"]
 mod run;
+#[path = "../shared/token_kinds.rs"]
+mod token_kinds;
 mod tokens;
 #[path = "../shared/visitors.rs"]
 mod visitors;
-#[path = "../shared/ways.rs"]
-mod ways;
 
 use crate::{
     payload::Payload,
     run::{Group, criterion, sizes},
-    ways::Way,
+    token_kinds::TokenKind,
 };
 
 fn main() {
@@ -61,7 +61,7 @@ fn main() {
         few,
         Payload::Small,
     );
-    for way in Way::ALL {
+    for way in TokenKind::ALL {
         for payload in Payload::ALL {
             let name = format!("lookup/{}/{}", way.name(), payload.name());
             tokens::lookup(&mut criterion.benchmark_group(name), way, payload);

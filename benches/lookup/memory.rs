@@ -9,7 +9,7 @@ use cloakroom::{
 
 use crate::{
     Group,
-    house::{House, memory, read, visit},
+    filled_store::{FilledStore, memory, read, visit},
     limit::Map,
     payload::{Payload, VISITS},
     visitors::{id, now},
@@ -18,38 +18,38 @@ use crate::{
 /// Finds a session and reads one key.
 pub(crate) fn lookup(group: &mut Group<'_>, sessions: usize, payload: Payload) {
     // Built for the first measurement that is not filtered out.
-    let house = LazyCell::new(|| House::new(sessions, payload));
-    let map = LazyCell::new(|| Map::new(&house.ids, payload));
+    let filled = LazyCell::new(|| FilledStore::new(sessions, payload));
+    let map = LazyCell::new(|| Map::new(&filled.ids, payload));
 
     // Whatever is needed is built here, before any time is taken.
-    let (ids, cookies) = (|| (LazyCell::force(&map), &*house.ids).1, || &*house.cookies);
+    let (ids, cookies) = (|| (LazyCell::force(&map), &*filled.ids).1, || &*filled.cookies);
     visit(group, "limit", ids, |id| u32::from(map.get(id)[0]));
     visit(group, "limit, one key read", ids, |id| map.number(&map.get(id)));
-    visit(group, "load_now", cookies, |cookie| epoch(&house.load_now(cookie)));
-    visit(group, "load_now, one key read", cookies, |cookie| number(&house.load_now(cookie)));
-    visit(group, "limit, miss", || &*house.unknown, |cookie| u32::from(map.has(&id(cookie))));
-    visit(group, "load_now, miss", || &*house.unknown, |cookie| house.miss(cookie));
-    visit(group, "load", cookies, |cookie| epoch(&now(house.load(cookie))));
-    visit(group, "manager, one key read", cookies, |cookie| house.request(cookie, read));
+    visit(group, "load_now", cookies, |cookie| epoch(&filled.load_now(cookie)));
+    visit(group, "load_now, one key read", cookies, |cookie| number(&filled.load_now(cookie)));
+    visit(group, "limit, miss", || &*filled.unknown, |cookie| u32::from(map.has(&id(cookie))));
+    visit(group, "load_now, miss", || &*filled.unknown, |cookie| filled.miss(cookie));
+    visit(group, "load", cookies, |cookie| epoch(&now(filled.load(cookie))));
+    visit(group, "manager, one key read", cookies, |cookie| filled.request(cookie, read));
     visit(
         group,
         "manager, miss",
-        || &*house.unknown,
-        |cookie| house.request(cookie, |session| u32::from(session.contains(VISITS))),
+        || &*filled.unknown,
+        |cookie| filled.request(cookie, |session| u32::from(session.contains(VISITS))),
     );
 }
 
 /// The same behind what moves sessions to another store: half way through a migration, and before a drain.
 pub(crate) fn wrapped(group: &mut Group<'_>, sessions: usize, payload: Payload) {
-    let bare = LazyCell::new(|| House::new(sessions, payload));
+    let bare = LazyCell::new(|| FilledStore::new(sessions, payload));
     let map = LazyCell::new(|| Map::new(&bare.ids, payload));
     let migrating = LazyCell::new(|| {
         let store = MigratingStore::new(memory(sessions), memory(sessions), Phase::Move);
-        House::of(store, sessions, payload)
+        FilledStore::of(store, sessions, payload)
     });
     let draining = LazyCell::new(|| {
         let store = DrainingStore::new(memory(sessions), memory(sessions));
-        House::of(store, sessions, payload)
+        FilledStore::of(store, sessions, payload)
     });
 
     let ids = || (LazyCell::force(&map), &*bare.ids).1;

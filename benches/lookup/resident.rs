@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use crate::{house::House, limit::Map, payload::Payload};
+use crate::{filled_store::FilledStore, limit::Map, payload::Payload};
 
 const SESSIONS: usize = 1_000_000;
 
@@ -15,11 +15,11 @@ pub(crate) fn print() {
     let mut kept = Vec::new();
     for payload in Payload::TWO {
         let empty = resident();
-        let house = House::new(SESSIONS, payload);
+        let filled = FilledStore::new(SESSIONS, payload);
         // Its own notes: the cookies, those of nobody, and the IDs.
-        let own = SESSIONS * (2 * size_of_val(&house.cookies[0]) + size_of_val(&house.ids[0]));
+        let own = SESSIONS * (2 * size_of_val(&filled.cookies[0]) + size_of_val(&filled.ids[0]));
         let full = resident();
-        let map = Map::new(&house.ids, payload);
+        let map = Map::new(&filled.ids, payload);
         let both = resident();
         println!(
             "| {} | {} | {} |",
@@ -27,7 +27,7 @@ pub(crate) fn print() {
             (both - full) / SESSIONS,
             (full - empty - own) / SESSIONS
         );
-        kept.push((house, map));
+        kept.push((filled, map));
     }
     black_box(kept);
 }

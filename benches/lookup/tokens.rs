@@ -15,14 +15,14 @@ use serde::Deserialize;
 
 use crate::{
     Group,
-    house::read,
+    filled_store::read,
     payload::{Payload, VISITS},
+    token_kinds::{Carried, JWT_SECRET, TokenKind, Typed},
     visitors::request,
-    ways::{Carried, JWT_SECRET, Typed, Way},
 };
 
 /// Reads one key of a session.
-pub(crate) fn lookup(group: &mut Group<'_>, way: Way, payload: Payload) {
+pub(crate) fn lookup(group: &mut Group<'_>, way: TokenKind, payload: Payload) {
     let carried = way.carry(payload);
     let by_hand = by_hand(way, &carried.token, &payload.text().0);
     group.bench_function("limit", |bencher| bencher.iter(&by_hand));
@@ -54,12 +54,12 @@ fn misses(carried: &Carried, forged: &[u8]) {
 }
 
 /// What it takes by hand.
-fn by_hand(way: Way, token: &[u8], text: &[u8]) -> Box<dyn Fn() -> u32> {
+fn by_hand(way: TokenKind, token: &[u8], text: &[u8]) -> Box<dyn Fn() -> u32> {
     match way {
-        Way::Encrypted => opened_by_hand(&AES_256_GCM, text),
-        Way::ChaCha => opened_by_hand(&CHACHA20_POLY1305, text),
-        Way::Signed => verified_by_hand(text),
-        Way::Jwt => jwt_by_hand(token),
+        TokenKind::Encrypted => opened_by_hand(&AES_256_GCM, text),
+        TokenKind::ChaCha => opened_by_hand(&CHACHA20_POLY1305, text),
+        TokenKind::Signed => verified_by_hand(text),
+        TokenKind::Jwt => jwt_by_hand(token),
     }
 }
 

@@ -48,18 +48,18 @@ fn main() {
     let server = RedisServer::start();
     let mut criterion = criterion();
     for payload in Payload::ALL {
-        let house = runtime.block_on(House::new(&server, payload));
+        let filled = runtime.block_on(FilledStore::new(&server, payload));
         for in_flight in [1, 64] {
             let name = |work| format!("{work}/redis/{}/{in_flight} in flight", payload.name());
-            house.lookup(&mut criterion.benchmark_group(name("lookup")), &runtime, in_flight);
-            house.save(&mut criterion.benchmark_group(name("write")), &runtime, in_flight);
+            filled.lookup(&mut criterion.benchmark_group(name("lookup")), &runtime, in_flight);
+            filled.save(&mut criterion.benchmark_group(name("write")), &runtime, in_flight);
         }
     }
     criterion.final_summary();
 }
 
 /// Sessions in a server, the same JSON under bare keys, and their visitors.
-struct House {
+struct FilledStore {
     bare: MultiplexedConnection,
     text: Vec<u8>,
     store: RedisStore,
@@ -70,7 +70,7 @@ struct House {
     tokens: Vec<Vec<u8>>,
 }
 
-impl House {
+impl FilledStore {
     async fn new(server: &RedisServer, payload: Payload) -> Self {
         let mut bare = server.client().get_multiplexed_async_connection().await.expect("it connects");
         let text = payload.text().0;

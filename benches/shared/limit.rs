@@ -1,6 +1,6 @@
 //! The least that a lookup and a save can take: bytes in a bare map.
 //!
-//! Nothing is parsed, nobody's secret is compared, no clock is read, nothing ever expires.
+//! Nothing is parsed, no secret is compared, no clock is read, nothing ever expires.
 
 #![allow(dead_code, reason = "each bench uses the part it needs")]
 
@@ -40,7 +40,7 @@ impl Map {
         self.bytes.contains_key(id)
     }
 
-    /// The one number in them, by somebody who knows where it stands.
+    /// The one number in them, read by code that knows its offset.
     pub(crate) fn number(&self, bytes: &[u8]) -> u32 {
         serde_json::from_slice(&bytes[self.number.clone()]).expect("the number is JSON")
     }

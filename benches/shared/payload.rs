@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// What a session holds.
 #[derive(Clone, Copy)]
 pub(crate) enum Payload {
-    /// Who somebody is: 130 bytes of JSON.
+    /// A user: 130 bytes of JSON.
     Small,
     /// The same and a cart of ten items: 930 bytes.
     Cart,

@@ -42,31 +42,31 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn main() {
     // Under `cargo test` a few show that it works.
     let sessions = if std::env::args().any(|arg| arg == "--bench") { 1_000_000 } else { 1_000 };
-    let mut house = House::new(sessions);
+    let mut filled = FilledStore::new(sessions);
     println!("{sessions} small sessions (126 bytes of JSON); times of single requests in microseconds\n");
     println!(
         "| phase | request | number | median | 99 % | 99.9 % | 99.99 % | longest | longest, not interrupted |"
     );
     println!("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
 
-    let filling = (0..sessions).map(|_| house.begin()).collect();
+    let filling = (0..sessions).map(|_| filled.begin()).collect();
     row("filling", "begins a session", filling);
 
-    house.load(sessions).print("all alive");
-    house.clock.advance(2 * HOUR);
-    house.old.clear();
-    let before = house.store.usage().anonymous_sessions;
-    let swept = house.load_until_swept(sessions);
+    filled.load(sessions).print("all alive");
+    filled.clock.advance(2 * HOUR);
+    filled.old.clear();
+    let before = filled.store.usage().anonymous_sessions;
+    let swept = filled.load_until_swept(sessions);
     let requests = swept.begun.len();
     swept.print("expired ones are swept");
     println!(
         "\n{before} sessions before and {} after, {requests} of them begun meanwhile.",
-        house.store.usage().anonymous_sessions
+        filled.store.usage().anonymous_sessions
     );
 }
 
 /// A store, and the cookies of its visitors.
-struct House {
+struct FilledStore {
     store: MemoryStore,
     manager: SessionManager,
     clock: Arc<ManualClock>,
@@ -78,7 +78,7 @@ struct House {
     young: Vec<CookieHeader>,
 }
 
-impl House {
+impl FilledStore {
     fn new(sessions: usize) -> Self {
         let store =
             MemoryStore::builder().anonymous(Budget { sessions: 4 * sessions, bytes: usize::MAX }).build();

@@ -11,8 +11,8 @@
 //! it shares with the other benches stands in `shared`. `scripts/bench` runs this and prints the ratios. Saves in Redis are
 //! in the bench `redis`, many writers of one session in `contention`.
 
-#[path = "../shared/house.rs"]
-mod house;
+#[path = "../shared/filled_store.rs"]
+mod filled_store;
 #[path = "../shared/limit.rs"]
 mod limit;
 mod memory;
@@ -20,16 +20,16 @@ mod memory;
 mod payload;
 #[path = "../shared/run.rs"]
 mod run;
+#[path = "../shared/token_kinds.rs"]
+mod token_kinds;
 mod tokens;
 #[path = "../shared/visitors.rs"]
 mod visitors;
-#[path = "../shared/ways.rs"]
-mod ways;
 
 use crate::{
     payload::Payload,
     run::{Group, criterion, sizes},
-    ways::Way,
+    token_kinds::TokenKind,
 };
 
 fn main() {
@@ -42,7 +42,7 @@ fn main() {
     }
     let full = sizes()[0];
     memory::begin(&mut criterion.benchmark_group(format!("write/memory/{full}/full")), full);
-    for way in Way::ALL {
+    for way in TokenKind::ALL {
         for payload in Payload::ALL {
             let name = format!("write/{}/{}", way.name(), payload.name());
             tokens::save(&mut criterion.benchmark_group(name), way, payload);

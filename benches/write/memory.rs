@@ -10,7 +10,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::{
     Group,
-    house::{House, read, update, visit},
+    filled_store::{FilledStore, read, update, visit},
     limit::SharedMap,
     payload::{FIRST_VISIT, Payload, VISITS},
     visitors::request,
@@ -18,15 +18,15 @@ use crate::{
 
 /// Finds a session, changes one key and saves it.
 pub(crate) fn save(group: &mut Group<'_>, sessions: usize, payload: Payload) {
-    let house = LazyCell::new(|| House::new(sessions, payload));
-    let map = LazyCell::new(|| SharedMap::new(&house.ids, payload));
+    let filled = LazyCell::new(|| FilledStore::new(sessions, payload));
+    let map = LazyCell::new(|| SharedMap::new(&filled.ids, payload));
 
     // Whatever is needed is built here, before any time is taken.
-    let (ids, cookies) = (|| (LazyCell::force(&map), &*house.ids).1, || &*house.cookies);
+    let (ids, cookies) = (|| (LazyCell::force(&map), &*filled.ids).1, || &*filled.cookies);
     visit(group, "limit", ids, |id| map.count_at_once(id));
     visit(group, "limit, loaded before", ids, |id| map.load_count_save(id));
-    visit(group, "manager, update", cookies, |cookie| house.request(cookie, update));
-    visit(group, "manager, get and insert", cookies, |cookie| house.request(cookie, get_and_insert));
+    visit(group, "manager, update", cookies, |cookie| filled.request(cookie, update));
+    visit(group, "manager, get and insert", cookies, |cookie| filled.request(cookie, get_and_insert));
 }
 
 fn get_and_insert(session: &Session) -> u32 {
@@ -38,9 +38,9 @@ fn get_and_insert(session: &Session) -> u32 {
 /// Begins sessions where there is no room for another: one of those that never came back has to go.
 #[expect(clippy::disallowed_methods, reason = "by hand there is no manager to inject a Random into")]
 pub(crate) fn begin(group: &mut Group<'_>, sessions: usize) {
-    let house = House::new(sessions, Payload::Small);
-    let map = SharedMap::new(&house.ids, Payload::Small);
-    let mut oldest: VecDeque<_> = house.ids.iter().copied().collect();
+    let filled = FilledStore::new(sessions, Payload::Small);
+    let map = SharedMap::new(&filled.ids, Payload::Small);
+    let mut oldest: VecDeque<_> = filled.ids.iter().copied().collect();
     let random = SystemRandom::new();
     group.bench_function("limit", |bencher| {
         bencher.iter(|| {
@@ -53,7 +53,7 @@ pub(crate) fn begin(group: &mut Group<'_>, sessions: usize) {
     });
     let number = Cell::new(FIRST_VISIT);
     group.bench_function("manager, first value", |bencher| {
-        bencher.iter(|| request(&house.manager, b"", |session| count_on(session, &number)).0);
+        bencher.iter(|| request(&filled.manager, b"", |session| count_on(session, &number)).0);
     });
 }
 

@@ -11,14 +11,14 @@ use ring::{
 
 use crate::{
     Group,
-    house::update,
+    filled_store::update,
     payload::Payload,
+    token_kinds::{TokenKind, Typed},
     visitors::request,
-    ways::{Typed, Way},
 };
 
 /// Opens a session, changes one key and seals it again; and begins one with one value.
-pub(crate) fn save(group: &mut Group<'_>, way: Way, payload: Payload) {
+pub(crate) fn save(group: &mut Group<'_>, way: TokenKind, payload: Payload) {
     let carried = way.carry(payload);
     let by_hand = by_hand(way, &payload.text().0);
     group.bench_function("limit", |bencher| bencher.iter(&by_hand));
@@ -31,11 +31,11 @@ pub(crate) fn save(group: &mut Group<'_>, way: Way, payload: Payload) {
 }
 
 /// What it takes by hand. For a JWT that is less than the same: its text has more around it.
-fn by_hand(way: Way, text: &[u8]) -> Box<dyn Fn() -> String> {
+fn by_hand(way: TokenKind, text: &[u8]) -> Box<dyn Fn() -> String> {
     match way {
-        Way::Encrypted => sealed_by_hand(&AES_256_GCM, text),
-        Way::ChaCha => sealed_by_hand(&CHACHA20_POLY1305, text),
-        Way::Signed | Way::Jwt => signed_by_hand(text),
+        TokenKind::Encrypted => sealed_by_hand(&AES_256_GCM, text),
+        TokenKind::ChaCha => sealed_by_hand(&CHACHA20_POLY1305, text),
+        TokenKind::Signed | TokenKind::Jwt => signed_by_hand(text),
     }
 }
 

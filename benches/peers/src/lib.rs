@@ -30,8 +30,8 @@ mod memory;
 mod ours;
 mod server;
 
-#[path = "../../shared/place.rs"]
-pub mod place;
+#[path = "../../shared/environment.rs"]
+pub mod environment;
 pub mod rounds;
 pub mod row;
 pub mod versions;
@@ -42,16 +42,16 @@ use crate::row::Row;
 
 /// Hands every row over, one after the other: each is dropped before the next is built.
 pub fn rows(wanted: &dyn Fn(&str) -> bool, each: &mut dyn FnMut(Row)) {
-    let mut house = |name: &str, build: &dyn Fn(&mut Row)| {
+    let mut measure = |name: &str, build: &dyn Fn(&mut Row)| {
         if wanted(name) {
             let mut row = Row::new(name);
             build(&mut row);
             each(row);
         }
     };
-    memory::rows(&mut house);
-    carried::rows(&mut house);
-    axum_requests::rows(&mut house);
-    actix_requests::rows(&mut house);
-    in_redis::rows(&mut house);
+    memory::rows(&mut measure);
+    carried::rows(&mut measure);
+    axum_requests::rows(&mut measure);
+    actix_requests::rows(&mut measure);
+    in_redis::rows(&mut measure);
 }

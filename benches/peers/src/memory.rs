@@ -23,7 +23,7 @@ use tower_sessions_moka_store::MokaStore;
 
 use crate::{
     limit::{Map, SharedMap},
-    ours::{House, load, read_request, update_request},
+    ours::{FilledStore, load, read_request, update_request},
     payload::{Payload, VISITS},
     row::{Row, Work, visit},
     visitors::{id, now},
@@ -52,15 +52,15 @@ const SIZES: [(Payload, usize, &str); 4] = [
 ];
 
 fn lookup(row: &mut Row, sessions: usize, payload: Payload) {
-    let house = House::new(sessions, payload);
-    let ids: Vec<_> = house.cookies.iter().map(id).collect();
+    let filled = FilledStore::new(sessions, payload);
+    let ids: Vec<_> = filled.cookies.iter().map(id).collect();
     let map = Map::new(&ids, payload);
     row.limit("limit: bare map, one number parsed", visit(ids, move |id| map.number(&map.get(id))));
-    let (store, cookies) = (Arc::clone(&house.store), house.cookies.clone());
+    let (store, cookies) = (Arc::clone(&filled.store), filled.cookies.clone());
     row.add("cloakroom: the store", visit(cookies, move |cookie| load(&*store, cookie)));
     row.add(
         "cloakroom: whole request",
-        visit(house.cookies, move |cookie| read_request(&house.manager, cookie)),
+        visit(filled.cookies, move |cookie| read_request(&filled.manager, cookie)),
     );
     let (store, ids) = tower(sessions, payload);
     row.add("tower-sessions 0.15, memory store", visit(ids, move |id| tower_read(&store, *id)));
@@ -72,13 +72,13 @@ fn lookup(row: &mut Row, sessions: usize, payload: Payload) {
 
 fn save(row: &mut Row, payload: Payload) {
     const SESSIONS: usize = 100_000;
-    let house = House::new(SESSIONS, payload);
-    let ids: Vec<_> = house.cookies.iter().map(id).collect();
+    let filled = FilledStore::new(SESSIONS, payload);
+    let ids: Vec<_> = filled.cookies.iter().map(id).collect();
     let map = SharedMap::new(&ids, payload);
     row.limit("limit: copy on write under one lock", visit(ids, move |id| map.count_at_once(id)));
     row.add(
         "cloakroom: whole request",
-        visit(house.cookies, move |cookie| update_request(&house.manager, cookie)),
+        visit(filled.cookies, move |cookie| update_request(&filled.manager, cookie)),
     );
     let (store, ids) = tower(SESSIONS, payload);
     row.add("tower-sessions 0.15, memory store", visit(ids, move |id| now(tower_write(&store, *id))));
@@ -87,7 +87,7 @@ fn save(row: &mut Row, payload: Payload) {
 /// Each is its own limit, with one thread.
 fn two_threads(row: &mut Row) {
     const SESSIONS: usize = 100_000;
-    let House { store, manager, cookies } = House::new(SESSIONS, Payload::Small);
+    let FilledStore { store, manager, cookies } = FilledStore::new(SESSIONS, Payload::Small);
     pair(row, "cloakroom: the store", cookies.clone(), move |cookie| load(&*store, cookie));
     pair(row, "cloakroom: whole request", cookies, move |cookie| read_request(&manager, cookie));
     let (store, ids) = tower(SESSIONS, Payload::Small);

@@ -14,13 +14,13 @@ use crate::{
 };
 
 /// A memory store with sessions in it, and their visitors in random order.
-pub(crate) struct House {
+pub(crate) struct FilledStore {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) manager: SessionManager,
     pub(crate) cookies: Vec<CookieHeader>,
 }
 
-impl House {
+impl FilledStore {
     pub(crate) fn new(sessions: usize, payload: Payload) -> Self {
         let store = MemoryStore::builder()
             .anonymous(Budget { sessions: sessions.max(1000), bytes: usize::MAX })

@@ -8,7 +8,7 @@ use std::{
 /// Does something so many times, and says how long that took.
 pub type Work = Box<dyn FnMut(usize) -> Duration>;
 
-/// Somebody who does the work of a row.
+/// One that does the work of a row.
 pub struct Contender {
     /// Who it is and, where that is not plain, what of it does the work.
     pub name: String,

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, fs};
 
-use cloakroom_peers::{commands, place, rounds::measure, rows, versions};
+use cloakroom_peers::{commands, environment, rounds::measure, rows, versions};
 
 const ROUNDS: usize = 301;
 
@@ -10,7 +10,7 @@ fn main() {
     let mut args = std::env::args().skip(1);
     let allocations = allocations(&args.next().unwrap_or_default());
     let wanted = args.next().unwrap_or_default();
-    println!("{}\n\n{}\n", place::place(), versions::crates());
+    println!("{}\n\n{}\n", environment::environment(), versions::crates());
     println!("| work | by | ns | × limit | middle half | allocations |");
     println!("| --- | --- | ---: | ---: | ---: | ---: |");
     rows(&|name| name.contains(&wanted), &mut |mut row| {
@@ -33,7 +33,7 @@ fn main() {
             println!("| {who} | {read} | {write} |");
         }
     }
-    println!("\n{}", place::place());
+    println!("\n{}", environment::environment());
 }
 
 /// What `count` printed, by row and contender.

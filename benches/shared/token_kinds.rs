@@ -13,7 +13,7 @@ use crate::{payload::Payload, visitors::begin};
 
 /// A way to carry a session.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum TokenKind {
     Encrypted,
     ChaCha,
     Signed,
@@ -30,7 +30,7 @@ pub(crate) struct Carried {
 
 const MAX_TOKEN: usize = 16 * 1024;
 
-impl Way {
+impl TokenKind {
     pub(crate) const ALL: [Self; 4] = [Self::Encrypted, Self::ChaCha, Self::Signed, Self::Jwt];
 
     pub(crate) fn name(self) -> &'static str {

@@ -59,18 +59,18 @@ pub(crate) fn visit<'v, V: 'v>(
 }
 
 /// A memory store full of sessions, and their visitors in random order.
-pub(crate) struct House {
+pub(crate) struct FilledStore {
     store: Arc<dyn SessionStore>,
     pub(crate) manager: SessionManager,
     pub(crate) cookies: Vec<CookieHeader>,
     pub(crate) ids: Vec<Id>,
-    /// As many whose sessions nobody has begun.
+    /// As many whose IDs no session has.
     pub(crate) unknown: Vec<CookieHeader>,
     /// The manager reads a clock for each request, a store never does.
     now: Timestamp,
 }
 
-impl House {
+impl FilledStore {
     pub(crate) fn new(sessions: usize, payload: Payload) -> Self {
         Self::of(memory(sessions), sessions, payload)
     }
@@ -86,13 +86,13 @@ impl House {
         // A cookie begins with a random ID, so this is another order than that of their creation.
         cookies.sort_unstable();
         let ids = cookies.iter().map(id).collect();
-        let unknown = cookies.iter().map(of_nobody).collect();
+        let unknown = cookies.iter().map(unknown_to_the_store).collect();
         Self { store: Arc::new(store), manager, cookies, ids, unknown, now: SystemClock.now() }
     }
 
     pub(crate) fn miss(&self, cookie: &CookieHeader) -> u32 {
         let loaded = self.load_now(cookie);
-        assert!(matches!(loaded, Loaded::Absent(_)), "nobody has begun it");
+        assert!(matches!(loaded, Loaded::Absent(_)), "no session has this ID");
         0
     }
 
@@ -117,7 +117,7 @@ pub(crate) fn memory(sessions: usize) -> MemoryStore {
 }
 
 /// The same with another digit in the ID.
-fn of_nobody(cookie: &CookieHeader) -> CookieHeader {
+fn unknown_to_the_store(cookie: &CookieHeader) -> CookieHeader {
     let mut other = *cookie;
     let digit = &mut other[NAME.len() + 31];
     *digit = if *digit == b'0' { b'1' } else { b'0' };

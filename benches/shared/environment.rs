@@ -5,7 +5,7 @@
 use std::{env, fs, process::Command};
 
 /// The day, the machine, the compiler, and how busy the machine is with other work.
-pub fn place() -> String {
+pub fn environment() -> String {
     let said = |command: &str, args: &[&str]| {
         let output = Command::new(command).args(args).output().map(|output| output.stdout);
         String::from_utf8_lossy(&output.unwrap_or_default()).trim().to_owned()
