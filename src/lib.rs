@@ -139,7 +139,7 @@ pub use crate::{
     manager::SessionManager,
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, SaveOn},
     secret::{Secret, SecretHash},
-    session::Session,
+    session::{Session, SessionStatus},
     store::SessionStore,
     transport::{Bearer, Cookie, RequestHead, RequestHeaders, ResponseHeaders, SameSite, Transport},
 };

@@ -100,7 +100,7 @@ fn after_logout(situation: &Situation<'_>, logout: Logout, has_log: bool) -> Res
     }
     Ok(Plan {
         ends: ended_by_logout(&changes.base, policy, now).into_iter().chain(logout.also).collect(),
-        write: if has_log && is_worth_a_session(&changes.view) { Write::Create } else { Write::Nothing },
+        write: if has_log && changes.view.is_worth_a_session() { Write::Create } else { Write::Nothing },
         removes_cookie,
     })
 }
@@ -124,7 +124,7 @@ fn ordinary(situation: &Situation<'_>) -> Result<Plan, PlanError> {
         Base::Unloaded => Write::Nothing,
         Base::Live { record, .. } if is_unchanged(record, &changes.view) => situation.upkeep(),
         Base::Live { .. } => Write::Replace,
-        _ if !is_worth_a_session(&changes.view) => Write::Nothing,
+        _ if !changes.view.is_worth_a_session() => Write::Nothing,
         base if changes.view.logged_in => {
             return Ok(Plan { ends: superseded(base, now), write: Write::Create, removes_cookie: false });
         }
@@ -167,11 +167,6 @@ fn superseded(base: &Base, now: Timestamp) -> Vec<End> {
         }
         _ => Vec::new(),
     }
-}
-
-/// A session begins with its first value or its first login, not with a look at it.
-fn is_worth_a_session(view: &View) -> bool {
-    view.logged_in || !view.data.is_empty()
 }
 
 /// Whether the log, taken together, changes nothing.
@@ -243,7 +238,8 @@ pub(crate) fn on_conflict(
 /// session is enough for both.
 pub(crate) fn is_same_login(stored: &Record, view: &View, policy: &Policy, now: Timestamp) -> bool {
     let same = view.subject.as_ref().is_some_and(|subject| stored.subject() == Some(subject.as_str()));
-    same && stored.authenticated_at().is_some_and(|at| policy.is_recent(at, now))
+    same && stored.acting_as().is_none()
+        && stored.authenticated_at().is_some_and(|at| policy.is_recent(at, now))
 }
 
 /// The random parts of a write, drawn by the caller.
@@ -270,7 +266,7 @@ pub(crate) fn next_record(
         draft = draft.confirmed();
     }
     if let Some(secret) = draws.secret {
-        draft = draft.rotated(secret, policy.rotation(view.logged_in, draws.clock, now));
+        draft = draft.rotated(secret, policy.rotation(view.logged_in || view.switched, draws.clock, now));
     }
     with_identity(draft, view, policy, now).finish()
 }
@@ -299,6 +295,9 @@ fn with_identity(
             .logged_in(subject.clone(), view.authenticated_at.unwrap_or(now))
             .lifetime(policy.lifetime, now)
             .remembered(false);
+    }
+    if view.switched {
+        draft = draft.acting(view.acting_as.clone());
     }
     if let Some(asked) = view.remember {
         draft = draft.lifetime(policy.remembered(asked), now).remembered(true);

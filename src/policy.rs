@@ -74,6 +74,23 @@ pub enum OnTooManySessions {
     Refuse,
 }
 
+/// How many sessions one subject may have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionLimit {
+    pub(crate) most: usize,
+    /// What a login beyond that does.
+    pub(crate) beyond: OnTooManySessions,
+    /// Whether nobody asked for it. Then a store that cannot count is no error.
+    pub(crate) is_default: bool,
+}
+
+impl Default for SessionLimit {
+    /// More than anybody has devices, and few enough that one account does not fill a store.
+    fn default() -> Self {
+        Self { most: 100, beyond: OnTooManySessions::EndOldest, is_default: true }
+    }
+}
+
 /// The rules of a manager.
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
@@ -92,8 +109,7 @@ pub(crate) struct Policy {
     pub(crate) store_timeout: Duration,
     /// The largest session data, in bytes.
     pub(crate) max_data: usize,
-    /// How many sessions a subject may have, and what a login beyond that does.
-    pub(crate) sessions_per_subject: Option<(usize, OnTooManySessions)>,
+    pub(crate) session_limit: SessionLimit,
     pub(crate) on_outage: OnOutage,
     pub(crate) save_on: SaveOn,
     pub(crate) on_stale_write: OnStaleWrite,
@@ -110,7 +126,7 @@ impl Default for Policy {
             in_flight: MINUTE,
             store_timeout: Duration::from_secs(2),
             max_data: 256 * 1024,
-            sessions_per_subject: None,
+            session_limit: SessionLimit::default(),
             on_outage: OnOutage::default(),
             save_on: SaveOn::default(),
             on_stale_write: OnStaleWrite::default(),

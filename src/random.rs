@@ -73,6 +73,13 @@ pub(crate) fn id_and_secret(random: &dyn Random) -> Result<(SessionId, Secret), 
     Ok((SessionId::from_bytes(id), Secret::from_bytes(secret)))
 }
 
+/// Draws a session's name.
+pub(crate) fn session_id(random: &dyn Random) -> Result<SessionId, NoRandomness> {
+    let mut bytes = [0; SessionId::LEN];
+    random.fill(&mut bytes)?;
+    Ok(SessionId::from_bytes(bytes))
+}
+
 /// Draws the secret of a rotation.
 pub(crate) fn secret(random: &dyn Random) -> Result<Secret, NoRandomness> {
     let mut bytes = [0; Secret::LEN];

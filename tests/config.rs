@@ -205,3 +205,40 @@ fn a_password_with_a_question_mark_is_not_quoted() {
         assert!(error.contains("%3F") && !error.to_lowercase().contains("tail"), "{url}: {error}");
     }
 }
+
+/// A job that bans a user opens the configured store as the server does. It must not find another, empty one.
+#[tokio::test]
+async fn a_configuration_has_one_store_however_often_it_is_opened() {
+    let config: Config = serde_json::from_str(r#"{ "store": "memory:?node=web-1" }"#).unwrap();
+    let (server, job) = (config.manager().unwrap(), config.clone().manager().unwrap());
+    server.test_session(|session| session.log_in("alice")).await.unwrap();
+    assert_eq!(job.end_sessions_of("alice").await.unwrap(), 1);
+
+    server.test_session(|session| session.log_in("alice")).await.unwrap();
+    let store = config.store.open().unwrap();
+    let cx = cloakroom::store::StoreContext::new(
+        cloakroom::time::Timestamp::from_millis(0),
+        cloakroom::time::Deadline::NONE,
+    );
+    assert_eq!(store.index().unwrap().list("alice", cx).await.unwrap().len(), 1);
+}
+
+/// Each would draw keys of its own.
+#[tokio::test]
+async fn what_one_manager_of_a_configuration_issues_another_one_opens() {
+    let config = Config::from(store("encrypted-cookie:?keys=generate").unwrap());
+    let (one, other) = (config.manager().unwrap(), config.manager().unwrap());
+    let (_, cookie) = one.test_session(|session| session.log_in("alice")).await.unwrap();
+    let (_, value) = cookie.split_once('=').unwrap();
+    let presented = cloakroom::store::PresentedToken::new(value.as_bytes());
+    let now = cloakroom::time::Clock::now(&cloakroom::time::SystemClock);
+    let loaded = config.store.open().unwrap().load_now(presented, now).unwrap().unwrap();
+    assert!(matches!(loaded, cloakroom::store::Loaded::Live { .. }));
+    drop(other);
+}
+
+#[test]
+fn configurations_of_the_same_text_are_apart() {
+    let [one, other] = ["memory:", "memory:"].map(|url| store(url).unwrap().open().unwrap());
+    assert!(!std::sync::Arc::ptr_eq(&one, &other));
+}

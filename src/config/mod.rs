@@ -49,7 +49,7 @@ use crate::{
 /// | `store` | a [`StoreConfig`]; `memory:` by default |
 /// | `idle_timeout`, `absolute_timeout`, `remember_at_most`, `touch_after`, `leeway`, `renewal_grace`, `store_timeout` | a duration: `30m`, `12h`, `7d` |
 /// | `max_data` | bytes |
-/// | `sessions_per_subject` | a number; as many as one likes by default |
+/// | `sessions_per_subject` | a number; 100 by default |
 /// | `on_too_many_sessions` | `end-oldest`, `refuse` |
 /// | `on_outage` | `refuse`, `serve-anonymous` |
 /// | `save_on` | `except-server-errors`, `success`, `everything` |
@@ -144,6 +144,8 @@ impl From<StoreConfig> for Config {
 
 impl Config {
     /// Opens the store and makes the manager.
+    ///
+    /// A second manager of the same configuration has the same store, as [`StoreConfig::open`] says.
     ///
     /// # Errors
     /// [`ConfigError`] if the store cannot be opened: a key is missing, or its feature is not compiled in.

@@ -1,6 +1,11 @@
 //! The store that a configuration names: a URL or a table.
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -29,7 +34,7 @@ use crate::{
 /// | store | options |
 /// | --- | --- |
 /// | `memory:` | `node`, `anonymous_sessions`, `anonymous_bytes`, `logged_in_sessions`, `logged_in_bytes`, `drain_to` (a store that keeps records) |
-/// | `redis://…`, `rediss://…`, `redis+unix://…`, `redis+sentinel://…`, `redis+cluster://…` | `password_env` or `password_file`, `prefix`, `tls_roots_file`, `connect_timeout`, `local_cache` (how stale it may be), `local_cache_sessions`, `persistent` |
+/// | `redis://…`, `rediss://…`, `redis+unix://…`, `redis+sentinel://…`, `redis+cluster://…` | `password_env` or `password_file`, `prefix`, `tls_roots_file`, `connect_timeout`, `local_cache` (how stale it may be), `local_cache_sessions`, `local_cache_bytes`, `persistent` |
 /// | `encrypted-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `cipher` (`aes-256-gcm`, `chacha20-poly1305`), `context`, `max_token` |
 /// | `signed-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `context`, `max_token` |
 /// | `jwt:` | keys as above for HS256, or `pem_env` or `pem_file` (a private key: EdDSA, ES256), or `public_pem_env` or `public_pem_file` (to read tokens only); `issuer`, `audience`, `leeway`, `accepting_type`, `context`, `max_token` |
@@ -45,8 +50,22 @@ use crate::{
 /// assert!(error.to_string().contains("redis+sentinel"), "the message lists what is supported");
 /// # Ok::<(), cloakroom::config::ConfigError>(())
 /// ```
+/// Opened twice, a configuration gives the same store, and so do its clones: with `memory:` a session that one part of the program
+/// begins is found by the others. Another configuration, even with the same text, gives another store.
 #[derive(Clone)]
-pub struct StoreConfig(Kind);
+pub struct StoreConfig(Arc<Source>);
+
+/// A store that is opened once.
+struct Source {
+    kind: Kind,
+    opened: Mutex<Option<Arc<dyn SessionStore>>>,
+}
+
+impl From<Kind> for StoreConfig {
+    fn from(kind: Kind) -> Self {
+        Self(Arc::new(Source { kind, opened: Mutex::default() }))
+    }
+}
 
 /// Each store with its options.
 #[derive(Clone)]
@@ -107,9 +126,9 @@ impl Default for StoreConfig {
     /// `memory:`
     fn default() -> Self {
         #[cfg(feature = "memory")]
-        return Self(Kind::Memory(Box::default()));
+        return Kind::Memory(Box::default()).into();
         #[cfg(not(feature = "memory"))]
-        Self(Kind::NotCompiled("memory"))
+        Kind::NotCompiled("memory").into()
     }
 }
 
@@ -151,15 +170,37 @@ impl StoreConfig {
         let (mut options, database) = parse_query(query)?;
         options.extend(table);
         let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
-        Kind::new(scheme, &format!("{url}{database}"), options).map(Self)
+        Kind::new(scheme, &format!("{url}{database}"), options).map(Self::from)
     }
 
-    /// Opens the store. No connection is made yet.
+    /// Opens the store, or returns the one that this configuration or a clone of it has opened before. No connection is made yet.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use cloakroom::config::Config;
+    ///
+    /// let config: Config = serde_json::from_str(r#"{ "store": "memory:" }"#)?;
+    /// let sessions = config.manager()?;
+    /// // The manager's own store, and not another, empty one.
+    /// assert!(Arc::ptr_eq(&config.store.open()?, &config.store.open()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ConfigError`] if an option has a wrong value, a key or file is missing, or the feature of the store is not compiled in.
     pub fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
-        self.0.open().map_err(|error| error.within("store"))
+        self.open_once().map_err(|error| error.within("store"))
+    }
+
+    fn open_once(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
+        // Nothing that is done under the lock leaves it half done.
+        let mut opened = self.0.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = &*opened {
+            return Ok(Arc::clone(store));
+        }
+        let store = self.0.kind.open()?;
+        *opened = Some(Arc::clone(&store));
+        Ok(store)
     }
 }
 
@@ -223,7 +264,7 @@ impl Memory {
     fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
         let store = self.options.clone().build();
         let Some(target) = &self.drain_to else { return Ok(Arc::new(store)) };
-        let target = target.0.open().map_err(|error| error.within("drain_to"))?;
+        let target = target.open_once().map_err(|error| error.within("drain_to"))?;
         if target.guarantees().token.is_self_contained() {
             let problem = "sessions can only be drained into a store that keeps records; the clients of this one carry them";
             return Err(ConfigError::new("drain_to", problem));
@@ -234,8 +275,8 @@ impl Memory {
 
 impl Migrating {
     fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
-        let from = self.from.0.open().map_err(|error| error.within("from"))?;
-        let to = self.to.0.open().map_err(|error| error.within("to"))?;
+        let from = self.from.open_once().map_err(|error| error.within("from"))?;
+        let to = self.to.open_once().map_err(|error| error.within("to"))?;
         let mut store = MigratingStore::new(from, to, self.phase);
         if self.when_read {
             store = store.when_read();
@@ -280,7 +321,7 @@ impl fmt::Debug for StoreConfig {
         write!(
             f,
             "StoreConfig({})",
-            match &self.0 {
+            match &self.0.kind {
                 #[cfg(feature = "memory")]
                 Kind::Memory(_) => "memory",
                 #[cfg(feature = "redis")]

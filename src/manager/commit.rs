@@ -7,6 +7,7 @@ use super::{
     delivery::{Client, SaveError, Saved},
     session_limit,
     store_calls::{Effect, MOST_ATTEMPTS, StoreCalls, WriteError},
+    writers::{self, WriteTurn},
 };
 use crate::{
     error::{SessionError, StoreError, StoreErrorKind},
@@ -15,7 +16,7 @@ use crate::{
     random,
     record::{Record, Version},
     session::{Base, Changes, Delivery, Sent, View, conflict},
-    store::{Absence, Created, End, Found, Replaced, Token, Touched},
+    store::{Absence, Created, End, Found, Guarantees, Replaced, Scope, Token, Touched, Updates},
 };
 
 /// Writes the changes; `keeps` says whether the response's status lets them be kept.
@@ -57,8 +58,7 @@ impl<'a> Commit<'a> {
             self.changes.base = Base::Absent(None);
         }
         let policy = &self.core.policy;
-        let logs_in = self.changes.view.logged_in && policy.sessions_per_subject.is_some();
-        let limited = if logs_in { self.changes.view.subject.clone() } else { None };
+        let limited = if self.changes.view.logged_in { self.changes.view.subject.clone() } else { None };
         let loaded = self.changes.base.record().cloned();
         if let Some(subject) = &limited {
             session_limit::check(&self.calls, policy, subject.as_str(), self.changes.base.id()).await?;
@@ -116,21 +116,38 @@ impl<'a> Commit<'a> {
     /// Replaces `loaded` by the changed record, and replays the log whenever another request was faster.
     async fn replace(&mut self, loaded: Record) -> Result<Written, SessionError> {
         let mut reissue = matches!(self.changes.base, Base::Live { reissue: true, .. });
-        let mut current = None;
+        let mut turn = self.write_turn(loaded.id()).await?;
+        let mut known = turn.as_ref().and_then(|turn| turn.later_than(&loaded));
+        let (mut current, mut conflicts) = (None, 0);
         loop {
             let base = current.as_ref().unwrap_or(&loaded);
-            let next = self.next(base, &self.changes.view, reissue)?;
-            let stored = match self.replace_once(&next, base.version()).await? {
-                Replaced::Done(token) => return Ok((Base::written(next), token)),
-                Replaced::Conflict(stored) => stored,
-                Replaced::Gone(absence) => return self.gone(absence).await,
+            let stored = if let Some(known) = known.take() {
+                known
+            } else {
+                let next = self.next(base, &self.changes.view, reissue)?;
+                match self.replace_once(&next, base.version()).await? {
+                    Replaced::Done(token) => {
+                        turn.iter_mut().for_each(|turn| turn.leave(&next));
+                        return Ok((Base::written(next), token));
+                    }
+                    Replaced::Conflict(stored) => {
+                        conflicts += 1;
+                        self.give_way(turn.is_some(), conflicts).await?;
+                        stored
+                    }
+                    Replaced::Gone(absence) => return self.gone(absence).await,
+                }
             };
             match plan::on_conflict(&loaded, &stored, self.changes, &self.core.policy, self.calls.cx.now) {
                 OnConflict::Refuse => {
                     return Err(conflict("another request logged in while this one was under way"));
                 }
                 OnConflict::StartAnew => return self.start_anew().await,
-                OnConflict::Join(twin) => return self.join(twin).await,
+                OnConflict::Join(twin) => {
+                    // It takes a turn of its own.
+                    drop(turn);
+                    return self.join(twin).await;
+                }
                 OnConflict::Replay => {}
             }
             self.check_deadline()?;
@@ -139,6 +156,22 @@ impl<'a> Commit<'a> {
             reissue = false;
             current = Some(stored);
         }
+    }
+
+    /// The turn to write a session, where writers on other nodes or in this process could meet while the store is at work.
+    async fn write_turn(&mut self, id: SessionId) -> Result<Option<WriteTurn>, StoreError> {
+        let Guarantees { scope, updates, .. } = self.core.guarantees;
+        if scope == Scope::Process || updates != Updates::NeverLost {
+            return Ok(None);
+        }
+        self.core.writers.turn(id, self.calls.cx.deadline).await.map(Some)
+    }
+
+    async fn give_way(&mut self, is_shared: bool, conflicts: u32) -> Result<(), SessionError> {
+        if is_shared {
+            writers::give_way(&*self.core.random, conflicts).await?;
+        }
+        Ok(())
     }
 
     fn replay(&self, loaded: &Record, stored: &Record) -> Result<View, SessionError> {
@@ -228,7 +261,8 @@ impl<'a> Commit<'a> {
     async fn create(&mut self) -> Result<Written, SessionError> {
         let core = self.core;
         for _ in 0..MOST_ATTEMPTS {
-            let (id, secret) = random::id_and_secret(&*core.random)?;
+            let (drawn, secret) = random::id_and_secret(&*core.random)?;
+            let id = self.changes.reserved_id.unwrap_or(drawn);
             let write = core.write_ids.next(&*core.random)?;
             let view = &self.changes.view;
             let record = plan::first_record(id, secret, write, view, &core.policy, self.calls.cx.now);
@@ -237,10 +271,14 @@ impl<'a> Commit<'a> {
                 Created::Ended => return Err(conflict("the session was ended while it was being created")),
                 Created::Taken(_) => {
                     warn!(session = %id, "a random session ID was taken; is the random generator sound?");
+                    // The handler may have written it down.
+                    if self.changes.reserved_id.is_some() {
+                        break;
+                    }
                 }
             }
         }
-        Err(StoreError::new(StoreErrorKind::Corrupt, "every random session ID was taken").into())
+        Err(StoreError::new(StoreErrorKind::Corrupt, "a random session ID was taken").into())
     }
 
     /// One creation; it stays in doubt if no reply tells whether it took effect.

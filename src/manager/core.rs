@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
+use super::writers::Writers;
 use crate::{
     plan::{self, Situation, Write},
     policy::Policy,
@@ -31,6 +32,7 @@ pub(crate) struct Core {
     pub(super) clock_id: ClockId,
     /// Whether clocks that differ were reported.
     pub(super) has_warned_of_clocks: Arc<AtomicBool>,
+    pub(super) writers: Arc<Writers>,
 }
 
 impl Core {
@@ -47,6 +49,7 @@ impl Core {
             write_ids: WriteIds::default(),
             clock_id: ClockId::random(),
             has_warned_of_clocks: Arc::default(),
+            writers: Arc::default(),
         }
     }
 

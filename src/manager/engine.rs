@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{core::Core, save::save, store_calls::StoreCalls};
+use super::{core::Core, reload::reload, save::save, store_calls::StoreCalls};
 use crate::{
     error::SessionError,
+    id::SessionId,
     policy::Policy,
+    random,
     session::{BoxFuture, Engine, Session},
     store::{End, Ended, Guarantees, SessionInfo},
     time::Timestamp,
@@ -32,13 +34,32 @@ impl Engine for Arc<Core> {
         Box::pin(save(self, session))
     }
 
+    fn reload<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>> {
+        Box::pin(reload(self, session))
+    }
+
+    fn draw_id(&self) -> Option<SessionId> {
+        random::session_id(&*self.random).ok()
+    }
+
     fn list<'a>(&'a self, subject: Option<&'a str>) -> BoxFuture<'a, Result<Vec<SessionInfo>, SessionError>> {
         Box::pin(async move {
-            let calls = StoreCalls::new(self);
-            calls.index()?;
             match subject {
-                Some(subject) => Ok(calls.list(subject).await?),
-                None => Ok(Vec::new()),
+                Some(subject) => Core::list(self, subject).await,
+                None => Ok(StoreCalls::new(self).index().map(|_| Vec::new())?),
+            }
+        })
+    }
+
+    fn end_all<'a>(
+        &'a self,
+        subject: Option<&'a str>,
+        but: Option<SessionId>,
+    ) -> BoxFuture<'a, Result<usize, SessionError>> {
+        Box::pin(async move {
+            match subject {
+                Some(subject) => Core::end_all(self, subject, but).await,
+                None => Ok(StoreCalls::new(self).index().map(|_| 0)?),
             }
         })
     }

@@ -6,21 +6,27 @@
 // What is where:
 //
 // - `mod`: `SessionManager`: a store and the rules
+// - `admin`: sessions from outside their requests
 // - `core`: what all requests share
 // - `engine`: what a session asks of its manager
 // - `exchange`: `Exchange`: one request and its response
 // - `finish`: how an exchange ends, and what it does to the response
 // - `lazy`: `LazySession`: the session of a request, loaded when a handler first asks for it
 // - `load`: from the tokens that a request presents to what its session is based on
+// - `reload`: looking again at a session that is open
 // - `save`: waiting for one's turn, saving, and going on from what was written
 // - `in_doubt`: sending again what an earlier save left in doubt
 // - `commit`: from a session's log to the store
 // - `session_limit`: how many sessions one subject may have
 // - `store_calls`: calls of the store under one deadline, repeated where a reply may have been lost
+// - `turn`: the turn to write a session through one of its handles
+// - `writers`: writers of one session wait for each other
+// - `test_session`: a session without a request
 // - `delivery`: what the client is told of a save
 //
 // Every decision is made in `plan`; these modules carry it out.
 
+mod admin;
 mod commit;
 mod core;
 mod delivery;
@@ -30,9 +36,13 @@ mod finish;
 mod in_doubt;
 mod lazy;
 mod load;
+mod reload;
 mod save;
 mod session_limit;
 mod store_calls;
+mod test_session;
+mod turn;
+mod writers;
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,7 +54,7 @@ pub use self::{
 };
 use crate::{
     error::StoreError,
-    policy::{OnOutage, OnStaleWrite, OnTooManySessions, Policy, SaveOn},
+    policy::{OnOutage, OnStaleWrite, OnTooManySessions, Policy, SaveOn, SessionLimit},
     random::Random,
     record::ClockId,
     store::{Guarantees, SessionStore, StoreContext},
@@ -216,10 +226,14 @@ impl SessionManager {
         self.with(|core| core.policy.max_data = bytes)
     }
 
-    /// Sets how many sessions a subject may have, at least one, and what a login beyond that does. Default: no limit.
+    /// Sets how many sessions a subject may have, at least one, and what a login beyond that does. Default: 100, and a login
+    /// beyond that ends the session that was used the longest ago.
     ///
-    /// Each login then asks the index of the store, which need not list more than a thousand sessions. On a store without an
-    /// index logins fail with `Store(Unsupported)`.
+    /// The default is more than a user has devices, and keeps one account that logs in without end from filling the store. Each
+    /// login asks the index of the store for the number of sessions, and only beyond the limit for the sessions themselves, of
+    /// which the index need not list more than a thousand. `usize::MAX` sets no limit.
+    ///
+    /// On a store without an index there is no default, and a limit that was set makes logins fail with `Store(Unsupported)`.
     ///
     /// ```
     /// use cloakroom::{OnTooManySessions, SessionManager, store::MemoryStore};
@@ -229,7 +243,9 @@ impl SessionManager {
     /// ```
     #[must_use]
     pub fn sessions_per_subject(self, most: usize, beyond: OnTooManySessions) -> Self {
-        self.with(|core| core.policy.sessions_per_subject = Some((most.max(1), beyond)))
+        self.with(|core| {
+            core.policy.session_limit = SessionLimit { most: most.max(1), beyond, is_default: false }
+        })
     }
 
     /// Sets what a request gets while the store is unavailable. Default: 503.

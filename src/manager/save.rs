@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::{sync::MutexGuard, task::JoinError};
+use tokio::task::JoinError;
 use tracing::warn;
 
 use super::{
@@ -11,44 +11,64 @@ use super::{
     delivery::{Client, SaveError, Saved},
     finish::{Finish, Finished},
     in_doubt,
+    reload::look_after_conflict,
+    turn::turn,
 };
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError, StoreErrorKind},
     record::Record,
-    session::{Changes, Phase, Session},
-    store::within,
+    session::{Changes, Delivery, Phase, Session, conflict},
     transport::ResponseEdits,
 };
-
-/// Waits until no other handle writes the session.
-async fn turn<'a>(core: &Core, session: &'a Session) -> Result<MutexGuard<'a, ()>, StoreError> {
-    match session.try_turn() {
-        Some(turn) => Ok(turn),
-        // Hardly ever is there another one, so a deadline is computed only here.
-        None => within(core.cx().deadline, async { Ok(session.turn().await) }).await,
-    }
-}
 
 /// Writes what a handler asked to be saved before its response leaves, or after.
 pub(super) async fn save(core: &Core, session: &Session) -> Result<(), SessionError> {
     let _turn = turn(core, session).await?;
     in_doubt::resolve(core, session).await.map_err(|failed| failed.error)?;
+    let outlives_response = session.lock().outlives_response();
+    let outcome = write(core, session).await;
+    match outcome.as_ref().map_err(SessionError::kind) {
+        Err(SessionErrorKind::Conflict) if outlives_response => look_after_conflict(core, session).await,
+        // Otherwise no save could succeed any more. A login is not forgotten, even if it cannot be told.
+        Err(SessionErrorKind::TokenUndeliverable) => session.lock().discard_renewals(),
+        _ => {}
+    }
+    outcome
+}
+
+/// The caller has the session's turn.
+async fn write(core: &Core, session: &Session) -> Result<(), SessionError> {
     let mut taken = Taken { session, changes: Some(session.lock().take()) };
     let Some(changes) = &mut taken.changes else { return Ok(()) };
+    check_writable(core, changes)?;
     if changes.is_empty() {
         return Ok(());
-    }
-    if changes.phase == Phase::Detached && needs_token(core, changes) {
-        return Err(SessionError::new(
-            SessionErrorKind::TokenUndeliverable,
-            "the response is gone, so the client cannot be told the new token that this change needs",
-        ));
     }
     let saved = commit(core, changes, true).await.map_err(|failed| failed.error)?;
     taken.changes = None;
     let mut state = session.lock();
     state.deposit(saved.edits, saved.token);
     state.rebase(saved.base)
+}
+
+/// Refuses what a handler that outlives its response cannot write any more.
+fn check_writable(core: &Core, changes: &Changes) -> Result<(), SessionError> {
+    let is_detached = changes.phase == Phase::Detached;
+    if changes.is_lost && (is_detached || (changes.phase == Phase::KeptOpen && changes.is_empty())) {
+        return Err(conflict("the session was ended, or is another login's now"));
+    }
+    if is_detached && !changes.is_empty() && needs_token(core, changes) && !is_delivered_by_handler(changes) {
+        return Err(SessionError::new(
+            SessionErrorKind::TokenUndeliverable,
+            "the response is gone, so the client cannot be told the new token that this change needs",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the handler has asked for a bearer token, which it reads and sends itself.
+fn is_delivered_by_handler(changes: &Changes) -> bool {
+    changes.delivery == Delivery::Bearer
 }
 
 /// Changes on their way to the store; put back unless they get there.
@@ -117,7 +137,13 @@ impl FinalSave {
         }
         let mut changes = self.session.lock().take();
         let saved = commit(&self.core, &mut changes, self.keeps).await;
-        self.go_on(&changes, saved)
+        let outcome = self.go_on(&changes, saved);
+        let is_conflict =
+            outcome.as_ref().is_err_and(|failed| failed.error.kind() == SessionErrorKind::Conflict);
+        if changes.phase == Phase::Detached && is_conflict {
+            look_after_conflict(&self.core, &self.session).await;
+        }
+        outcome
     }
 
     /// A handler that outlives the response goes on from what was written.

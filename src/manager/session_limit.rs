@@ -11,7 +11,7 @@ use super::store_calls::StoreCalls;
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError},
     id::SessionId,
-    policy::{OnTooManySessions, Policy},
+    policy::{OnTooManySessions, Policy, SessionLimit},
     record::Record,
     store::{End, EndedBy, SessionInfo},
 };
@@ -26,28 +26,40 @@ pub(super) async fn check(
     subject: &str,
     own: Option<SessionId>,
 ) -> Result<(), SessionError> {
-    match policy.sessions_per_subject {
-        Some((most, OnTooManySessions::Refuse)) if others(calls, subject, own).await?.len() >= most => {
-            Err(SessionError::new(
-                SessionErrorKind::TooManySessions,
-                format!("the subject has reached its limit of {most} sessions"),
-            ))
-        }
-        // What cannot be kept must not be promised.
-        Some((_, OnTooManySessions::EndOldest)) => Ok(calls.index().map(drop)?),
-        _ => Ok(()),
+    let SessionLimit { most, beyond, is_default } = policy.session_limit;
+    if most == usize::MAX || (is_default && calls.store.index().is_none()) {
+        return Ok(());
     }
+    // What cannot be kept must not be promised.
+    let index = calls.index()?;
+    if beyond == OnTooManySessions::Refuse
+        && index.count(subject, calls.cx).await? >= most
+        && others(calls, subject, own).await?.len() >= most
+    {
+        return Err(SessionError::new(
+            SessionErrorKind::TooManySessions,
+            format!("the subject has reached its limit of {most} sessions"),
+        ));
+    }
+    Ok(())
 }
 
 /// Ends the sessions beyond the limit of the subject that has just logged in: those that were used the longest ago. A failure
 /// does not undo the login.
 pub(super) async fn enforce(calls: &StoreCalls<'_>, policy: &Policy, record: &Record) {
-    let (Some((most, OnTooManySessions::EndOldest)), Some(subject)) =
-        (policy.sessions_per_subject, record.subject())
-    else {
+    let SessionLimit { most, beyond: OnTooManySessions::EndOldest, .. } = policy.session_limit else {
         return;
     };
-    let others = match others(calls, subject, Some(record.id())).await {
+    let (Some(subject), Some(index)) = (record.subject(), calls.store.index()) else { return };
+    if most == usize::MAX {
+        return;
+    }
+    let others = match index.count(subject, calls.cx).await {
+        Ok(count) if count <= most => return,
+        Ok(_) => others(calls, subject, Some(record.id())).await,
+        Err(error) => Err(error),
+    };
+    let others = match others {
         Ok(others) => others,
         Err(error) => return warn!(%error, "failed to count the sessions of a subject after its login"),
     };

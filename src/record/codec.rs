@@ -6,7 +6,7 @@
 //! created i64 | last active i64 | idle ms i64 | deadline i64 | authenticated i64, if flagged
 //! hash of the secret 32, unless flagged as sealed
 //! replaced secrets, if flagged: u8 number, each hash 32 | at i64 | honoured until i64, the least for never | clock u64
-//! subject: u16 length, bytes, if flagged
+//! subject: u16 length, bytes, if flagged; with the highest bit of the length the same follows of whom it acts as
 //! extra: u32 length, bytes    what a newer version 1 writer added; kept when the record is rewritten
 //! data: the rest
 //! ```
@@ -42,7 +42,13 @@ const KNOWN_FLAGS: u8 = REMEMBERED | AUTHENTICATED | REPLACED | SUBJECT | SEALED
 
 /// The most bytes that [`Record::encode_sealed`] appends, beside the record's [`variable_len`](Record::variable_len).
 #[cfg(feature = "sealed")]
-pub const SEALED_OVERHEAD: usize = 1 + 1 + 16 + 8 + 4 + 5 * 8 + 2 + 4;
+pub const SEALED_OVERHEAD: usize = 1 + 1 + 16 + 8 + 4 + 5 * 8 + 2 + 2 + 4;
+
+/// In the length of a subject: it acts as another one.
+const ACTS: u16 = 1 << 15;
+
+/// How many bytes of a record [`Record::decode_head`] needs at most.
+pub const HEAD_LEN: usize = 2048;
 
 /// The bytes are no record of a format that this version reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -109,15 +115,30 @@ impl Record {
     fn push_rest(&self, out: &mut Vec<u8>) {
         let inner = &*self.0;
         if let Some(subject) = &inner.subject {
-            // `log_in` refuses a longer subject.
-            let len = u16::try_from(subject.as_str().len()).unwrap_or(u16::MAX);
-            out.extend_from_slice(&len.to_le_bytes());
-            out.extend_from_slice(&subject.as_str().as_bytes()[..usize::from(len)]);
+            push_subject(out, subject, if inner.acting_as.is_some() { ACTS } else { 0 });
+            inner.acting_as.iter().for_each(|acting| push_subject(out, acting, 0));
         }
         let extra = inner.extra.as_deref().map_or(&[][..], Vec::as_slice);
         out.extend_from_slice(&u32::try_from(extra.len()).unwrap_or(0).to_le_bytes());
         out.extend_from_slice(extra);
         out.extend_from_slice(inner.data.as_bytes());
+    }
+
+    /// Reads all but the data from the first bytes of what [`encode`](Self::encode) wrote: for a list of sessions, which needs no
+    /// data.
+    ///
+    /// The first [`HEAD_LEN`] bytes suffice. The result has no data, so it must never be written.
+    ///
+    /// # Errors
+    /// [`InvalidRecord`] if it is of another version or damaged.
+    pub fn decode_head(bytes: &[u8]) -> Result<Self, InvalidRecord> {
+        match bytes.split_first() {
+            Some((&VERSION, rest)) => decode_head(&mut Reader(rest))
+                .map(|inner| Self(Arc::new(inner)))
+                .ok_or(InvalidRecord::Damaged),
+            Some((&version, _)) => Err(InvalidRecord::UnknownVersion(version)),
+            None => Err(InvalidRecord::Damaged),
+        }
     }
 
     /// Reads what [`encode`](Self::encode) wrote, in this version or an earlier one. Hostile bytes are refused, not trusted.
@@ -145,6 +166,13 @@ fn push_time(out: &mut Vec<u8>, at: Timestamp) {
     out.extend_from_slice(&at.as_millis().to_le_bytes());
 }
 
+fn push_subject(out: &mut Vec<u8>, subject: &Subject, mark: u16) {
+    // `log_in` refuses a longer subject.
+    let len = u16::try_from(subject.as_str().len()).unwrap_or(u16::MAX).min(ACTS - 1);
+    out.extend_from_slice(&(len | mark).to_le_bytes());
+    out.extend_from_slice(&subject.as_str().as_bytes()[..usize::from(len)]);
+}
+
 fn push_credentials(out: &mut Vec<u8>, credentials: &Credentials) {
     push_hash(out, &credentials.current);
     let Some(replaced) = &credentials.replaced else { return };
@@ -167,6 +195,14 @@ fn push_hash(out: &mut Vec<u8>, kept: &Kept) {
 }
 
 fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
+    let mut inner = decode_head(reader)?;
+    inner.extra = reader.extra()?;
+    inner.data = Data::from_bytes(reader.0).ok()?;
+    Some(Record(Arc::new(inner)))
+}
+
+/// All of a record but what stands behind its subject.
+fn decode_head(reader: &mut Reader<'_>) -> Option<Inner> {
     let [flags] = reader.array()?;
     let has = |flag| flags & flag != 0;
     if flags & !KNOWN_FLAGS != 0 || (has(SEALED) && has(REPLACED | ARRIVING | LEFT)) {
@@ -178,7 +214,7 @@ fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
         LEFT => MigrationState::Departed,
         _ => return None,
     };
-    let inner = Inner {
+    let mut inner = Inner {
         id: SessionId::from_bytes(reader.array()?),
         version: u64::from_le_bytes(reader.array()?),
         epoch: u32::from_le_bytes(reader.array()?),
@@ -201,11 +237,17 @@ fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
             due: false,
             replaced: if has(REPLACED) { Some(Arc::new(reader.replaced()?)) } else { None },
         },
-        subject: if has(SUBJECT) { Some(reader.subject()?) } else { None },
-        extra: reader.extra()?,
-        data: Data::from_bytes(reader.0).ok()?,
+        subject: None,
+        acting_as: None,
+        extra: None,
+        data: Data::default(),
     };
-    Some(Record(Arc::new(inner)))
+    if has(SUBJECT) {
+        let (subject, acts) = reader.subject()?;
+        inner.subject = Some(subject);
+        inner.acting_as = if acts { Some(Box::new(reader.acting()?)) } else { None };
+    }
+    Some(inner)
 }
 
 /// The bytes that are still to be read.
@@ -252,9 +294,16 @@ impl<'a> Reader<'a> {
         (0..number).map(|_| secret(self)).collect()
     }
 
-    fn subject(&mut self) -> Option<Subject> {
+    /// A subject, and whether it acts as another one.
+    fn subject(&mut self) -> Option<(Subject, bool)> {
         let len = u16::from_le_bytes(self.array()?);
-        std::str::from_utf8(self.take(usize::from(len))?).ok().map(Subject::new)
+        let name = self.take(usize::from(len & !ACTS))?;
+        Some((Subject::new(std::str::from_utf8(name).ok()?), len & ACTS != 0))
+    }
+
+    /// Whom the subject acts as.
+    fn acting(&mut self) -> Option<Subject> {
+        self.subject().filter(|(_, acts)| !acts).map(|(subject, _)| subject)
     }
 
     #[expect(clippy::option_option, reason = "the outer one is damage, the inner one absence")]
@@ -330,6 +379,46 @@ mod tests {
         assert_eq!(Record::decode(&newer).unwrap_err(), InvalidRecord::UnknownVersion(2));
     }
 
+    fn acting() -> Record {
+        let write = WriteId::from_u64(7);
+        rich().successor(write).acting(Some(Subject::new("bob"))).finish()
+    }
+
+    #[test]
+    fn who_acts_and_as_whom_is_read_again() {
+        let mut sealed = Vec::new();
+        acting().encode_sealed(&mut sealed);
+        for bytes in [acting().encode(), sealed] {
+            let read = Record::decode(&bytes).unwrap();
+            assert_eq!((read.subject(), read.acting_as()), (Some("alice"), Some("bob")));
+        }
+    }
+
+    #[test]
+    fn the_head_of_a_record_is_all_but_its_data() {
+        let secret = |byte: u8| Secret::from_bytes([byte; 16]);
+        let renewed = (0..=u8::MAX).fold(rich(), |record, byte| {
+            let rotation = Rotation::with_grace(NOW, Duration::from_secs(30));
+            record.successor(WriteId::from_u64(byte.into())).rotated(secret(byte), rotation).finish()
+        });
+        let longest = Subject::new(&"s".repeat(crate::record::MAX_SUBJECT_LEN));
+        let large = renewed
+            .successor(WriteId::from_u64(7))
+            .logged_in(longest.clone(), NOW)
+            .acting(Some(longest))
+            .data(Data::default().with("cart", &[b'1'; 5000]).unwrap())
+            .finish();
+        for record in [rich(), acting(), large] {
+            let bytes = record.encode();
+            let head = Record::decode_head(&bytes[..bytes.len().min(HEAD_LEN)]).unwrap();
+            assert_eq!(head.subject(), record.subject());
+            assert_eq!(head.acting_as(), record.acting_as());
+            assert_eq!((head.id(), head.expires_at()), (record.id(), record.expires_at()));
+            assert!(head.data().is_empty());
+        }
+        assert!(Record::decode_head(&rich().encode()[..60]).is_err());
+    }
+
     #[test]
     fn what_a_newer_writer_added_survives_a_rewrite() {
         let mut record = rich();
@@ -374,7 +463,7 @@ mod tests {
 
     #[test]
     fn a_damaged_record_is_refused_or_read_but_never_panics() {
-        let whole = rich().encode();
+        let whole = acting().encode();
         for (at, bit) in (0..whole.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {
             let mut bytes = whole.clone();
             bytes[at] ^= 1 << bit;

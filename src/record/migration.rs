@@ -58,6 +58,7 @@ impl Record {
         inner.credentials = Credentials::nothing();
         inner.data = Data::default();
         inner.authenticated_at = None;
+        inner.acting_as = None;
         inner.extra = None;
         inner.idle = Millis::MAX;
         Draft(inner).finish()

@@ -19,9 +19,9 @@ mod parts;
 
 use std::{sync::Arc, time::Duration};
 
-pub use self::codec::InvalidRecord;
 #[cfg(feature = "sealed")]
 pub use self::codec::SEALED_OVERHEAD;
+pub use self::codec::{HEAD_LEN, InvalidRecord};
 use self::credentials::Credentials;
 pub(crate) use self::credentials::{ClockId, Rotation, SecretMatch};
 pub(crate) use self::migration_state::MigrationState;
@@ -64,6 +64,8 @@ struct Inner {
     lifetime_changed: bool,
     version: u64,
     subject: Option<Subject>,
+    /// As whom the subject acts. A thin pointer, because hardly any record has it.
+    acting_as: Option<Box<Subject>>,
     /// The newest first; a slot that was never used repeats the oldest.
     writes: [WriteId; REMEMBERED_WRITES],
     /// What a newer version of the format wrote and this one does not understand: kept as it is. A thin pointer, because
@@ -140,6 +142,7 @@ impl Record {
             deadline: now + lifetime.absolute,
             authenticated_at: None,
             subject: None,
+            acting_as: None,
             credentials: Credentials::new(secret),
             data: Data::default(),
             extra: None,
@@ -175,6 +178,16 @@ impl Record {
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_ref().map(Subject::as_str)
+    }
+
+    /// As whom the subject acts, if not as itself. The session is the subject's all the same.
+    #[must_use]
+    pub fn acting_as(&self) -> Option<&str> {
+        self.acting().map(Subject::as_str)
+    }
+
+    pub(crate) fn acting(&self) -> Option<&Subject> {
+        self.0.acting_as.as_deref()
     }
 
     pub(crate) fn owner(&self) -> Option<&Subject> {
@@ -358,7 +371,15 @@ impl Draft {
     /// Names the owner, which begins a new epoch.
     pub(crate) fn logged_in(mut self, subject: Subject, at: Timestamp) -> Self {
         self.0.subject = Some(subject);
+        self.0.acting_as = None;
         self.0.authenticated_at = Some(at);
+        self.0.epoch = self.0.epoch.saturating_add(1);
+        self
+    }
+
+    /// Lets the owner act as somebody else, or as itself again, which begins a new epoch.
+    pub(crate) fn acting(mut self, subject: Option<Subject>) -> Self {
+        self.0.acting_as = subject.map(Box::new);
         self.0.epoch = self.0.epoch.saturating_add(1);
         self
     }
@@ -401,6 +422,7 @@ impl Record {
     pub fn variable_len(&self) -> usize {
         self.data().len()
             + self.subject().map_or(0, str::len)
+            + self.acting_as().map_or(0, str::len)
             + self.0.extra.as_ref().map_or(0, |extra| extra.len())
     }
 }

@@ -33,6 +33,8 @@ pub struct Parts {
     pub authenticated_at: Option<Timestamp>,
     /// [`Record::subject`].
     pub subject: Option<Subject>,
+    /// [`Record::acting_as`].
+    pub acting_as: Option<Subject>,
     /// [`Record::data`].
     pub data: Data,
     /// [`Record::extra`].
@@ -63,6 +65,7 @@ impl Record {
             deadline: parts.deadline,
             authenticated_at: parts.authenticated_at,
             subject: parts.subject,
+            acting_as: parts.acting_as.map(Box::new),
             credentials: Credentials::nothing(),
             data: parts.data,
             extra: parts.extra,

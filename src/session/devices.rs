@@ -4,7 +4,7 @@ use super::Session;
 use crate::{
     error::SessionError,
     id::SessionId,
-    store::{End, Ended, EndedBy, MOST_LISTED, SessionInfo},
+    store::{End, Ended, EndedBy, SessionInfo},
 };
 
 impl Session {
@@ -28,9 +28,7 @@ impl Session {
     /// `Store(Unsupported)` where the store keeps no index, as its guarantees say; otherwise those of the store.
     pub async fn sessions(&self) -> Result<Vec<SessionInfo>, SessionError> {
         let subject = self.subject();
-        let mut sessions = self.0.engine.list(subject.as_deref()).await?;
-        sessions.retain(SessionInfo::is_resident);
-        Ok(sessions)
+        self.0.engine.list(subject.as_deref()).await
     }
 
     /// Ends one session of this subject and returns whether there was such a session.
@@ -55,7 +53,8 @@ impl Session {
         self.check_site()?;
         let sessions = self.sessions().await?;
         let Some(session) = sessions.iter().find(|session| session.id() == id) else { return Ok(false) };
-        self.end_listed(session).await
+        let end = End { id: session.id(), until: session.deadline(), by: EndedBy::Other };
+        Ok(self.0.engine.end(end).await? == Ended::Done)
     }
 
     /// Ends all other sessions of this subject and returns how many there were.
@@ -79,24 +78,8 @@ impl Session {
     /// Those of [`end`](Self::end). Some sessions may have ended before an error.
     pub async fn end_others(&self) -> Result<usize, SessionError> {
         self.check_site()?;
-        let mut ended = 0;
-        loop {
-            let (listed, gone) = self.end_listed_others().await?;
-            ended += gone;
-            if listed < MOST_LISTED || gone == 0 {
-                return Ok(ended);
-            }
-        }
-    }
-
-    /// Ends the others among those that the store lists at once; how many it listed, and how many ended.
-    async fn end_listed_others(&self) -> Result<(usize, usize), SessionError> {
-        let (own, sessions) = (self.id(), self.sessions().await?);
-        let mut ended = 0;
-        for session in sessions.iter().filter(|session| Some(session.id()) != own) {
-            ended += usize::from(self.end_listed(session).await?);
-        }
-        Ok((sessions.len(), ended))
+        let (subject, own) = (self.subject(), self.id());
+        self.0.engine.end_all(subject.as_deref(), own).await
     }
 
     /// Ends all sessions of this subject, including this one, and returns how many there were.
@@ -114,11 +97,6 @@ impl Session {
         let others = self.end_others().await?;
         self.log_out()?;
         Ok(others + 1)
-    }
-
-    async fn end_listed(&self, session: &SessionInfo) -> Result<bool, SessionError> {
-        let end = End { id: session.id(), until: session.deadline(), by: EndedBy::Other };
-        Ok(self.0.engine.end(end).await? == Ended::Done)
     }
 
     /// The store is told at once, so another site is refused here and not when the response leaves.

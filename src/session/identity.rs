@@ -37,12 +37,8 @@ impl Session {
     /// [`InvalidSubject`](SessionErrorKind::InvalidSubject) unless `subject` has 1 to [`MAX_SUBJECT_LEN`] bytes, and
     /// those that every change has; see [`Session`].
     pub fn log_in(&self, subject: impl AsRef<str>) -> Result<(), SessionError> {
-        let subject = subject.as_ref();
-        if !(1..=MAX_SUBJECT_LEN).contains(&subject.len()) {
-            let message = format!("a subject has 1 to {MAX_SUBJECT_LEN} bytes, not {}", subject.len());
-            return Err(SessionError::new(SessionErrorKind::InvalidSubject, message));
-        }
-        self.lock().change(Op::LogIn { subject: Subject::new(subject), at: self.0.engine.now() })
+        let subject = valid_subject(subject.as_ref())?;
+        self.lock().change(Op::LogIn { subject, at: self.0.engine.now() })
     }
 
     /// Ends this session, with every token that was issued for it, and removes the client's cookie.
@@ -123,6 +119,8 @@ impl Session {
 
     /// Returns who is logged in, or `None` for an anonymous session.
     ///
+    /// While somebody [acts as](Self::act_as) another subject, it is that one.
+    ///
     /// ```
     /// # use cloakroom::Session;
     /// async fn greeting(session: Session) -> String {
@@ -134,10 +132,13 @@ impl Session {
     /// ```
     #[must_use]
     pub fn subject(&self) -> Option<String> {
-        self.lock().view().subject.as_ref().map(|subject| subject.as_str().to_owned())
+        let mut state = self.lock();
+        let view = state.view();
+        view.acting_as.as_ref().or(view.subject.as_ref()).map(|subject| subject.as_str().to_owned())
     }
 
-    /// Returns when the subject last logged in, or `None` for an anonymous session.
+    /// Returns when the subject last logged in, or `None` for an anonymous session and while somebody [acts](Self::act_as) as the
+    /// subject.
     ///
     /// ```
     /// # use cloakroom::Session;
@@ -172,10 +173,14 @@ impl Session {
         }
     }
 
-    /// Returns the public name of the session, or `None` if it is not stored yet.
+    /// Returns the public name of the session, or `None` if there is none and none is about to be created.
     ///
-    /// The ID is not a credential and may be logged. It stays the same when the token changes. A new session gets its ID when it
-    /// is first [saved](Self::save).
+    /// The ID is not a credential and may be logged. It stays the same when the token changes. A new session has its ID as soon as
+    /// something was written to it, such as a login.
+    ///
+    /// If the session was ended while the request was under way, a login begins another session, which has an ID of its own; and of
+    /// two logins with the same token at the same moment, as with a double click, the second goes on in the session of the first. So
+    /// [save](Self::save) before you store the ID elsewhere: afterwards it is final.
     ///
     /// ```
     /// # use cloakroom::Session;
@@ -188,7 +193,13 @@ impl Session {
     /// ```
     #[must_use]
     pub fn id(&self) -> Option<SessionId> {
-        self.record().map(|record| record.id())
+        let mut state = self.lock();
+        if state.needs_id()
+            && let Some(id) = self.0.engine.draw_id()
+        {
+            state.reserve_id(id);
+        }
+        state.id()
     }
 
     /// Whether this session is not stored yet, as on a visitor's first request or after a logout.
@@ -286,6 +297,17 @@ impl Session {
     }
 
     fn login_time(&self) -> Option<Timestamp> {
-        self.lock().view().authenticated_at
+        let mut state = self.lock();
+        let view = state.view();
+        if view.acting_as.is_some() { None } else { view.authenticated_at }
     }
+}
+
+/// The subject of this name, if the name is one.
+pub(crate) fn valid_subject(name: &str) -> Result<Subject, SessionError> {
+    if (1..=MAX_SUBJECT_LEN).contains(&name.len()) {
+        return Ok(Subject::new(name));
+    }
+    let message = format!("a subject has 1 to {MAX_SUBJECT_LEN} bytes, not {}", name.len());
+    Err(SessionError::new(SessionErrorKind::InvalidSubject, message))
 }

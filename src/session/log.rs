@@ -32,11 +32,26 @@ pub(crate) enum Guard {
 }
 
 pub(crate) enum Op {
-    Set { key: Box<str>, value: Box<[u8]>, guard: Guard },
-    Remove { key: Box<str>, guard: Guard },
-    Update { key: Box<str>, change: Change },
+    Set {
+        key: Box<str>,
+        value: Box<[u8]>,
+        guard: Guard,
+    },
+    Remove {
+        key: Box<str>,
+        guard: Guard,
+    },
+    Update {
+        key: Box<str>,
+        change: Change,
+    },
     Clear,
-    LogIn { subject: Subject, at: Timestamp },
+    LogIn {
+        subject: Subject,
+        at: Timestamp,
+    },
+    /// The subject acts as this one, or as itself again.
+    Act(Option<Subject>),
     Renew,
     Remember(Duration),
 }
@@ -45,7 +60,7 @@ impl Op {
     fn key(&self) -> Option<&str> {
         match self {
             Self::Set { key, .. } | Self::Remove { key, .. } | Self::Update { key, .. } => Some(key),
-            Self::Clear | Self::LogIn { .. } | Self::Renew | Self::Remember(_) => None,
+            Self::Clear | Self::LogIn { .. } | Self::Act(_) | Self::Renew | Self::Remember(_) => None,
         }
     }
 
@@ -58,7 +73,7 @@ impl Op {
 
     /// Whether it is about who the session belongs to and for how long, not about what it holds.
     fn is_about_identity(&self) -> bool {
-        matches!(self, Self::LogIn { .. } | Self::Renew | Self::Remember(_))
+        matches!(self, Self::LogIn { .. } | Self::Act(_) | Self::Renew | Self::Remember(_))
     }
 
     /// Whether it leaves its key the same whatever stood there before.
@@ -75,6 +90,7 @@ impl fmt::Debug for Op {
             Self::Update { .. } => "Update",
             Self::Clear => "Clear",
             Self::LogIn { .. } => "LogIn",
+            Self::Act(_) => "Act",
             Self::Renew => "Renew",
             Self::Remember(_) => "Remember",
         })
@@ -85,10 +101,15 @@ impl fmt::Debug for Op {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View {
     pub(crate) data: Data,
+    /// Who has logged in.
     pub(crate) subject: Option<Subject>,
+    /// As whom the subject acts, if not as itself.
+    pub(crate) acting_as: Option<Subject>,
     pub(crate) authenticated_at: Option<Timestamp>,
     /// Whether this log contains a login, which needs a new secret and a new epoch.
     pub(crate) logged_in: bool,
+    /// Whether the subject began to act as another one, or stopped: a new secret and a new epoch, as for a login.
+    pub(crate) switched: bool,
     /// Whether a new secret was asked for.
     pub(crate) renewed: bool,
     /// Whether the client has been given a newer secret than the one it came with: then only a login changes it again.
@@ -101,6 +122,7 @@ impl View {
         Self {
             data: record.data().clone(),
             subject: record.owner().cloned(),
+            acting_as: record.acting().cloned(),
             authenticated_at: record.authenticated_at(),
             ..Self::default()
         }
@@ -108,7 +130,7 @@ impl View {
 
     /// Whether the client has to get a new secret.
     pub(crate) fn rotates(&self) -> bool {
-        self.logged_in || ((self.renewed || self.remember.is_some()) && !self.was_renewed)
+        self.logged_in || self.switched || ((self.renewed || self.remember.is_some()) && !self.was_renewed)
     }
 
     /// Applies one change. On an error the view is as it was.
@@ -122,6 +144,7 @@ impl View {
             }
             Op::Clear => self.data = Data::default(),
             Op::LogIn { subject, at } => self.log_in(subject, *at),
+            Op::Act(subject) => self.act_as(subject.clone()),
             Op::Renew => self.renewed = true,
             Op::Remember(duration) => self.remember = Some(*duration),
         }
@@ -142,13 +165,28 @@ impl View {
 
     /// Another subject's data are not for this one; an anonymous visitor's are.
     fn log_in(&mut self, subject: &Subject, at: Timestamp) {
-        if self.subject.as_ref().is_some_and(|owner| owner != subject) {
+        let acted = self.acting_as.take().is_some();
+        if acted || self.subject.as_ref().is_some_and(|owner| owner != subject) {
             self.data = Data::default();
             self.remember = None;
         }
         self.subject = Some(subject.clone());
         self.authenticated_at = Some(at);
         self.logged_in = true;
+    }
+}
+
+impl View {
+    /// What one subject sees is not for the other.
+    fn act_as(&mut self, subject: Option<Subject>) {
+        self.data = Data::default();
+        self.acting_as = subject;
+        self.switched = true;
+    }
+
+    /// A session begins with its first value or its first login, not with a look at it.
+    pub(crate) fn is_worth_a_session(&self) -> bool {
+        self.logged_in || !self.data.is_empty()
     }
 }
 
@@ -210,9 +248,41 @@ impl Log {
             // Only the last of several counts.
             Op::Renew => self.0.retain(|known| !matches!(known, Op::Renew)),
             Op::Remember(_) => self.0.retain(|known| !matches!(known, Op::Remember(_))),
-            _ => {}
+            Op::LogIn { subject, at } => return self.log_in(subject.clone(), *at),
+            Op::Act(_) => self.switch(),
+            Op::Update { .. } => {}
         }
         self.0.push(op);
+    }
+
+    /// Logs a login. However often one follows another, the log does not grow.
+    fn log_in(&mut self, subject: Subject, at: Timestamp) {
+        let last = self.0.iter_mut().rev().find_map(|op| match op {
+            Op::LogIn { subject, at } => Some(Some((subject, at))),
+            Op::Act(_) => Some(None),
+            _ => None,
+        });
+        match last {
+            Some(Some((known, known_at))) if *known == subject => *known_at = at,
+            None => self.0.push(Op::LogIn { subject, at }),
+            // Of what another subject did nothing is left.
+            Some(_) => {
+                self.clear();
+                self.0.retain(|op| !matches!(op, Op::LogIn { .. } | Op::Act(_) | Op::Remember(_)));
+                self.0.extend([Op::Clear, Op::LogIn { subject, at }]);
+            }
+        }
+    }
+
+    /// Of what was logged before the subject changed its part, only who logged in counts.
+    fn switch(&mut self) {
+        self.clear();
+        self.0.retain(|op| !matches!(op, Op::Act(_)));
+    }
+
+    /// Forgets what needs a new token and nothing else.
+    pub(crate) fn forget_renewals(&mut self) {
+        self.0.retain(|op| !matches!(op, Op::Renew | Op::Remember(_)));
     }
 
     fn clear(&mut self) {
@@ -353,6 +423,36 @@ mod tests {
     fn of_repeated_renewals_the_last_one_counts() {
         let log = log([Op::Renew, Op::Remember(Duration::ZERO), Op::Renew, Op::Remember(Duration::MAX)]);
         assert_eq!(format!("{log:?}"), "Log([Renew, Remember])");
+    }
+
+    #[test]
+    fn however_often_it_changes_who_it_is_a_log_stays_short() {
+        let login = |name: &str| Op::LogIn { subject: Subject::new(name), at: Timestamp::from_millis(0) };
+        let acts = |name: &str| Op::Act(Some(Subject::new(name)));
+        let (mut log, mut view) = (Log::default(), View::default());
+        for _ in 0..1000 {
+            for op in [
+                set("a", "1", Guard::Read),
+                login("alice"),
+                set("b", "2", Guard::Blind),
+                login("alice"),
+                acts("bob"),
+                acts("carol"),
+                Op::Act(None),
+                add("c", 1),
+                login("dave"),
+                Op::Renew,
+                add("d", 1),
+            ] {
+                view.apply(&op, LIMIT).unwrap();
+                log.push(op);
+            }
+        }
+        assert!(log.0.len() < 10, "{log:?}");
+        let mut replayed = View::default();
+        log.apply(&mut replayed, LIMIT).unwrap();
+        assert_eq!(replayed.data, view.data);
+        assert_eq!((replayed.subject, replayed.acting_as), (view.subject, view.acting_as));
     }
 
     #[test]

@@ -4,8 +4,11 @@
 //! | --- | --- |
 //! | `mod` | [`Session`]: its values |
 //! | `identity` | log in, log out, renew, remember |
+//! | `acting` | one subject acts as another |
 //! | `devices` | the other sessions of the same subject |
+//! | `handle` | a handle that outlives its request |
 //! | `state` | what the session is based on, what was logged, and whether it may still change |
+//! | `status` | what a handle knows of its session |
 //! | `log` | the operation log and its replay |
 //! | `read_set` | which stored values were looked at |
 //! | `in_doubt` | a write whose reply never came |
@@ -14,13 +17,16 @@
 //! Nothing here does I/O: a handler's calls are synchronous, and what they log is written once, when the response is about to
 //! leave.
 
+mod acting;
 mod devices;
 mod engine;
+mod handle;
 mod identity;
 mod in_doubt;
 mod log;
 mod read_set;
 mod state;
+mod status;
 
 use std::{
     convert::Infallible,
@@ -32,8 +38,10 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use self::log::{Change, Guard, Op, panicked};
+pub use self::status::SessionStatus;
 pub(crate) use self::{
     engine::{BoxFuture, Engine},
+    identity::valid_subject,
     in_doubt::Sent,
     log::{Log, View, conflict},
     state::{Base, Changes, Delivery, Logout, Phase, State, Unsaved},
@@ -340,19 +348,18 @@ impl Session {
     /// Writes the changes made so far, without waiting for the response.
     ///
     /// Ordinary handlers need not call it: their session is saved when the response leaves. Call it to use what was written
-    /// within the same request, such as the new session's [`id`](Self::id), or, after [`keep_open`](Self::keep_open), once the
+    /// within the same request, such as its [`token`](Self::token), or, after [`keep_open`](Self::keep_open), once the
     /// response has been sent. After a change was written, the session shows what is stored, including the changes of other
-    /// requests; with nothing to write, the store is not asked. Saves of several clones happen one after the other.
+    /// requests; with nothing to write, the store is not asked, which [`reload`](Self::reload) does. Saves of several clones happen one
+    /// after the other.
     ///
     /// ```
     /// # use cloakroom::{Session, SessionError};
     /// # fn audit(line: &str) {}
     /// async fn log_in(session: Session, user: String) -> Result<(), SessionError> {
     ///     session.log_in(&user)?;
-    ///     session.save().await?; // a new session has no ID before it is stored
-    ///     if let Some(id) = session.id() {
-    ///         audit(&format!("{user} logged in, session {id}"));
-    ///     }
+    ///     session.save().await?;
+    ///     audit(&format!("{user} is logged in")); // the login is stored
     ///     Ok(())
     /// }
     /// ```
@@ -360,39 +367,17 @@ impl Session {
     /// # Errors
     /// [`TokenUndeliverable`](SessionErrorKind::TokenUndeliverable), before anything is written, if the response has been sent
     /// and the client would have to be given a new token: for a session that is not stored yet, after a login or renewal, and
-    /// always on a store whose clients carry the session. Otherwise those of the store, and
-    /// [`Conflict`](SessionErrorKind::Conflict). Changes that could not be written stay logged. Those that may have been written,
-    /// but whose reply was lost, are sent again with the next save or the response, and take effect once.
+    /// always on a store whose clients carry the session. After [`issue_bearer`](Self::issue_bearer) it is for the handler to
+    /// deliver the [`token`](Self::token), and the save goes on. Otherwise those of the store, and
+    /// [`Conflict`](SessionErrorKind::Conflict). Changes that could not be written stay logged until they are
+    /// [discarded](Self::discard), apart from a renewal whose token cannot be delivered. Those that may have been written, but whose
+    /// reply was lost, are sent again with the next save or the response, and take effect once.
+    ///
+    /// Once a handler that [outlives its response](Self::keep_open) has learned that its session has ended, every save is a
+    /// conflict, with nothing to write, too; [`status`](Self::status) tells why.
     pub async fn save(&self) -> Result<(), SessionError> {
         self.lock().check_open()?;
         self.0.engine.save(self).await
-    }
-
-    /// Allows this session to change after the response was sent; the caller then has to [`save`](Self::save) each change.
-    ///
-    /// Call it in a handler whose work outlives its response, such as a websocket or an event stream.
-    ///
-    /// ```
-    /// # use cloakroom::{Key, Session, SessionError};
-    /// const LAST_SEEN: Key<u64> = Key::new("last_seen").last_writer_wins();
-    ///
-    /// async fn stream(session: Session) -> Result<(), SessionError> {
-    ///     session.keep_open()?;
-    ///     tokio::spawn(async move {
-    ///         for event in 0..10_u64 {
-    ///             session.insert(LAST_SEEN, event)?;
-    ///             session.save().await?;
-    ///         }
-    ///         Ok::<(), SessionError>(())
-    ///     });
-    ///     Ok(())
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Closed`](SessionErrorKind::Closed) if the response was sent already.
-    pub fn keep_open(&self) -> Result<(), SessionError> {
-        self.lock().keep_open()
     }
 
     /// Gives this session's token to a non-browser client: in a response header instead of a cookie.
@@ -503,6 +488,6 @@ where
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("id", &self.id()).finish_non_exhaustive()
+        f.debug_struct("Session").field("id", &self.lock().id()).finish_non_exhaustive()
     }
 }

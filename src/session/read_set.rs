@@ -1,6 +1,6 @@
 //! Which stored values a handler has looked at, so that a blind write over one that has changed is noticed.
 
-use crate::record::Data;
+use crate::{key::MAX_KEY_LEN, record::Data};
 
 /// The keys that were read, and what has become of their values.
 ///
@@ -9,8 +9,10 @@ use crate::record::Data;
 pub(super) struct ReadSet {
     /// A bit for each entry of the data that was read.
     entries: u64,
-    /// The keys that were read and that the data do not contain.
+    /// The keys that were read and that the data do not contain, up to [`MOST_NAMES`] of them.
     missing: Vec<Box<str>>,
+    /// Whether there were more: then every key that the data do not contain counts as read.
+    misses_many: bool,
     /// The keys whose values a save has changed since they were read. One that was read again is in the fields above, too.
     outdated: Vec<Box<str>>,
 }
@@ -26,6 +28,9 @@ pub(super) enum Sight {
     Outdated,
 }
 
+/// How many names are kept of values that were looked for and not found. A handler may take them from its request.
+const MOST_NAMES: usize = 64;
+
 /// The bit of an entry. Entries beyond the 63rd share the last one: if in doubt, a value counts as read.
 fn bit(entry: usize) -> u64 {
     1 << entry.min(63)
@@ -36,7 +41,10 @@ impl ReadSet {
     pub(super) fn add(&mut self, data: &Data, key: &str) {
         match data.find(key) {
             Some((entry, _)) => self.entries |= bit(entry),
-            None => insert(&mut self.missing, key),
+            // No value has such a key.
+            None if key.len() > MAX_KEY_LEN => {}
+            None if self.missing.len() < MOST_NAMES => insert(&mut self.missing, key),
+            None => self.misses_many = true,
         }
     }
 
@@ -54,14 +62,14 @@ impl ReadSet {
     fn has_read(&self, data: &Data, key: &str) -> bool {
         match data.find(key) {
             Some((entry, _)) => self.entries & bit(entry) != 0,
-            None => contains(&self.missing, key),
+            None => self.misses_many || contains(&self.missing, key),
         }
     }
 
     /// Notes that a save has put `new` in place of `old`, and that the handler, who was shown `before`, is now shown `after`.
     pub(super) fn rebase(&mut self, [old, new]: [&Data; 2], [before, after]: [&Data; 2]) {
-        let Self { entries, missing, outdated } = std::mem::take(self);
-        self.outdated = outdated;
+        let Self { entries, missing, misses_many, outdated } = std::mem::take(self);
+        (self.misses_many, self.outdated) = (misses_many, outdated);
         let found = old.iter().enumerate().filter(|(entry, _)| entries & bit(*entry) != 0);
         for key in found.map(|(_, (key, _))| key).chain(missing.iter().map(|key| &**key)) {
             if before.get(key) == after.get(key) {
@@ -109,6 +117,17 @@ mod tests {
         read.add(&data, "k69");
         assert_eq!(read.sight(&data, "k65"), Sight::Current);
         assert_eq!(read.sight(&data, "k1"), Sight::Unseen);
+    }
+
+    #[test]
+    fn of_many_names_that_were_looked_for_in_vain_few_are_kept() {
+        let data = data(&[("a", "1")]);
+        let mut read = ReadSet::default();
+        read.add(&data, &"x".repeat(MAX_KEY_LEN + 1));
+        (0..10_000).for_each(|n| read.add(&data, &format!("k{n}")));
+        assert_eq!(read.missing.len(), MOST_NAMES);
+        assert_eq!(read.sight(&data, "k9999"), Sight::Current);
+        assert_eq!(read.sight(&data, "a"), Sight::Unseen);
     }
 
     #[test]

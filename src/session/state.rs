@@ -4,6 +4,7 @@ use super::{
     in_doubt::{InDoubt, Sent},
     log::{Change, Guard, Log, Op, View, conflict},
     read_set::{ReadSet, Sight},
+    status::SessionStatus,
 };
 use crate::{
     error::{SessionError, SessionErrorKind},
@@ -120,6 +121,10 @@ pub(crate) struct Changes {
     pub(crate) log: Log,
     pub(crate) view: View,
     pub(crate) delivery: Delivery,
+    /// The ID of the session that they begin, if the handler was told it.
+    pub(crate) reserved_id: Option<SessionId>,
+    /// Whether the session that they were made to is known to be no more.
+    pub(crate) is_lost: bool,
 }
 
 impl Changes {
@@ -149,6 +154,10 @@ pub(crate) struct State {
     /// The token that the last save brought.
     token: Option<Token>,
     delivery: Delivery,
+    /// The ID that the session will be created with, once the handler was told it.
+    reserved_id: Option<SessionId>,
+    /// Whether a look at the store showed that the session has ended, or belongs to another login.
+    is_lost: bool,
     /// Grows with each change, so that an update that ran outside the lock sees whether another change was faster.
     generation: u64,
 }
@@ -169,6 +178,8 @@ impl State {
             edits: ResponseEdits::default(),
             token: None,
             delivery: Delivery::default(),
+            reserved_id: None,
+            is_lost: false,
             generation: 0,
         }
     }
@@ -323,6 +334,7 @@ impl State {
         self.log = Log::default();
         self.view = Some(View::default());
         self.token = None;
+        self.reserved_id = None;
         self.generation += 1;
         Ok(())
     }
@@ -336,6 +348,100 @@ impl State {
     fn abandon(&mut self, sent: Option<Sent>) {
         if let (Some(logout), Some(sent)) = (&mut self.logout, sent) {
             logout.also = Some(End::of(&sent.record, EndedBy::Client));
+        }
+    }
+}
+
+/// Its ID before it is stored.
+impl State {
+    /// The session's ID, if it is settled.
+    pub(super) fn id(&self) -> Option<SessionId> {
+        if let Some(record) = self.record() {
+            return Some(record.id());
+        }
+        let created = self.in_doubt.as_ref().map(|in_doubt| &in_doubt.sent);
+        created.filter(|sent| sent.expected.is_none()).map(|sent| sent.record.id()).or(self.reserved_id)
+    }
+
+    /// Whether the next save creates a session whose ID is still to be drawn.
+    pub(super) fn needs_id(&mut self) -> bool {
+        let is_open = self.check_open().is_ok() && self.is_loaded() && !self.is_saving();
+        is_open && self.id().is_none() && self.view().is_worth_a_session()
+    }
+
+    pub(super) fn reserve_id(&mut self, id: SessionId) {
+        self.reserved_id = Some(id);
+    }
+}
+
+/// A handle that lives long: what it can learn, and what it can drop.
+impl State {
+    /// The record to look at again; `None` if nothing is stored, or it is to end.
+    pub(crate) fn known(&self) -> Result<Option<Record>, SessionError> {
+        match &self.base {
+            Base::Outage(error) => Err(error.clone()),
+            _ => Ok(self.record().cloned()),
+        }
+    }
+
+    /// Bases the session on what is stored now. What was logged stays logged.
+    pub(crate) fn reload(&mut self, base: Base) -> Result<(), SessionError> {
+        let shown = self.base.record().map(Record::data).cloned().unwrap_or_default();
+        self.move_to(base, &shown)
+    }
+
+    /// The session is no more. What was logged for it is dropped, apart from a login, which begins another one.
+    pub(crate) fn lose(&mut self, absence: Absence) {
+        self.base = Base::Absent(Some(absence));
+        self.is_lost = true;
+        self.read = ReadSet::default();
+        let log = std::mem::take(&mut self.log);
+        self.log = if log.logs_in() { log.since_login() } else { Log::default() };
+        self.token = None;
+        self.show_again();
+    }
+
+    /// Whether its handler said that it outlives its response.
+    pub(crate) fn outlives_response(&self) -> bool {
+        matches!(self.phase, Phase::KeptOpen | Phase::Detached)
+    }
+
+    /// Drops what was logged and not written. A logout stays.
+    pub(super) fn discard(&mut self) {
+        self.log = Log::default();
+        self.delivery = Delivery::default();
+        self.reserved_id = None;
+        self.show_again();
+    }
+
+    /// Drops what needs a new token and nothing else.
+    pub(crate) fn discard_renewals(&mut self) {
+        self.log.forget_renewals();
+        self.delivery = Delivery::default();
+        self.show_again();
+    }
+
+    /// Makes the view anew.
+    fn show_again(&mut self) {
+        let mut view = if self.logs_out() { View::default() } else { self.base.view() };
+        let in_doubt = self.in_doubt.as_ref().map(|in_doubt| &in_doubt.log);
+        for log in in_doubt.into_iter().chain([&self.log]) {
+            // It applied when it was logged. What does not apply any more is refused when it is written.
+            let _ = log.apply(&mut view, self.max_data);
+        }
+        self.view = Some(view);
+        self.generation += 1;
+    }
+
+    /// What is known of the session; `has_expired` judges a record by the time now.
+    pub(super) fn status(&self, has_expired: impl FnOnce(&Record) -> bool) -> SessionStatus {
+        match &self.base {
+            Base::Outage(_) => SessionStatus::Unknown,
+            Base::Live { record, .. } if !self.logs_out() && !has_expired(record) => SessionStatus::Live,
+            Base::Live { .. } => SessionStatus::Ended,
+            Base::Absent(Some(Absence::Rotated { .. })) if self.is_lost => SessionStatus::Replaced,
+            Base::Absent(_) if self.is_lost => SessionStatus::Ended,
+            Base::Absent(_) | Base::Ambiguous(_) | Base::Unloaded => SessionStatus::New,
         }
     }
 }
@@ -372,6 +478,8 @@ impl State {
             log: std::mem::take(&mut self.log),
             view,
             delivery: self.delivery,
+            reserved_id: self.reserved_id,
+            is_lost: self.is_lost,
         }
     }
 
@@ -390,6 +498,8 @@ impl State {
             Some(sent) => self.in_doubt = Some(Box::new(InDoubt { sent, log, shown })),
             None => self.log_before(log),
         }
+        // A handler may have dropped what was logged during the save.
+        self.show_again();
     }
 
     fn log_before(&mut self, log: Log) {
@@ -442,6 +552,9 @@ impl State {
         let [old, new] =
             [&self.base, &base].map(|base| base.record().map(Record::data).cloned().unwrap_or_default());
         self.read.rebase([&old, &new], [&before, &view.data]);
+        if base.record().is_some() {
+            (self.reserved_id, self.is_lost) = (None, false);
+        }
         self.base = base;
         self.view = Some(view);
         self.generation += 1;

@@ -6,7 +6,12 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use super::StoreContext;
-use crate::{error::StoreError, id::SessionId, record::Record, time::Timestamp};
+use crate::{
+    error::StoreError,
+    id::SessionId,
+    record::{Record, Subject},
+    time::Timestamp,
+};
 
 /// How many sessions of a subject an index lists at least, if there are as many. A caller that ends them all asks again.
 pub const MOST_LISTED: usize = 1000;
@@ -28,9 +33,20 @@ pub trait SessionIndex: fmt::Debug + Send + Sync {
     /// # Errors
     /// When the store cannot tell.
     async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError>;
+
+    /// How many live sessions `subject` has at most, counted without reading them where that is possible.
+    ///
+    /// Entries that outlive their sessions may be counted. A login asks this first, and lists the sessions only if there may be
+    /// too many of them. The default counts what is [listed](Self::list).
+    ///
+    /// # Errors
+    /// When the store cannot tell.
+    async fn count(&self, subject: &str, cx: StoreContext) -> Result<usize, StoreError> {
+        Ok(self.list(subject, cx).await?.len())
+    }
 }
 
-/// One session of a subject, as its owner may see it.
+/// One session of a subject, as its owner may see it. The subject is redacted in `Debug`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionInfo {
     id: SessionId,
@@ -38,6 +54,7 @@ pub struct SessionInfo {
     last_active: Timestamp,
     deadline: Timestamp,
     authenticated_at: Option<Timestamp>,
+    subject: Option<Subject>,
     here: bool,
 }
 
@@ -51,6 +68,7 @@ impl SessionInfo {
             last_active: record.last_active(),
             deadline: record.deadline(),
             authenticated_at: record.authenticated_at(),
+            subject: record.owner().cloned(),
             here: record.is_resident(),
         }
     }
@@ -59,6 +77,12 @@ impl SessionInfo {
     #[must_use]
     pub fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// Who has logged in to it, or `None` for an anonymous session.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_ref().map(Subject::as_str)
     }
 
     /// When it began.

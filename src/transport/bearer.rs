@@ -53,7 +53,7 @@ impl Bearer {
         })
     }
 
-    pub(super) fn request_header(&self) -> &str {
+    pub(crate) fn request_header(&self) -> &str {
         &self.request
     }
 
@@ -65,6 +65,11 @@ impl Bearer {
             }
         });
         candidates
+    }
+
+    /// The value of the request header that presents a token.
+    pub(crate) fn value(&self, token: &str) -> String {
+        if self.has_scheme { format!("Bearer {token}") } else { token.to_owned() }
     }
 
     fn token<'a>(&self, value: &'a [u8]) -> Option<&'a [u8]> {

@@ -98,7 +98,7 @@ async fn an_empty_token_is_not_that_of_a_visitor_without_a_session() {
 #[tokio::test]
 async fn two_tabs_that_open_the_form_at_once_show_the_same_token() -> Result<(), SessionError> {
     let sessions = SessionManager::new(MemoryStore::new());
-    let cookie = super::testing::logged_in(&sessions, "alice").await?;
+    let (_, cookie) = sessions.test_session(|session| session.log_in("alice")).await?;
     let headers = HeaderMap::from_iter([(COOKIE, cookie.parse().unwrap())]);
     let head = RequestHead { method: "GET", authority: None, headers: &headers };
     let tabs = [sessions.exchange("/transfer"), sessions.exchange("/transfer")];

@@ -2,7 +2,7 @@
 //!
 //! | module | page |
 //! | --- | --- |
-//! | `guard`, `csrf`, `flash`, `remember`, `password`, `oauth`, `streams`, `old_values` | `cookbook.md` |
+//! | `administration`, `guard`, `csrf`, `flash`, `remember`, `password`, `oauth`, `streams`, `old_values` | `cookbook.md` |
 //! | `testing` | `testing.md` |
 //! | `deployment` | `deployment.md` |
 //! | `from_tower_sessions`, `from_actix_session` | `coming-from-….md` |
@@ -12,6 +12,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod administration;
 mod client;
 mod csrf;
 mod deployment;

@@ -1,6 +1,7 @@
 //! Checks that each block of Rust in the pages is in one of the files here.
 
 const RECIPES: &[&str] = &[
+    include_str!("administration.rs"),
     include_str!("csrf.rs"),
     include_str!("deployment.rs"),
     include_str!("flash.rs"),

@@ -2,15 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    body::Body,
-    http::{HeaderMap, Request, header::COOKIE},
-    routing::get,
-};
+use axum::{Router, body::Body, http::Request, routing::get};
 use cloakroom::{
-    RequestHead, Session, SessionError, SessionManager,
-    manager::Finish,
+    Session, SessionError, SessionManager,
     store::MemoryStore,
     time::{ManualClock, Timestamp},
     tower::SessionLayer,
@@ -31,23 +25,8 @@ pub(crate) fn with_manual_clock(sessions: SessionManager) -> (SessionManager, Ar
     (sessions.clock(Arc::clone(&clock)), clock)
 }
 
-/// The `Cookie` header of a browser in which `user` is logged in.
-pub(crate) async fn logged_in(sessions: &SessionManager, user: &str) -> Result<String, SessionError> {
-    let exchange = sessions.exchange("/");
-    let head = RequestHead { method: "POST", authority: None, headers: &HeaderMap::new() };
-    exchange.lazy().load(&head).await?.log_in(user)?;
-    let finished = match exchange.finish(200) {
-        Finish::Ready(finished) => finished,
-        Finish::Pending(finished) => finished.await,
-    };
-    let mut headers = HeaderMap::new();
-    finished.apply(&mut headers);
-    let line = headers["set-cookie"].to_str().expect("a cookie is ASCII");
-    Ok(line.split(';').next().unwrap_or_default().to_owned())
-}
-
-async fn get_with(app: &Router, cookie: &str) -> String {
-    let request = Request::get("/account").header(COOKIE, cookie).body(Body::empty()).unwrap();
+async fn get_with(app: &Router, (name, value): &(String, String)) -> String {
+    let request = Request::get("/account").header(name, value).body(Body::empty()).unwrap();
     let response = app.clone().oneshot(request).await.unwrap();
     let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
     String::from_utf8(body.to_vec()).unwrap()
@@ -57,10 +36,10 @@ async fn get_with(app: &Router, cookie: &str) -> String {
 async fn a_login_expires_after_half_an_hour_without_activity() -> Result<(), SessionError> {
     let (sessions, clock) = with_manual_clock(SessionManager::new(MemoryStore::new()));
     let app = app(sessions.clone());
-    let cookie = logged_in(&sessions, "alice").await?;
-    assert_eq!(get_with(&app, &cookie).await, "alice");
+    let header = sessions.test_session(|session| session.log_in("alice")).await?;
+    assert_eq!(get_with(&app, &header).await, "alice");
 
     clock.advance(Duration::from_secs(30 * 60));
-    assert_eq!(get_with(&app, &cookie).await, "Please log in");
+    assert_eq!(get_with(&app, &header).await, "Please log in");
     Ok(())
 }

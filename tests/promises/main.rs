@@ -15,11 +15,16 @@
 //! | how tokens travel | `transports` |
 //! | 2 against a naive model | `model` |
 //! | several handles of one session, and those that outlive their request | `handles` |
+//! | handles that look again, and learn of an end | `long_lived` |
+//! | sessions from outside their requests | `outside` |
+//! | one subject acts as another | `acting` |
+//! | the ID of a session | `ids` |
 //! | 17 anonymous sessions displace nobody | `budgets` |
 //! | 7 logins and logouts where their number is limited | `crowd` |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod acting;
 mod browser;
 mod budgets;
 mod clocks;
@@ -31,9 +36,12 @@ mod headers;
 mod hooked;
 mod hostile;
 mod identity;
+mod ids;
 mod logs;
+mod long_lived;
 mod model;
 mod outages;
+mod outside;
 mod probe;
 mod secrets;
 #[path = "../steps/mod.rs"]

@@ -33,7 +33,12 @@ impl Two {
 
     fn keeping(sessions: usize) -> Self {
         let scene = Scene::new();
-        let cached = site(scene.builder().local_cache(LocalCache { within: WITHIN, sessions }).build());
+        let cached = site(
+            scene
+                .builder()
+                .local_cache(LocalCache { within: WITHIN, sessions, ..LocalCache::default() })
+                .build(),
+        );
         let elsewhere = scene.direct_site(&cached);
         Self { scene, cached, elsewhere }
     }

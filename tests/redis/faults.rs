@@ -68,7 +68,7 @@ const STEPS: &[Step] = &[
     step(Deed::LogIn, "a login", "EVALSHA", 1),
     step(Deed::Renew, "a renewal", "EVALSHA", 1),
     step(Deed::ListDevices, "a list of devices", "EVALSHA", 0),
-    step(Deed::ListDevices, "a look at a device", "GET", 0),
+    step(Deed::ListDevices, "a look at a device", "EVALSHA", 1),
 ];
 
 /// What a visitor gets to feel.
@@ -177,7 +177,7 @@ impl Harm {
                 Nothing
             }
             // It takes the reply to its neighbour, which is noticed.
-            Deed::ListDevices if self.name == "swallowed" && step.command == "GET" => Nothing,
+            Deed::ListDevices if self.name == "swallowed" && step.before_it > 0 => Nothing,
             // Who has no script to be missing gets an answer without sense.
             _ if self.name == "NOSCRIPT" && step.command == "GET" => Outage,
             _ => self.feels,

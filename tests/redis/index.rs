@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom::{
-    Session, SessionError,
+    OnTooManySessions, Session, SessionError,
     store::{MigratingStore, Phase, SessionInfo},
 };
 
@@ -155,7 +155,9 @@ async fn all_sessions_of_a_subject_end_and_nobody_elses() {
     let scene = Scene::new();
     // Long enough for a thousand sessions to be ended on a machine that is busy with other tests.
     let patience = Duration::from_secs(20);
-    let site = site(scene.direct_store()).with(|sessions| sessions.store_timeout(patience));
+    let site = site(scene.direct_store()).with(|sessions| {
+        sessions.store_timeout(patience).sessions_per_subject(usize::MAX, OnTooManySessions::EndOldest)
+    });
     let mut alices = Vec::new();
     for _ in 0..1100 {
         alices.push(logged_in(&site, "alice").await);
@@ -260,6 +262,7 @@ async fn an_entry_that_was_confirmed_meanwhile_is_not_struck_out() {
     let site = scene.direct_site(&scene.site());
     let (one, mut other) = (logged_in(&site, "alice").await, logged_in(&site, "alice").await);
     let key = format!("cloakroom:{}", other.visit().await.session.id().unwrap());
+    assert_eq!(listed(&one).await.len(), 2, "the scripts are known now");
     let () = scene.server.command(&["RENAME", &key, "elsewhere"]);
     site.clock.advance(3 * MINUTE);
 
@@ -267,13 +270,13 @@ async fn an_entry_that_was_confirmed_meanwhile_is_not_struck_out() {
         sessions.clock(std::sync::Arc::clone(&site.clock)).store_timeout(std::time::Duration::from_secs(20))
     });
     let one = at(&slow, &one);
-    scene.proxy.always("GET", Fault::Delay(std::time::Duration::from_millis(500)));
+    scene.proxy.always("EVALSHA", Fault::Delay(std::time::Duration::from_millis(500)));
     let list = tokio::spawn(async move { listed(&one).await.len() });
     let answered = |name: &str| {
         let seen = scene.proxy.seen();
         seen.iter().filter(|seen| seen.command.name() == name && seen.reply_bytes > 0).count()
     };
-    eventually("the page was read", async || answered("GET") > 2).await;
+    eventually("the page was read", async || answered("EVALSHA") > 2).await;
     let () = scene.server.command(&["RENAME", "elsewhere", &key]);
     assert!(other.does(|_| Ok(())).await.is_ok(), "a touch");
     let seen = list.await.unwrap();

@@ -3,6 +3,7 @@
 //! | module | shows |
 //! | --- | --- |
 //! | `conformance` | the public suite, on each deployment, with and without the local cache |
+//! | `budgets` | what one can make everybody pay, in bytes |
 //! | `cache` | the local cache: what it saves, and that it is never wrong for longer than it says |
 //! | `cluster` | sessions on many nodes, which move and die |
 //! | `commands` | what each kind of request costs on the wire |
@@ -12,6 +13,7 @@
 //! | `faults` | every fault on the way, at every kind of call, harms nobody |
 //! | `index` | the sessions of one subject: entries without sessions, sessions without entries |
 //! | `sentinel` | a primary that is found again when it is another one |
+//! | `writers` | many writers of one large session |
 //! | `load`, `scene` | what the tests share |
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
@@ -25,6 +27,7 @@ mod hooked;
 #[path = "../rig/mod.rs"]
 mod rig;
 
+mod budgets;
 mod cache;
 mod cluster;
 mod commands;
@@ -37,3 +40,4 @@ mod index;
 mod load;
 mod scene;
 mod sentinel;
+mod writers;

@@ -83,6 +83,18 @@ impl Stored {
         }
     }
 
+    /// Reads the first [`HEAD_LEN`](crate::record::HEAD_LEN) bytes of what [`encode`](Self::encode) wrote, as
+    /// [`Record::decode_head`] does: for a list of sessions. A record has no data then, and must never be written.
+    ///
+    /// # Errors
+    /// [`InvalidRecord`] if it is of a newer version or damaged.
+    pub fn decode_head(bytes: &[u8]) -> Result<Self, InvalidRecord> {
+        match bytes {
+            [TOMBSTONE, ..] => Self::decode(bytes),
+            record => Record::decode_head(record).map(Self::Record),
+        }
+    }
+
     /// Reads what [`encode`](Self::encode) wrote.
     ///
     /// # Errors

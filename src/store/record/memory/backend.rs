@@ -124,4 +124,8 @@ impl SessionIndex for MemoryBackend {
     async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
         Ok(self.state.sessions_of(subject, cx.now).iter().map(SessionInfo::of).collect())
     }
+
+    async fn count(&self, subject: &str, _: StoreContext) -> Result<usize, StoreError> {
+        Ok(self.state.subjects.count(subject))
+    }
 }

@@ -44,6 +44,11 @@ impl Subjects {
         self.volume(subject).get(subject).cloned().unwrap_or_default()
     }
 
+    /// The number of IDs on a subject's page.
+    pub(super) fn count(&self, subject: &str) -> usize {
+        self.volume(subject).get(subject).map_or(0, Vec::len)
+    }
+
     /// Strikes an ID off a subject's page, if it is `gone` while the page is held.
     pub(super) fn forget(&self, subject: &str, id: SessionId, gone: impl FnOnce() -> bool) {
         let mut volume = self.volume(subject);

@@ -42,7 +42,7 @@ use crate::{
 /// use cloakroom::store::{LocalCache, RedisStore, Revocation, SessionStore as _};
 ///
 /// let store = RedisStore::builder("redis://127.0.0.1")?
-///     .local_cache(LocalCache { within: Duration::from_secs(2), sessions: 10_000 })
+///     .local_cache(LocalCache { within: Duration::from_secs(2), ..LocalCache::default() })
 ///     .build();
 /// assert_eq!(store.guarantees().revocation, Revocation::Within(Duration::from_secs(2)));
 /// # Ok::<(), cloakroom::store::InvalidRedisUrl>(())
@@ -54,11 +54,14 @@ pub struct LocalCache {
     pub within: Duration,
     /// How many sessions are kept, at most. Below two, none is. Default: 10 000.
     pub sessions: usize,
+    /// How much they take, at most, in bytes: that of data and subject, plus 384 for each session. A session that takes more than
+    /// a thirty-second of them is not kept. Default: 64 MiB, so a session of 2 MiB is the largest.
+    pub bytes: usize,
 }
 
 impl Default for LocalCache {
     fn default() -> Self {
-        Self { within: Duration::from_secs(1), sessions: 10_000 }
+        Self { within: Duration::from_secs(1), sessions: 10_000, bytes: 64 << 20 }
     }
 }
 
@@ -84,30 +87,57 @@ pub(super) struct Cache {
     confirmed: AtomicI64,
 }
 
-/// A read that is under way: its number and its session.
+/// A read that is under way: its number and its session. When it is dropped it is over.
 #[derive(Debug)]
-pub(super) struct PendingRead(u64, SessionId);
-
-#[derive(Debug)]
-enum CacheEntry {
-    /// The read of this number is under way.
-    Pending(u64),
-    Cached(Record),
+pub(super) struct PendingRead<'a> {
+    cache: &'a Cache,
+    number: u64,
+    id: SessionId,
 }
 
-/// Two generations of entries: when the young are half of what may be kept, they become the old, and the old are dropped.
-/// An entry that is read meanwhile becomes young again.
+impl Drop for PendingRead<'_> {
+    fn drop(&mut self) {
+        self.cache.shard(&self.id).end_read(self);
+    }
+}
+
+/// What is kept, and what is being read.
+///
+/// The numbers of reads are kept apart, so that reads of sessions that do not exist displace nothing.
 #[derive(Debug)]
 struct CacheShard {
-    young: HashMap<SessionId, CacheEntry, RandomState>,
-    old: HashMap<SessionId, CacheEntry, RandomState>,
-    half: usize,
+    young: Generation,
+    old: Generation,
+    reads: HashMap<SessionId, u64, RandomState>,
+    half: Half,
+}
+
+/// Records that were kept in the same period. When the young ones are half of what may be kept, they become the old ones, and
+/// those are dropped. A record that is read meanwhile becomes young again.
+#[derive(Debug, Default)]
+struct Generation {
+    records: HashMap<SessionId, Record, RandomState>,
+    bytes: usize,
+}
+
+/// Half of what may be kept.
+#[derive(Debug, Clone, Copy)]
+struct Half {
+    sessions: usize,
+    bytes: usize,
+}
+
+/// What a session counts beside its data and its subject's name, in bytes.
+const FIXED_LEN: usize = 384;
+
+fn size(record: &Record) -> usize {
+    FIXED_LEN.saturating_add(record.variable_len())
 }
 
 impl Cache {
     pub(super) fn new(keys: Keys, options: LocalCache) -> Self {
         let shards = (options.sessions / 2).clamp(1, MAX_SHARDS);
-        let half = options.sessions / shards / 2;
+        let half = Half { sessions: options.sessions / shards / 2, bytes: options.bytes / shards / 2 };
         Self {
             keys,
             within: options.within,
@@ -136,19 +166,19 @@ impl Cache {
     }
 
     /// Announces a read that is about to be sent.
-    pub(super) fn begin_read(&self, id: SessionId) -> PendingRead {
+    pub(super) fn begin_read(&self, id: SessionId) -> PendingRead<'_> {
         let number = self.reads.fetch_add(1, Ordering::Relaxed);
-        self.shard(&id).put(id, CacheEntry::Pending(number));
-        PendingRead(number, id)
+        self.shard(&id).reads.insert(id, number);
+        PendingRead { cache: self, number, id }
     }
 
     /// Keeps what was read, unless it was outdated meanwhile.
     ///
     /// The record is kept with the secret that opened it, so that opening it again takes a comparison and no hash.
-    pub(super) fn finish_read(&self, read: &PendingRead, token: &ReferenceToken, record: &Record) {
-        let mut shard = self.shard(&read.1);
-        if shard.is_pending(read) {
-            shard.put(read.1, CacheEntry::Cached(record.opened_by(token.secret())));
+    pub(super) fn finish_read(&self, read: &PendingRead<'_>, token: &ReferenceToken, record: &Record) {
+        let mut shard = self.shard(&read.id);
+        if shard.end_read(read) {
+            shard.put(record.opened_by(token.secret()));
         }
     }
 
@@ -223,39 +253,57 @@ fn lock(shard: &Mutex<CacheShard>) -> MutexGuard<'_, CacheShard> {
 }
 
 impl CacheShard {
-    fn new(half: usize) -> Self {
-        Self { young: HashMap::default(), old: HashMap::default(), half }
+    fn new(half: Half) -> Self {
+        Self { young: Generation::default(), old: Generation::default(), reads: HashMap::default(), half }
     }
 
     fn get(&mut self, id: &SessionId) -> Option<Record> {
-        if let Some(CacheEntry::Cached(record)) = self.young.get(id) {
+        if let Some(record) = self.young.records.get(id) {
             return Some(record.clone());
         }
-        let entry = self.old.remove(id)?;
-        let found = if let CacheEntry::Cached(record) = &entry { Some(record.clone()) } else { None };
-        self.put(*id, entry);
-        found
+        let record = self.old.remove(id)?;
+        self.put(record.clone());
+        Some(record)
     }
 
-    fn put(&mut self, id: SessionId, entry: CacheEntry) {
-        if self.half == 0 {
+    fn put(&mut self, record: Record) {
+        let (id, size) = (record.id(), size(&record));
+        self.remove_record(&id);
+        if self.half.sessions == 0 || size > self.half.bytes {
             return;
         }
-        if self.young.len() >= self.half && !self.young.contains_key(&id) {
+        if self.young.records.len() >= self.half.sessions || self.young.bytes + size > self.half.bytes {
             self.old = mem::take(&mut self.young);
         }
-        self.old.remove(&id);
-        self.young.insert(id, entry);
+        self.young.bytes += size;
+        self.young.records.insert(id, record);
     }
 
-    fn is_pending(&self, read: &PendingRead) -> bool {
-        let entry = self.young.get(&read.1).or_else(|| self.old.get(&read.1));
-        matches!(entry, Some(CacheEntry::Pending(number)) if *number == read.0)
+    /// Notes that a read is over; whether nothing has outdated it meanwhile.
+    fn end_read(&mut self, read: &PendingRead<'_>) -> bool {
+        let is_current = self.reads.get(&read.id) == Some(&read.number);
+        if is_current {
+            self.reads.remove(&read.id);
+        }
+        is_current
     }
 
     fn remove(&mut self, id: &SessionId) {
+        self.reads.remove(id);
+        self.remove_record(id);
+    }
+
+    fn remove_record(&mut self, id: &SessionId) {
         self.young.remove(id);
         self.old.remove(id);
+    }
+}
+
+impl Generation {
+    fn remove(&mut self, id: &SessionId) -> Option<Record> {
+        let record = self.records.remove(id)?;
+        self.bytes -= size(&record);
+        Some(record)
     }
 }
 
@@ -275,6 +323,51 @@ mod tests {
     fn record(secret: Secret) -> Record {
         let lifetime = Lifetime { idle: Duration::from_secs(60), absolute: Duration::from_secs(3600) };
         Record::new(SessionId::from_bytes([1; 16]), secret, WriteId::from_u64(1), lifetime, NOW)
+    }
+
+    /// Whoever guesses at sessions, and whatever one session holds, the others stay.
+    #[test]
+    fn junk_displaces_nothing_and_large_sessions_no_more_than_their_bytes() {
+        let options = LocalCache { sessions: 320, bytes: 16 * 40_000, ..LocalCache::default() };
+        let cache = Cache::new(Keys::new("shop:"), options);
+        cache.follow(1);
+        cache.confirm(1, NOW);
+        let session = |number: u32, len: usize| {
+            let id = SessionId::from_bytes(
+                [[0; 12].as_slice(), &number.to_le_bytes()].concat().try_into().unwrap(),
+            );
+            let lifetime = Lifetime { idle: Duration::from_secs(60), absolute: Duration::from_secs(3600) };
+            let new = Record::new(id, Secret::from_bytes([2; 16]), WriteId::from_u64(1), lifetime, NOW);
+            let record =
+                new.into_draft().data(crate::record::Data::default().with("k", &vec![b'1'; len]).unwrap());
+            let record = record.finish();
+            let token = ReferenceToken::issue(&record, None).unwrap();
+            (ReferenceToken::parse(token.expose().as_bytes()).unwrap(), record)
+        };
+        let keep = |(token, record): &(ReferenceToken, Record)| {
+            let read = cache.begin_read(record.id());
+            cache.finish_read(&read, token, record);
+        };
+        let good: Vec<_> = (0..50).map(|number| session(number, 10)).collect();
+        good.iter().for_each(keep);
+        let hits = || good.iter().filter(|(token, _)| cache.open(token, NOW).is_some()).count();
+        assert_eq!(hits(), 50);
+        for number in 1_000..11_000 {
+            drop(cache.begin_read(session(number, 0).1.id()));
+        }
+        assert_eq!(hits(), 50, "reads of unknown sessions displace nothing");
+        (100..200).map(|number| session(number, 40_000)).for_each(|large| keep(&large));
+        assert_eq!(hits(), 50, "what is larger than its part is not kept");
+        (200..900).map(|number| session(number, 10_000)).for_each(|large| keep(&large));
+        let kept = cache.shards.iter().map(|shard| {
+            let shard = lock(shard);
+            assert!(shard.reads.is_empty());
+            let records = shard.young.records.values().chain(shard.old.records.values());
+            assert_eq!(records.map(size).sum::<usize>(), shard.young.bytes + shard.old.bytes);
+            shard.young.bytes + shard.old.bytes
+        });
+        let kept: usize = kept.sum();
+        assert!((200_000..=options.bytes).contains(&kept), "{kept}");
     }
 
     /// Another node may have issued the token a moment ago, or have stored that the session was used.

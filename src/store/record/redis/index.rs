@@ -16,12 +16,12 @@ use tracing::debug;
 use super::{
     database::{Database, millis},
     reply,
-    script::{DELIST, ENLIST, ENTRIES},
+    script::{DELIST, ENLIST, ENTRIES, HEAD},
 };
 use crate::{
     error::{StoreError, StoreErrorKind},
     id::SessionId,
-    record::Record,
+    record::{HEAD_LEN, Record},
     store::{MOST_LISTED, SessionIndex, SessionInfo, StoreContext, Stored},
     time::Timestamp,
 };
@@ -70,6 +70,12 @@ impl SessionIndex for Database {
         records.retain(|record| seen.insert(record.id()));
         records.sort_by_key(|record| Reverse(record.created_at()));
         Ok(records.iter().map(SessionInfo::of).collect())
+    }
+
+    /// The number of entries, some of which may have outlived their sessions.
+    async fn count(&self, subject: &str, cx: StoreContext) -> Result<usize, StoreError> {
+        let count = redis::Cmd::zcard(self.keys.subject(subject));
+        self.command(count, cx, reply::zcard).await
     }
 }
 
@@ -130,7 +136,7 @@ impl Database {
         entries: Vec<Confirmed>,
         cx: StoreContext,
     ) -> Result<Inspected, StoreError> {
-        let sessions = join_all(entries.iter().map(|(id, _)| self.get(id, cx))).await;
+        let sessions = join_all(entries.iter().map(|(id, _)| self.head(id, cx))).await;
         let (mut live, mut ended) = (Vec::new(), Vec::new());
         for (entry, stored) in entries.iter().zip(sessions) {
             match stored? {
@@ -149,6 +155,13 @@ impl Database {
         }
         // An entry that was confirmed meanwhile was not removed, but it has moved to the front.
         Ok(Inspected { live, removed: ended.len() })
+    }
+
+    /// What is stored under the key of a session, without its data: a list need not read all that its sessions hold.
+    async fn head(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Stored>, StoreError> {
+        let (key, last) = (self.keys.session(id), (HEAD_LEN - 1).to_string());
+        let call = HEAD.on(&key, [id.as_bytes(), last.as_bytes()]);
+        self.run(call, cx, |reply| reply::head(reply, id)).await
     }
 
     async fn remove(

@@ -23,6 +23,7 @@ pub(crate) struct RedisOptions {
     #[serde(default, deserialize_with = "options::duration")]
     local_cache: Option<Duration>,
     local_cache_sessions: Option<usize>,
+    local_cache_bytes: Option<usize>,
     persistent: Option<bool>,
 }
 
@@ -50,16 +51,18 @@ impl RedisOptions {
 
     fn cache(&self) -> Result<Option<LocalCache>, ConfigError> {
         let default = LocalCache::default();
-        match (self.local_cache, self.local_cache_sessions) {
-            (None, Some(_)) => Err(ConfigError::new(
-                "local_cache_sessions",
-                "there is no local cache; switch it on with local_cache=1s",
-            )),
-            (None, None) => Ok(None),
-            (Some(within), sessions) => {
-                Ok(Some(LocalCache { within, sessions: sessions.unwrap_or(default.sessions) }))
-            }
-        }
+        let (sessions, bytes) = (self.local_cache_sessions, self.local_cache_bytes);
+        let Some(within) = self.local_cache else {
+            let given = [("local_cache_sessions", sessions), ("local_cache_bytes", bytes)];
+            return match given.into_iter().find(|(_, value)| value.is_some()) {
+                Some((name, _)) => {
+                    Err(ConfigError::new(name, "there is no local cache; switch it on with local_cache=1s"))
+                }
+                None => Ok(None),
+            };
+        };
+        let (sessions, bytes) = (sessions.unwrap_or(default.sessions), bytes.unwrap_or(default.bytes));
+        Ok(Some(LocalCache { within, sessions, bytes }))
     }
 
     /// The URL with the password that is referred to, for the user that it names or for the default one.

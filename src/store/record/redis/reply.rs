@@ -34,6 +34,23 @@ pub(super) fn get(reply: &Value, id: &SessionId) -> Result<Option<Stored>, Reply
     }
 }
 
+/// The reply to `head.lua`: what is stored, without its data.
+pub(super) fn head(reply: &Value, id: &SessionId) -> Result<Option<Stored>, ReplyError> {
+    match tagged(reply, id.as_bytes())? {
+        [Value::BulkString(bytes)] if bytes.is_empty() => Ok(None),
+        [Value::BulkString(bytes)] => named(Stored::decode_head(bytes)?, id).map(Some),
+        _ => Err(ReplyError::Mismatched),
+    }
+}
+
+/// The reply to `ZCARD`.
+pub(super) fn zcard(reply: &Value) -> Result<usize, ReplyError> {
+    match reply {
+        Value::Int(entries) => usize::try_from(*entries).map_err(|_| ReplyError::Mismatched),
+        _ => Err(ReplyError::Mismatched),
+    }
+}
+
 /// The reply to `swap.lua`.
 pub(super) fn swap(reply: &Value, tag: &[u8], id: &SessionId) -> Result<Swapped, ReplyError> {
     match verdict(reply, tag)? {
@@ -88,7 +105,10 @@ pub(super) fn entries(reply: &Value, tag: &[u8]) -> Result<Vec<(SessionId, Strin
 
 /// What is stored under the key of `id`.
 fn stored(bytes: &[u8], id: &SessionId) -> Result<Stored, ReplyError> {
-    let stored = Stored::decode(bytes)?;
+    named(Stored::decode(bytes)?, id)
+}
+
+fn named(stored: Stored, id: &SessionId) -> Result<Stored, ReplyError> {
     if stored.id() == *id { Ok(stored) } else { Err(ReplyError::Mismatched) }
 }
 

@@ -32,6 +32,7 @@ pub(super) static BURY: Script = script!("layout", "bury");
 pub(super) static ENLIST: Script = script!("enlist");
 pub(super) static ENTRIES: Script = script!("entries");
 pub(super) static DELIST: Script = script!("delist");
+pub(super) static HEAD: Script = script!("head");
 
 /// The name by which Redis calls a script. SHA-1 is its choice and protects nothing here.
 fn hash(text: &str) -> String {

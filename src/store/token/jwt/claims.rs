@@ -6,7 +6,7 @@ use super::{
     base64url,
     json::{self, Malformed, Object, Text},
     payload::{Payload, SessionClaim, VERSION},
-    registered::{Audience, Date, REGISTERED, Registered},
+    registered::{self, Audience, Date, REGISTERED, Registered},
 };
 use crate::{
     record::{Data, MAX_SUBJECT_LEN, Parts, Record},
@@ -104,6 +104,7 @@ impl Claims {
             idle: millis(record.idle_timeout()).unsigned_abs(),
             until: record.deadline().as_millis(),
             auth: record.authenticated_at().map(Timestamp::as_millis),
+            acting_as: record.acting_as().map(Text::from),
             remembered: record.is_remembered(),
             context: (&*self.context).into(),
             top,
@@ -203,6 +204,7 @@ impl Claims {
             deadline: Timestamp::from_millis(session.until),
             authenticated_at: session.auth.map(Timestamp::from_millis),
             subject: registered.subject()?,
+            acting_as: session.acting_as.as_deref().map(registered::subject).transpose()?,
             data: data(others, session.top, session.data)?,
             extra: extra.transpose()?.map(Into::into),
         }))
@@ -239,6 +241,7 @@ impl Claims {
             deadline,
             authenticated_at: registered.auth_time.map(|Date(at)| at),
             subject,
+            acting_as: None,
             data: Data::from_entries(values).ok_or(Malformed)?,
             extra: None,
         }))

@@ -59,6 +59,9 @@ pub(super) struct SessionClaim<'a> {
     /// When somebody logged in.
     #[serde(default, deserialize_with = "json::not_null", skip_serializing_if = "Option::is_none")]
     pub(super) auth: Option<i64>,
+    /// As whom the subject acts. The claim `sub` says who has logged in.
+    #[serde(borrow, default, deserialize_with = "json::not_null", skip_serializing_if = "Option::is_none")]
+    pub(super) acting_as: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) remembered: bool,
     #[serde(borrow, default, skip_serializing_if = "str::is_empty")]

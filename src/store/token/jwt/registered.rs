@@ -47,10 +47,7 @@ impl Registered<'_> {
     }
 
     pub(super) fn subject(&self) -> Result<Option<Subject>, Malformed> {
-        match self.sub.as_deref() {
-            Some(sub) if sub.is_empty() || sub.len() > MAX_SUBJECT_LEN => Err(Malformed),
-            sub => Ok(sub.map(Subject::new)),
-        }
+        self.sub.as_deref().map(subject).transpose()
     }
 
     pub(super) fn id(&self) -> Option<SessionId> {
@@ -73,6 +70,11 @@ impl Registered<'_> {
         id.copy_from_slice(&hash.finish().as_ref()[..SessionId::LEN]);
         SessionId::from_bytes(id)
     }
+}
+
+/// The subject of this name, if the name is one.
+pub(super) fn subject(name: &str) -> Result<Subject, Malformed> {
+    if name.is_empty() || name.len() > MAX_SUBJECT_LEN { Err(Malformed) } else { Ok(Subject::new(name)) }
 }
 
 /// One audience, or a list of them.

@@ -92,6 +92,7 @@ fn what_is_nothing_is_not_written() {
         deadline: lean.deadline(),
         authenticated_at: None,
         subject: None,
+        acting_as: None,
         data: Data::default(),
         extra: None,
     });
@@ -293,6 +294,7 @@ fn widest(at: Timestamp, data: Data) -> Record {
         deadline: at,
         authenticated_at: Some(at),
         subject: Some(Subject::new(&"s".repeat(MAX_SUBJECT_LEN))),
+        acting_as: None,
         data,
         extra: None,
     })

@@ -76,6 +76,7 @@ fn record_with(values: &[(&str, &str)]) -> Record {
         deadline: later(3600),
         authenticated_at: Some(later(-300)),
         subject: Some(Subject::new("al\"ice")),
+        acting_as: None,
         data: Data::from_entries(values.iter().copied()).unwrap(),
         extra: Some(b"from the future".to_vec().into()),
     })

@@ -1,0 +1,69 @@
+//! Looking again at a session that is open: what has become of it since it was loaded or last written.
+
+use tracing::debug;
+
+use super::{core::Core, in_doubt, store_calls::StoreCalls, turn::turn};
+use crate::{
+    error::{SessionError, StoreError},
+    plan,
+    record::Record,
+    session::{Base, Session},
+    store::{Absence, Found},
+};
+
+/// Bases a session on what is stored now. What was logged is applied to that.
+pub(super) async fn reload(core: &Core, session: &Session) -> Result<(), SessionError> {
+    let _turn = turn(core, session).await?;
+    in_doubt::resolve(core, session).await.map_err(|failed| failed.error)?;
+    look(core, session).await
+}
+
+/// Finds out whether a conflict means that the session has ended. The caller has the session's turn.
+pub(super) async fn look_after_conflict(core: &Core, session: &Session) {
+    if let Err(error) = look(core, session).await {
+        debug!(%error, "a session could not be looked at again after a conflict");
+    }
+}
+
+/// The caller has the session's turn.
+async fn look(core: &Core, session: &Session) -> Result<(), SessionError> {
+    let loaded = match session.lock().known() {
+        Ok(Some(loaded)) => loaded,
+        Ok(None) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let found = find(core, &loaded).await?;
+    let mut state = session.lock();
+    match found {
+        Ok(record) => state.reload(Base::written(record)),
+        Err(absence) => {
+            debug!(session = %loaded.id(), ?absence, "an open session has ended");
+            state.lose(absence);
+            Ok(())
+        }
+    }
+}
+
+/// What the session is now, or why it is no more.
+async fn find(core: &Core, loaded: &Record) -> Result<Result<Record, Absence>, StoreError> {
+    let calls = StoreCalls::new(core);
+    let now = calls.cx.now;
+    let found = if core.guarantees.token.is_self_contained() {
+        Found::Live(loaded.clone())
+    } else {
+        match calls.store.find(&loaded.id(), calls.cx).await? {
+            // Its client carries it until it is written.
+            Found::Absent(Absence::Unknown) if loaded.was_carried() => Found::Live(loaded.clone()),
+            found => found,
+        }
+    };
+    Ok(match found {
+        Found::Absent(absence) => Err(absence),
+        Found::Live(record) if core.policy.has_expired(&record, now) => Err(Absence::Expired),
+        Found::Live(record) if !record.is_resident() => Err(Absence::Migrated),
+        Found::Live(record) if !plan::is_continued_by(loaded, &record) => {
+            Err(Absence::Rotated { id: record.id(), at: now })
+        }
+        Found::Live(record) => Ok(record),
+    })
+}
