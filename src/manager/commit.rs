@@ -16,7 +16,9 @@ use crate::{
     random,
     record::{Record, Version},
     session::{Base, Changes, Delivery, Sent, View, conflict},
-    store::{Absence, Created, End, Found, Guarantees, Replaced, Scope, Token, Touched, Updates},
+    store::{
+        Absence, Created, End, Found, Guarantees, Replaced, Scope, SessionInfo, Token, Touched, Updates,
+    },
 };
 
 /// Writes the changes; `keeps` says whether the response's status lets them be kept.
@@ -57,12 +59,8 @@ impl<'a> Commit<'a> {
         if self.changes.logout.is_some() {
             self.changes.base = Base::Absent(None);
         }
-        let policy = &self.core.policy;
-        let limited = if self.changes.view.logged_in { self.changes.view.subject.clone() } else { None };
         let loaded = self.changes.base.record().cloned();
-        if let Some(subject) = &limited {
-            session_limit::check(&self.calls, policy, subject.as_str(), self.changes.base.id()).await?;
-        }
+        let beyond = self.check_session_limit().await?;
         let written = match (plan.write, loaded) {
             (Write::Create, _) => self.create_or_join().await?,
             (Write::Touch, Some(record)) => unless_failed(self.touch(&record).await, record),
@@ -70,10 +68,19 @@ impl<'a> Commit<'a> {
             (Write::Replace, Some(record)) => self.replace(record).await?,
             _ => (self.changes.base.clone(), None),
         };
-        if let (Some(_), Some(record)) = (limited, written.0.record()) {
-            session_limit::enforce(&self.calls, policy, record).await;
-        }
+        session_limit::enforce(&self.calls, &beyond).await;
         Ok(written)
+    }
+
+    /// The sessions that have to end for a login.
+    async fn check_session_limit(&mut self) -> Result<Vec<SessionInfo>, SessionError> {
+        let Changes { view, base, .. } = &*self.changes;
+        match view.subject.clone().filter(|_| view.logged_in) {
+            Some(subject) => {
+                session_limit::check(&self.calls, &self.core.policy, subject.as_str(), base.id()).await
+            }
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Ends sessions: each is tried, even if another one fails.

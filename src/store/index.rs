@@ -97,8 +97,9 @@ impl SessionInfo {
         self.last_active.into()
     }
 
-    /// When its subject last proved who it is.
-    pub(crate) fn authenticated_at(&self) -> Option<Timestamp> {
+    /// When its subject last logged in; `None` for an anonymous session.
+    #[must_use]
+    pub fn authenticated_at(&self) -> Option<Timestamp> {
         self.authenticated_at
     }
 

@@ -159,6 +159,18 @@ async fn a_session_over_the_limit_is_ended_from_elsewhere_too() {
     assert_eq!(laptop.does(|session| session.insert("csrf", "x")).await.status(), 200);
 }
 
+/// By its clock the new login comes before the old one.
+#[tokio::test]
+async fn a_login_on_a_server_whose_clock_is_behind_ends_the_session_over_the_limit() {
+    let (ahead, behind) = apart(30 * SECOND);
+    let [ahead, behind] =
+        [ahead, behind].map(|server| server.with(|sessions| sessions.sessions_per_subject(1, EndOldest)));
+    let mut laptop = alice(&ahead).await;
+    let mut phone = alice(&behind).await;
+    assert_eq!(laptop.subject().await, None);
+    assert_eq!(phone.subject().await.as_deref(), Some("alice"));
+}
+
 #[tokio::test]
 async fn a_request_from_before_the_login_of_an_ended_device_displaces_nothing() {
     for loaded_before in [true, false] {
