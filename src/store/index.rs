@@ -99,8 +99,8 @@ impl SessionInfo {
 
     /// When its subject last logged in; `None` for an anonymous session.
     #[must_use]
-    pub fn authenticated_at(&self) -> Option<Timestamp> {
-        self.authenticated_at
+    pub fn authenticated_at(&self) -> Option<OffsetDateTime> {
+        self.authenticated_at.map(Into::into)
     }
 
     /// Whether the session is in the store that lists it, and not on its way from or to another one.
