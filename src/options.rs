@@ -201,6 +201,26 @@ pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     Ok(Option::<Span>::deserialize(deserializer)?.map(|span| span.0))
 }
 
+/// As [`duration`], but longer than nothing: a duration of zero would switch off what it limits.
+pub(crate) fn positive_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    match duration(deserializer)? {
+        Some(Duration::ZERO) => {
+            Err(D::Error::custom("expected a duration longer than zero, such as 90s or 30m"))
+        }
+        duration => Ok(duration),
+    }
+}
+
+/// Reads an optional number of at least one; for `#[serde(deserialize_with)]`.
+pub(crate) fn positive_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    match Option::<usize>::deserialize(deserializer)? {
+        Some(0) => Err(D::Error::custom("expected at least 1")),
+        number => Ok(number),
+    }
+}
+
 /// The secret that the options `<name>_env` and `<name>_file` refer to, if one of them is given.
 pub(crate) fn secret(
     name: &str,

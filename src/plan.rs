@@ -280,7 +280,8 @@ pub(crate) fn first_record(
     policy: &Policy,
     now: Timestamp,
 ) -> Record {
-    let draft = Record::new(id, secret, write, policy.lifetime, now).into_draft().data(view.data.clone());
+    let draft =
+        Record::new(id, secret, write, policy.anonymous_lifetime(), now).into_draft().data(view.data.clone());
     with_identity(draft, view, policy, now).finish()
 }
 

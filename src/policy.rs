@@ -95,6 +95,8 @@ impl Default for SessionLimit {
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
     pub(crate) lifetime: Lifetime,
+    /// The longest that a session may stay unused while nobody is logged in.
+    pub(crate) anonymous_idle: Duration,
     /// The longest time `remember` may ask for.
     pub(crate) remember_at_most: Duration,
     /// How stale the last use may get before it is written down; a tenth of the idle timeout if not chosen.
@@ -119,6 +121,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             lifetime: Lifetime { idle: 30 * MINUTE, absolute: 12 * HOUR },
+            anonymous_idle: HOUR,
             remember_at_most: 30 * DAY,
             touch_after: None,
             leeway: MINUTE,
@@ -145,7 +148,14 @@ impl Policy {
 
     fn rules_out(&self, record: &Record, now: Timestamp) -> bool {
         let began = record.authenticated_at().unwrap_or(record.created_at());
-        now >= began + self.lifetime.absolute || now >= record.last_active() + self.lifetime.idle
+        let Lifetime { idle, absolute } =
+            if record.subject().is_some() { self.lifetime } else { self.anonymous_lifetime() };
+        now >= began + absolute || now >= record.last_active() + idle
+    }
+
+    /// The lifetime of a session while nobody is logged in.
+    pub(crate) fn anonymous_lifetime(&self) -> Lifetime {
+        Lifetime { idle: self.lifetime.idle.min(self.anonymous_idle), ..self.lifetime }
     }
 
     /// Whether the record claims to come from further in the future than clocks differ. Such a record grants nothing.
@@ -215,6 +225,20 @@ mod tests {
         assert!(policy.has_expired(&old, NOW + 30 * MINUTE));
         old.touch(NOW + 12 * HOUR);
         assert!(policy.has_expired(&old, NOW + 12 * HOUR));
+    }
+
+    #[test]
+    fn an_anonymous_session_has_a_shorter_life_of_its_own() {
+        let policy = Policy { lifetime: Lifetime { idle: 7 * DAY, absolute: 30 * DAY }, ..Policy::default() };
+        let anonymous = record(policy.lifetime);
+        let logged_in = record(policy.lifetime)
+            .into_draft()
+            .logged_in(crate::record::Subject::new("alice"), NOW)
+            .finish();
+        assert!(policy.has_expired(&anonymous, NOW + HOUR));
+        assert!(!policy.has_expired(&logged_in, NOW + HOUR));
+        let short = Policy { lifetime: Lifetime { idle: MINUTE, absolute: DAY }, ..Policy::default() };
+        assert_eq!(short.anonymous_lifetime(), short.lifetime);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub use self::store::StoreConfig;
 pub use crate::options::ConfigError;
 use crate::{
     manager::SessionManager,
-    options::{Options, duration},
+    options::{Options, duration, positive_duration, positive_number},
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, SaveOn},
     transport::{Bearer, Cookie, Transport},
 };
@@ -47,7 +47,8 @@ use crate::{
 /// | field | value |
 /// | --- | --- |
 /// | `store` | a [`StoreConfig`]; `memory:` by default |
-/// | `idle_timeout`, `absolute_timeout`, `remember_at_most`, `touch_after`, `leeway`, `renewal_grace`, `store_timeout` | a duration: `30m`, `12h`, `7d` |
+/// | `idle_timeout`, `anonymous_idle_timeout`, `absolute_timeout`, `remember_at_most`, `store_timeout` | a duration: `30m`, `12h`, `7d` |
+/// | `touch_after`, `leeway`, `renewal_grace` | a duration, or `0s` |
 /// | `max_data` | bytes |
 /// | `sessions_per_subject` | a number; 100 by default |
 /// | `on_too_many_sessions` | `end-oldest`, `refuse` |
@@ -64,13 +65,16 @@ pub struct Config {
     /// Where sessions are stored.
     pub store: StoreConfig,
     /// [`SessionManager::idle_timeout`]
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub idle_timeout: Option<Duration>,
+    /// [`SessionManager::anonymous_idle_timeout`]
+    #[serde(deserialize_with = "positive_duration")]
+    pub anonymous_idle_timeout: Option<Duration>,
     /// [`SessionManager::absolute_timeout`]
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub absolute_timeout: Option<Duration>,
     /// [`SessionManager::remember_at_most`]
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub remember_at_most: Option<Duration>,
     /// [`SessionManager::touch_after`]
     #[serde(deserialize_with = "duration")]
@@ -82,11 +86,13 @@ pub struct Config {
     #[serde(deserialize_with = "duration")]
     pub renewal_grace: Option<Duration>,
     /// [`SessionManager::store_timeout`]
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "positive_duration")]
     pub store_timeout: Option<Duration>,
     /// [`SessionManager::max_data`]
+    #[serde(deserialize_with = "positive_number")]
     pub max_data: Option<usize>,
     /// [`SessionManager::sessions_per_subject`]
+    #[serde(deserialize_with = "positive_number")]
     pub sessions_per_subject: Option<usize>,
     /// What a login beyond [`sessions_per_subject`](Self::sessions_per_subject) does.
     pub on_too_many_sessions: OnTooManySessions,
@@ -152,6 +158,7 @@ impl Config {
     pub fn manager(&self) -> Result<SessionManager, ConfigError> {
         let manager = SessionManager::new(self.store.open()?);
         let manager = given(manager, self.idle_timeout, SessionManager::idle_timeout);
+        let manager = given(manager, self.anonymous_idle_timeout, SessionManager::anonymous_idle_timeout);
         let manager = given(manager, self.absolute_timeout, SessionManager::absolute_timeout);
         let manager = given(manager, self.remember_at_most, SessionManager::remember_at_most);
         let manager = given(manager, self.touch_after, SessionManager::touch_after);

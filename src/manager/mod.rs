@@ -118,6 +118,26 @@ impl SessionManager {
         self.with(|core| core.policy.lifetime.idle = timeout)
     }
 
+    /// Sets how long a session may stay unused while nobody is logged in, if that is less than
+    /// [`idle_timeout`](Self::idle_timeout). Default: an hour.
+    ///
+    /// Visitors who never log in are by far the most, and a flood of them fills a store: their sessions go first. A login
+    /// gives a session the full lifetime, and [`remember`](crate::Session::remember) the one it asks for.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// // A shop that keeps carts for a week, of visitors as well.
+    /// let week = Duration::from_secs(7 * 24 * 60 * 60);
+    /// let sessions =
+    ///     SessionManager::new(store).idle_timeout(week).absolute_timeout(4 * week).anonymous_idle_timeout(week);
+    /// ```
+    #[must_use]
+    pub fn anonymous_idle_timeout(self, timeout: Duration) -> Self {
+        self.with(|core| core.policy.anonymous_idle = timeout)
+    }
+
     /// Sets how long a session lives after it began or its subject logged in, regardless of activity. Default: 12 hours.
     ///
     /// ```
