@@ -4,7 +4,7 @@
 //! Both are opaque, cheap to clone and keep their source. Their text is for logs and never holds a secret, a token or
 //! session data; what a client may be told is [`SessionError::public_message`].
 
-use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 type Source = Arc<dyn Error + Send + Sync>;
 
@@ -16,6 +16,7 @@ pub struct StoreError {
     message: Cow<'static, str>,
     #[source]
     source: Option<Source>,
+    retry_after: Option<Duration>,
 }
 
 /// The kinds of [`StoreError`].
@@ -43,18 +44,31 @@ pub enum StoreErrorKind {
     Unsupported,
     /// The write was sent, its reply was lost, and too much happened since to tell whether it took effect.
     OutcomeUnknown,
+    /// The store has not answered lately, so it was not asked: a [`CircuitBreaker`](crate::store::CircuitBreaker) is open.
+    /// Nothing was sent.
+    CircuitOpen,
 }
+
+/// When a client may try again if its session could not be loaded and nothing else is known.
+const SOON: Duration = Duration::from_secs(1);
 
 impl StoreError {
     /// An error of this kind; `message` says what happened and what to do, without secrets or session data.
     pub fn new(kind: StoreErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), source: None, retry_after: None }
     }
 
     /// The same error with the error that caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(Source::from(source.into()));
+        self
+    }
+
+    /// The same error with the time after which the same call may succeed.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
         self
     }
 
@@ -67,6 +81,12 @@ impl StoreError {
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
+    }
+
+    /// After what time the same call may succeed, if the store knows.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Whether the same call may succeed a moment later.
@@ -95,6 +115,7 @@ struct Inner {
     kind: SessionErrorKind,
     message: Cow<'static, str>,
     source: Option<Source>,
+    retry_after: Option<Duration>,
 }
 
 /// The kinds of [`SessionError`].
@@ -142,7 +163,7 @@ pub enum SessionErrorKind {
 
 impl SessionError {
     pub(crate) fn new(kind: SessionErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Arc::new(Inner { kind, message: message.into(), source: None }))
+        Self(Arc::new(Inner { kind, message: message.into(), source: None, retry_after: None }))
     }
 
     /// Another site began the request, which is not allowed for its path.
@@ -190,6 +211,25 @@ impl SessionError {
         }
     }
 
+    /// In how many seconds a client may send the same request again: the value of a `Retry-After` header, which the adapters'
+    /// responses have.
+    ///
+    /// It is known where the session could not be loaded, so that no handler has used it, and where the store was
+    /// [not asked](StoreErrorKind::CircuitOpen). After a save that failed, what was sent may have had its effect, and the
+    /// client is not invited to send it again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        let after = self.0.retry_after.filter(|_| self.status() == 503)?;
+        // A whole number, and never at once.
+        Some(after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0)).max(1))
+    }
+
+    /// The same error of a request whose session could not be loaded.
+    pub(crate) fn at_load(self) -> Self {
+        let retry_after = self.0.retry_after.or(Some(SOON));
+        Self(Arc::new(Inner { retry_after, ..Inner::clone(&self.0) }))
+    }
+
     /// What a client may be told: one sentence per status, with no detail that helps an attacker.
     #[must_use]
     pub fn public_message(&self) -> &str {
@@ -232,7 +272,12 @@ impl fmt::Debug for SessionError {
 
 impl From<StoreError> for SessionError {
     fn from(error: StoreError) -> Self {
-        Self::new(SessionErrorKind::Store(error.kind()), "the session store failed").with_source(error)
+        Self(Arc::new(Inner {
+            kind: SessionErrorKind::Store(error.kind()),
+            message: "the session store failed".into(),
+            retry_after: error.retry_after(),
+            source: Some(Arc::new(error)),
+        }))
     }
 }
 

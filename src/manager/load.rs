@@ -36,7 +36,7 @@ pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> (Base, RequestF
             }
             Err(error) => {
                 warn!(%error, kind = ?error.kind(), "a session could not be loaded");
-                return (Base::Outage(SessionError::from(error)), request);
+                return (Base::Outage(SessionError::from(error).at_load()), request);
             }
         }
     }

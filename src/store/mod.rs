@@ -9,6 +9,7 @@
 //! | `JwtStore` | in a JSON Web Token, which other programs can read | `jwt` |
 //! | [`MigratingStore`] | on their way from one store to another, while requests are served | |
 //! | [`DrainingStore`] | in one store, and moved to another when the process ends | |
+//! | [`CircuitBreakerStore`] | in another store, which is not asked while it does not answer | |
 //!
 //! All of them implement [`SessionStore`], and their [`Guarantees`] tell how they differ: whether a logout takes effect at
 //! once, whether a user's sessions can be listed, how concurrent changes are resolved. A store turns a token into a
@@ -150,12 +151,13 @@
 //! a failure unless it is waived by name.
 
 // What is where: `session_store` has the contract, `context` what a call is given, `answer` what it returns, `authenticate` what
-// a presented reference token opens, `guarantees` what a store guarantees, `index` the sessions of one subject, `enumerate`
+// a presented reference token opens, `circuit_breaker` what stops asking a store that does not answer, `guarantees` what a store guarantees, `index` the sessions of one subject, `enumerate`
 // stores that can list what they keep. Below `record` are the stores that keep records, below `token` those whose clients carry
 // the session, below `layers` those around other stores.
 
 mod answer;
 mod authenticate;
+mod circuit_breaker;
 mod context;
 mod end;
 mod enumerate;
@@ -186,12 +188,13 @@ pub use self::token::{Seal, TokenStore, Unopened};
 pub use self::{
     answer::{Absence, Created, Ended, Found, Loaded, Replaced, Touched},
     authenticate::authenticate,
+    circuit_breaker::{CircuitBreaker, CircuitBreakerOptions},
     context::{PresentedToken, StoreContext, within},
     end::{End, EndedBy},
     enumerate::EnumerateSessions,
     guarantees::{Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates},
     index::{MOST_LISTED, SessionIndex, SessionInfo},
-    layers::{Drained, DrainingStore, MigratingStore, Phase, Progress, StoreLayer},
+    layers::{CircuitBreakerStore, Drained, DrainingStore, MigratingStore, Phase, Progress, StoreLayer},
     record::{RecordBackend, RecordStore, Stored, Swapped, Tombstone},
     session_store::SessionStore,
 };

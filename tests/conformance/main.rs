@@ -13,7 +13,7 @@ use broken::{Broken, Flaw};
 use carried::Carried;
 use cloakroom::{
     conformance::{self, Outcome, Report},
-    store::{MemoryStore, NodeName},
+    store::{CircuitBreakerOptions, CircuitBreakerStore, MemoryStore, NodeName},
 };
 use plain::{Plain, Surroundings};
 
@@ -32,6 +32,13 @@ async fn a_good_store_that_promises_everything_passes() {
             "an_encrypted_token_hides_its_session",
         ]
     );
+}
+
+/// It adds no flaw: what the store behind it guarantees, it guarantees.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_circuit_breaker_before_a_good_store_passes() {
+    let guarded = |plain: Plain| CircuitBreakerStore::new(plain, CircuitBreakerOptions::default());
+    conformance::check(|| Surroundings::new(guarded)).await.assert();
 }
 
 #[tokio::test(flavor = "multi_thread")]

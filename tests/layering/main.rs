@@ -29,6 +29,7 @@ const LAYERS: &[&[&str]] = &[
         "session",
         "store/answer",
         "store/authenticate",
+        "store/circuit_breaker",
         "store/context",
         "store/end",
         "store/enumerate",

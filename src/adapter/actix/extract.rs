@@ -5,7 +5,10 @@ use std::pin::Pin;
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse, ResponseError,
     dev::Payload,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, RETRY_AFTER},
+    },
 };
 
 use super::{existing_session, session};
@@ -55,15 +58,19 @@ impl FromRequest for ExistingSession {
     }
 }
 
-/// Answers with the error's [status](SessionError::status) and [public message](SessionError::public_message).
+/// Answers with the error's [status](SessionError::status) and [public message](SessionError::public_message), and with `Retry-After`
+/// where the store is out of reach.
 impl ResponseError for SessionError {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
-        HttpResponse::build(self.status_code())
-            .insert_header((CONTENT_TYPE, refusal::CONTENT_TYPE))
-            .body(refusal::text(self))
+        let mut response = HttpResponse::build(self.status_code());
+        response.insert_header((CONTENT_TYPE, refusal::CONTENT_TYPE));
+        if let Some(seconds) = self.retry_after() {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        response.body(refusal::text(self))
     }
 }

@@ -1,6 +1,9 @@
 //! The response when a session could not be saved.
 
-use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 
 use crate::{adapter::refusal, error::SessionError};
 
@@ -20,7 +23,7 @@ impl<B, F: Fn(&SessionError) -> Response<B>> Refusal<B> for F {
 }
 
 /// Answers with the error's [status](SessionError::status) and [public message](SessionError::public_message), for
-/// every body that can be made from text.
+/// every body that can be made from text; with `Retry-After` where the store is out of reach.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PlainText;
 
@@ -30,6 +33,9 @@ impl<B: From<String>> Refusal<B> for PlainText {
         *response.status_mut() =
             StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(refusal::CONTENT_TYPE));
+        if let Some(seconds) = error.retry_after() {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
         response
     }
 }
