@@ -73,6 +73,18 @@ fn a_mistake_names_its_field_and_what_may_stand_there() {
         ("redis://h?persistent=maybe", &["persistent", "true or false"]),
         ("redis+sentinel://h", &["url", "service"]),
         ("redis://h?tls_roots_file=/nowhere", &["tls_roots_file", "/nowhere"]),
+        ("redis://h?tls_key_file=/dev/null", &["tls_certificate_file", "missing", "tls_key_file"]),
+        (
+            "redis+sentinel://h/s?sentinel_tls_certificate_file=/dev/null",
+            &["sentinel_tls_key_file", "missing"],
+        ),
+        ("redis+sentinel://h/s?sentinel_user=a", &["sentinel_user", "sentinel_password_env"]),
+        ("redis://h?connect_timeout=0s", &["connect_timeout", "longer than zero"]),
+        ("redis://h?local_cache=0s", &["local_cache", "longer than zero"]),
+        ("redis://h?local_cache=1s&local_cache_sessions=0", &["local_cache_sessions", "at least 1"]),
+        ("redis://h?anonymous_share=0", &["anonymous_share", "1 to 100"]),
+        ("redis://h?circuit_threshold=0", &["circuit_threshold", "at least 1"]),
+        ("redis://h?circuit_breaker=false&circuit_cool_down=1s", &["circuit_breaker", "off"]),
         ("encrypted-cookie:", &["keys", "keys_env", "keys_file", "generate"]),
         ("encrypted-cookie:?keys=abc", &["keys", "generate"]),
         ("encrypted-cookie:?keys=generate&cipher=rot13", &["cipher", "`aes-256-gcm` or `chacha20-poly1305`"]),
@@ -198,9 +210,38 @@ fn a_password_reaches_a_server_behind_a_socket() {
 }
 
 #[test]
-fn a_password_with_a_question_mark_is_not_quoted() {
-    for url in ["redis://:abc?SuperSecretTail=1@h", "redis://:abc?tail@h", "redis://user:abc?a=1&tail=2@h/0"]
+fn the_sentinels_may_have_a_password_and_certificates_of_their_own() {
+    let url = "redis+sentinel://h/shop?sentinel_user=a&sentinel_password_env=PATH&sentinel_tls_roots_file=/dev/null\
+               &sentinel_tls_certificate_file=/dev/null&sentinel_tls_key_file=/dev/null";
+    opened(url).unwrap();
+    opened("redis+sentinel://h/shop?sentinel_password_file=/dev/null&password_env=PATH").unwrap();
+}
+
+#[test]
+fn a_limit_of_nothing_is_refused() {
+    for option in
+        ["idle_timeout", "anonymous_idle_timeout", "absolute_timeout", "remember_at_most", "store_timeout"]
     {
+        let config = serde_json::from_str::<Config>(&format!(r#"{{ "{option}": "0s" }}"#));
+        let error = config.unwrap_err().to_string();
+        assert!(error.contains(option) && error.contains("longer than zero"), "{error}");
+    }
+    for option in ["max_data", "sessions_per_subject"] {
+        let error =
+            serde_json::from_str::<Config>(&format!(r#"{{ "{option}": 0 }}"#)).unwrap_err().to_string();
+        assert!(error.contains(option) && error.contains("at least 1"), "{error}");
+    }
+}
+
+#[test]
+fn a_password_with_a_question_mark_is_not_quoted() {
+    for url in [
+        "redis://:abc?SuperSecretTail=1@h",
+        "redis://:abc?tail@h",
+        "redis://user:abc?a=1&tail=2@h/0",
+        "redis://us@er:abc?tail=2@h/0",
+        "rediss+sentinel://:abc?tail=2@h/s",
+    ] {
         let error = opened(url).unwrap_err();
         assert!(error.contains("%3F") && !error.to_lowercase().contains("tail"), "{url}: {error}");
     }

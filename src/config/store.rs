@@ -34,7 +34,7 @@ use crate::{
 /// | store | options |
 /// | --- | --- |
 /// | `memory:` | `node`, `anonymous_sessions`, `anonymous_bytes`, `logged_in_sessions`, `logged_in_bytes`, `drain_to` (a store that keeps records) |
-/// | `redis://…`, `rediss://…`, `redis+unix://…`, `redis+sentinel://…`, `redis+cluster://…` | `password_env` or `password_file`, `prefix`, `tls_roots_file`, `connect_timeout`, `local_cache` (how stale it may be), `local_cache_sessions`, `local_cache_bytes`, `persistent` |
+/// | `redis://…`, `rediss://…`, `redis+unix://…`, `redis+sentinel://…`, `redis+cluster://…` | `password_env` or `password_file` (read for each connection), `sentinel_user`, `sentinel_password_env` or `sentinel_password_file`, `prefix`, `tls_roots_file`, `tls_certificate_file` and `tls_key_file` (this client's own), the same three beginning with `sentinel_`, `connect_timeout`, `anonymous_share` (percent), `circuit_breaker` (`true`, `false`), `circuit_threshold`, `circuit_cool_down`, `local_cache` (how stale it may be), `local_cache_sessions`, `local_cache_bytes`, `persistent` |
 /// | `encrypted-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `cipher` (`aes-256-gcm`, `chacha20-poly1305`), `context`, `max_token` |
 /// | `signed-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `context`, `max_token` |
 /// | `jwt:` | keys as above for HS256, or `pem_env` or `pem_file` (a private key: EdDSA, ES256), or `public_pem_env` or `public_pem_file` (to read tokens only); `issuer`, `audience`, `leeway`, `accepting_type`, `context`, `max_token` |
@@ -163,9 +163,12 @@ impl StoreConfig {
     /// The options of a table are added to those in the URL's query.
     fn from_url(url: &str, table: Options) -> Result<Self, ConfigError> {
         let (url, query) = url.split_once('?').unwrap_or((url, ""));
-        if query.contains('@') && url.contains("//") && !url.contains('@') {
+        if query.contains('@') && url.starts_with("redis") && !url.contains("unix://") {
             // Quoting anything here could quote a part of the password.
-            return Err(ConfigError::new("url", "a \"?\" in a user name or password is written as %3F"));
+            return Err(ConfigError::new(
+                "url",
+                "a \"?\" in a user name or password is written as %3F, and an \"@\" in an option as %40",
+            ));
         }
         let (mut options, database) = parse_query(query)?;
         options.extend(table);

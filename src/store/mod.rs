@@ -174,7 +174,10 @@ pub(crate) use self::record::RedisOptions;
 #[cfg(feature = "memory")]
 pub use self::record::{Budget, MemoryBackend, MemoryOptions, MemoryStore, Usage};
 #[cfg(feature = "redis")]
-pub use self::record::{InvalidRedisUrl, LocalCache, RedisBackend, RedisStore, RedisStoreBuilder};
+pub use self::record::{
+    Credentials, CredentialsProvider, InvalidRedisUrl, LocalCache, PasswordFile, PasswordVariable,
+    RedisBackend, RedisStore, RedisStoreBuilder,
+};
 #[cfg(all(feature = "jwt", feature = "config"))]
 pub(crate) use self::token::JwtOptions;
 #[cfg(feature = "cookie-store")]

@@ -3,12 +3,13 @@
 use std::{
     collections::{BTreeSet, HashMap},
     error::Error,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use cloakroom::{
     Session, StoreError, StoreErrorKind,
-    store::{LocalCache, RedisStore, RedisStoreBuilder},
+    store::{Credentials, LocalCache, RedisStore, RedisStoreBuilder},
     time::Deadline,
 };
 
@@ -69,6 +70,60 @@ async fn over_tls_with_a_local_cache() {
     let Some(server) = server else { return };
     let store = RedisStore::builder(&server.url()).unwrap().tls_roots(server.ca_pem().as_bytes());
     everything_works(store.local_cache(LocalCache::default()).build()).await;
+}
+
+/// `tls-auth-clients yes`, which is Redis's own default.
+#[tokio::test]
+async fn over_tls_with_a_certificate_of_the_client() {
+    let server = RedisServer::builder().tls_auth_clients().start_or_skip("a store with a client certificate");
+    let Some(server) = server else { return };
+    let trusting = || RedisStore::builder(&server.url()).unwrap().tls_roots(server.ca_pem().as_bytes());
+    assert_eq!(ping(&trusting().build()).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    let [certificate, key] = server.client_pem();
+    everything_works(trusting().client_certificate(certificate.as_bytes(), key.as_bytes()).build()).await;
+
+    // From files, which a rotation replaces.
+    let paths = ["crt", "key"].map(|end| std::env::temp_dir().join(format!("{}.{end}", server.port())));
+    let store = trusting().client_certificate_files(&paths[0], &paths[1]).build();
+    let error = text(&ping(&store).await.unwrap_err());
+    assert!(error.contains("cannot be read") && error.contains(".crt"), "{error}");
+    std::fs::write(&paths[0], certificate).unwrap();
+    std::fs::write(&paths[1], key).unwrap();
+    eventually("the files are read", async || ping(&store).await.is_ok()).await;
+    paths.iter().for_each(|path| std::fs::remove_file(path).unwrap());
+}
+
+/// A password that is changed needs no restart.
+#[tokio::test]
+async fn with_credentials_that_are_asked_for_at_each_connection() {
+    let server = RedisServer::start();
+    let current = Arc::new(Mutex::new("first".to_owned()));
+    let set_password = |password: &str| {
+        let rule =
+            [&["ACL", "SETUSER"][..], &["app", "reset", "on", &format!(">{password}"), "~*", "&*", "+@all"]];
+        let () = server.command(&rule.concat());
+        let _killed: i64 = server.command(&["CLIENT", "KILL", "USER", "app"]);
+    };
+    set_password("first");
+    let asked = Arc::clone(&current);
+    let provider = move || {
+        let password = asked.lock().unwrap().clone();
+        async move { Ok::<_, std::io::Error>(Credentials::new("app", password)) }
+    };
+    let store = RedisStore::builder(&server.url()).unwrap().credentials(provider).build();
+    everything_works(store.clone()).await;
+    set_password("second");
+    let error = text(&ping(&store).await.unwrap_err());
+    assert!(error.contains("refused the user name or the password") && !error.contains("first"), "{error}");
+    *current.lock().unwrap() = "second".to_owned();
+    eventually("the new password is used", async || ping(&store).await.is_ok()).await;
+    everything_works(store).await;
+
+    let none = || async { Err::<Credentials, _>("the vault is sealed") };
+    let store = RedisStore::builder(&server.url()).unwrap().credentials(none).build();
+    let error = ping(&store).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(text(&error).contains("the vault is sealed"), "{}", text(&error));
 }
 
 #[tokio::test]

@@ -170,8 +170,13 @@ async fn a_full_server_refuses_new_logins_and_lets_everybody_read_and_log_out() 
     let full = Some(SessionErrorKind::Store(StoreErrorKind::Full));
     assert_eq!(outcome(&mut site.browser(), |session| session.log_in("carol")).await, full);
     assert_eq!(outcome(&mut site.browser(), |session| add(session, "n")).await, full);
-    assert_eq!(outcome(&mut alice, |session| add(session, "n")).await, full);
+    assert_eq!(outcome(&mut alice, |session| session.insert("more", "x".repeat(100))).await, full);
     assert_eq!(look(&alice, "n").await, Ok(Some(1)), "reads work");
+    assert_eq!(
+        outcome(&mut alice, |session| add(session, "n")).await,
+        None,
+        "what takes no more room is written"
+    );
     assert_eq!(alice.visit().await.session.sessions().await.unwrap().len(), 2);
 
     let left = alice.clone();

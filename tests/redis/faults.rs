@@ -107,7 +107,7 @@ fn harms() -> Vec<Harm> {
     let error = Fault::error;
     let moved = || Fault::moved(7, "127.0.0.1:1");
     vec![
-        quiet("a reply after the deadline", How::Once(Fault::Delay(Duration::from_secs(2))), Outage),
+        quiet("a reply that comes late", How::Once(Fault::Delay(Duration::from_secs(2))), Nothing),
         quiet("dropped before", How::Once(Fault::DropBefore), Nothing),
         quiet("dropped before, always", How::Always(Fault::DropBefore), Outage),
         quiet("dropped after", How::Once(Fault::DropAfter), Nothing),
@@ -116,8 +116,8 @@ fn harms() -> Vec<Harm> {
         busy("swapped replies", How::Once(Fault::Swap), Nothing),
         busy("a duplicated reply", How::Once(Fault::Duplicate), Nothing),
         busy("swallowed among others", How::Once(Fault::Swallow), Nothing),
-        quiet("swallowed", How::Once(Fault::Swallow), Outage),
-        quiet("stalled", How::Once(Fault::Stall), Outage),
+        quiet("swallowed", How::Once(Fault::Swallow), Nothing),
+        quiet("stalled", How::Once(Fault::Stall), Nothing),
         quiet("one byte at a time", How::Once(Fault::Trickle), Nothing),
         quiet("READONLY", How::Once(Fault::read_only()), Nothing),
         quiet("READONLY, always", How::Always(Fault::read_only()), Outage),
@@ -176,8 +176,6 @@ impl Harm {
             Deed::LogOut if step.command == "ZREM" && matches!(self.how, How::Once(_) | How::Always(_)) => {
                 Nothing
             }
-            // It takes the reply to its neighbour, which is noticed.
-            Deed::ListDevices if self.name == "swallowed" && step.before_it > 0 => Nothing,
             // Who has no script to be missing gets an answer without sense.
             _ if self.name == "NOSCRIPT" && step.command == "GET" => Outage,
             _ => self.feels,
@@ -186,7 +184,7 @@ impl Harm {
 
     /// Whoever is to be served is given time, whoever is not does not wait for it.
     fn patience(&self) -> Duration {
-        if self.feels == Outage { Duration::from_millis(400) } else { Duration::from_secs(10) }
+        if self.feels == Outage { Duration::from_millis(800) } else { Duration::from_secs(10) }
     }
 }
 

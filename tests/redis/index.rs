@@ -270,7 +270,8 @@ async fn an_entry_that_was_confirmed_meanwhile_is_not_struck_out() {
         sessions.clock(std::sync::Arc::clone(&site.clock)).store_timeout(std::time::Duration::from_secs(20))
     });
     let one = at(&slow, &one);
-    scene.proxy.always("EVALSHA", Fault::Delay(std::time::Duration::from_millis(500)));
+    // Less than the time after which a call is sent again.
+    scene.proxy.always("EVALSHA", Fault::Delay(std::time::Duration::from_millis(300)));
     let list = tokio::spawn(async move { listed(&one).await.len() });
     let answered = |name: &str| {
         let seen = scene.proxy.seen();

@@ -5,8 +5,10 @@
 //! | `conformance` | the public suite, on each deployment, with and without the local cache |
 //! | `budgets` | what one can make everybody pay, in bytes |
 //! | `cache` | the local cache: what it saves, and that it is never wrong for longer than it says |
+//! | `circuit_breaker` | a server that hangs delays few requests |
 //! | `cluster` | sessions on many nodes, which move and die |
 //! | `commands` | what each kind of request costs on the wire |
+//! | `connections` | connections that go silent, are not made, or whose maker is busy |
 //! | `deployments` | how a server is reached: TLS, Unix socket, user, database, an existing connection |
 //! | `dropped` | calls given up at every await |
 //! | `durability` | kills, restarts, and servers that are full, paused, empty or replicas |
@@ -14,6 +16,8 @@
 //! | `index` | the sessions of one subject: entries without sessions, sessions without entries |
 //! | `sentinel` | a primary that is found again when it is another one |
 //! | `writers` | many writers of one large session |
+//! | `memory` | a server whose memory runs out |
+//! | `replies` | replies that are not one's own |
 //! | `load`, `scene` | what the tests share |
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
@@ -29,15 +33,19 @@ mod rig;
 
 mod budgets;
 mod cache;
+mod circuit_breaker;
 mod cluster;
 mod commands;
 mod conformance;
+mod connections;
 mod deployments;
 mod dropped;
 mod durability;
 mod faults;
 mod index;
 mod load;
+mod memory;
+mod replies;
 mod scene;
 mod sentinel;
 mod writers;

@@ -2,7 +2,7 @@
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
-use redis::{Client, Connection, FromRedisValue, RedisResult, TlsCertificates};
+use redis::{Client, ClientTlsConfig, Connection, FromRedisValue, RedisResult, TlsCertificates};
 
 use super::{
     folder::Folder,
@@ -47,6 +47,7 @@ pub(crate) struct Builder {
     durable: bool,
     unix_socket: bool,
     tls: bool,
+    asks_clients: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -98,6 +99,12 @@ impl Builder {
     pub(crate) fn tls(mut self) -> Self {
         self.tls = true;
         self
+    }
+
+    /// As [`Builder::tls`], and lets in only clients with a certificate, such as [`RedisServer::client_pem`].
+    pub(crate) fn tls_auth_clients(mut self) -> Self {
+        self.asks_clients = true;
+        self.tls()
     }
 
     /// Copies another server, and refuses writes.
@@ -200,13 +207,27 @@ impl RedisServer {
         &self.certificates.as_ref().expect("the server was started with tls()").authority
     }
 
+    /// A certificate that it accepts of a client, and its key.
+    ///
+    /// # Panics
+    ///
+    /// When the server was started without [`Builder::tls`].
+    #[track_caller]
+    pub(crate) fn client_pem(&self) -> [&str; 2] {
+        let certificates = self.certificates.as_ref().expect("the server was started with tls()");
+        [&certificates.certificate, &certificates.key]
+    }
+
     /// A client that trusts its certificate and has its password.
     pub(crate) fn client(&self) -> Client {
         let client = match &self.certificates {
             None => Client::open(self.url()),
             Some(certificates) => {
                 let root_cert = Some(certificates.authority.clone().into_bytes());
-                Client::build_with_tls(self.url(), TlsCertificates { client_tls: None, root_cert })
+                let [client_cert, client_key] =
+                    [&certificates.certificate, &certificates.key].map(|pem| pem.clone().into_bytes());
+                let client_tls = Some(ClientTlsConfig { client_cert, client_key });
+                Client::build_with_tls(self.url(), TlsCertificates { client_tls, root_cert })
             }
         };
         client.expect("the URL is one")
@@ -379,10 +400,11 @@ fn prepare(options: &Builder, folder: &Folder, port: &Port, certificates: Option
 /// Where the server listens, as lines of `redis.conf`.
 fn listening(options: &Builder, folder: &Folder, port: &Port, certificates: Option<&Certificates>) -> String {
     let number = port.number();
+    let asks = if options.asks_clients { "yes" } else { "no" };
     let mut lines = match certificates {
         None => format!("port {number}\n"),
         Some(pem) => format!(
-            "port 0\ntls-port {number}\ntls-auth-clients no\ntls-ca-cert-file \"{}\"\ntls-cert-file \"{}\"\n\
+            "port 0\ntls-port {number}\ntls-auth-clients {asks}\ntls-ca-cert-file \"{}\"\ntls-cert-file \"{}\"\n\
              tls-key-file \"{}\"\n",
             folder.write("ca.pem", &pem.authority).display(),
             folder.write("server.pem", &pem.certificate).display(),

@@ -1,6 +1,6 @@
 //! Certificates for a server on this machine.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 
 /// A server's certificate and key, and the authority that signed it, all as PEM.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ impl Certificates {
 
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::default();
+    // Another name than the server's: OpenSSL takes a certificate that names itself as its issuer for one that signed itself.
+    params.distinguished_name.push(DnType::CommonName, "the authority of a test");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
     CertifiedIssuer::self_signed(params, new_key()).expect("the parameters are valid")

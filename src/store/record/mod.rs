@@ -23,7 +23,10 @@ pub use self::memory::{Budget, MemoryBackend, MemoryOptions, MemoryStore, Usage}
 #[cfg(all(feature = "redis", feature = "config"))]
 pub(crate) use self::redis::RedisOptions;
 #[cfg(feature = "redis")]
-pub use self::redis::{InvalidRedisUrl, LocalCache, RedisBackend, RedisStore, RedisStoreBuilder};
+pub use self::redis::{
+    Credentials, CredentialsProvider, InvalidRedisUrl, LocalCache, PasswordFile, PasswordVariable,
+    RedisBackend, RedisStore, RedisStoreBuilder,
+};
 pub use self::{
     backend::{RecordBackend, Swapped},
     record_store::RecordStore,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     cache::Cache,
-    client::{IfLost, Request},
+    client::Request,
     database::{Database, millis},
     reply,
     script::{BURY, SWAP, TOUCH},
@@ -36,7 +36,7 @@ const MAX_DATA: usize = 4 << 20;
 ///
 /// A user of its own needs no more than this, where `cloakroom:` is the [prefix](super::RedisStoreBuilder::prefix):
 /// `ACL SETUSER app on >password ~cloakroom:* +get +eval +evalsha +set +getrange +setrange +pexpire +pttl +del +zadd
-/// +zcard +zscore +zrem +zrevrange +ping +hello +client|tracking`; with a database other than the first also `+select`,
+/// +zcard +zscore +zrem +zrevrange +info +ping +hello +client|tracking`; with a database other than the first also `+select`,
 /// with Sentinel `+role`, with Cluster `+cluster|slots +asking`. From Redis 7.2 on the client introduces itself, which
 /// `+client|setinfo` permits.
 ///
@@ -55,6 +55,8 @@ pub struct RedisBackend {
     pub(super) database: Database,
     pub(super) cache: Option<Arc<Cache>>,
     pub(super) is_persistent: bool,
+    /// The share of the memory, in percent, above which no anonymous session begins.
+    pub(super) anonymous_share: u8,
 }
 
 impl RedisStore {
@@ -64,11 +66,17 @@ impl RedisStore {
     /// When it cannot be connected to, or does not answer before `deadline`.
     pub async fn ping(&self, deadline: Deadline) -> Result<(), StoreError> {
         let cx = StoreContext::new(Timestamp::MIN, deadline);
-        self.backend().database.command(redis::cmd("PING"), cx, |_| Ok(())).await
+        self.backend().database.ping(cx).await
     }
 }
 
 impl RedisBackend {
+    /// The share of the memory that may be used when this record is written, as the script takes it.
+    fn share(&self, is_new: bool, next: &Record) -> String {
+        let is_limited = is_new && next.subject().is_none() && self.anonymous_share < 100;
+        if is_limited { self.anonymous_share.to_string() } else { String::new() }
+    }
+
     /// Removes a session from the local cache, so that this node sees its own writes at once.
     fn forget(&self, id: &SessionId) {
         if let Some(cache) = &self.cache {
@@ -102,12 +110,11 @@ impl RecordBackend for RedisBackend {
     ) -> Result<Swapped, StoreError> {
         let (id, now, blob) = (next.id(), millis(cx.now), next.encode());
         let key = self.database.keys.session(&id);
-        let tag = next.version().write.as_u64().to_le_bytes();
         let expected = expected.map_or(Vec::new(), version_bytes);
-        let swap = Request::Script(SWAP.on(&key, [&tag, now.as_bytes(), &expected, &blob]));
-        // A write whose reply was lost is for the engine to repeat: it knows what else may have been written since.
-        let read = |reply: &_| reply::swap(reply, &tag, &id);
-        let swapped = self.database.client.call(&swap, IfLost::Fail, cx, read).await;
+        let share = self.share(expected.is_empty(), next);
+        let swap = Request::Script(SWAP.on(&key, [now.as_bytes(), &expected, &blob, share.as_bytes()]));
+        let read = |parts: &[_], repeated| reply::swap(parts, repeated, next);
+        let swapped = self.database.client.call(&swap, cx, read).await;
         self.forget(&id);
         swapped
     }
@@ -116,8 +123,8 @@ impl RecordBackend for RedisBackend {
         let id = &tombstone.id;
         let (key, now) = (self.database.keys.session(id), millis(cx.now));
         let stored = Stored::Tombstone(tombstone).encode();
-        let bury = BURY.on(&key, [id.as_bytes(), now.as_bytes(), &stored]);
-        let buried = self.database.run(bury, cx, |reply| reply::bury(reply, id)).await;
+        let bury = BURY.on(&key, [now.as_bytes(), &stored]);
+        let buried = self.database.run(bury, cx, |parts| reply::bury(parts, id)).await;
         self.forget(id);
         let (ended, record) = buried?;
         if let Some(subject) = record.as_ref().and_then(Record::subject) {
@@ -131,8 +138,8 @@ impl RecordBackend for RedisBackend {
         let (id, now) = (record.id(), millis(cx.now));
         let (epoch, last_active) = (record.epoch().to_le_bytes(), stored_time(record.last_active()));
         let key = self.database.keys.session(&id);
-        let touch = TOUCH.on(&key, [id.as_bytes(), now.as_bytes(), &epoch, &last_active]);
-        let touch = self.database.run(touch, cx, |reply| reply::touch(reply, &id, cx.now));
+        let touch = TOUCH.on(&key, [now.as_bytes(), &epoch, &last_active]);
+        let touch = self.database.run(touch, cx, |parts| reply::touch(parts, &id, cx.now));
         let (touched, enlisted) = futures_util::future::join(touch, self.database.enlist(record, cx)).await;
         self.forget(&id);
         enlisted?;

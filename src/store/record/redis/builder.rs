@@ -1,6 +1,6 @@
 //! The options of a [`RedisStore`].
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use redis::aio::ConnectionLike;
 
@@ -9,11 +9,13 @@ use super::{
     cache::{Cache, LocalCache},
     client::Client,
     connect_options::ConnectOptions,
+    credentials::CredentialsProvider,
     database::Database,
     endpoint::{Endpoint, InvalidRedisUrl},
     keys::Keys,
+    tls::Pem,
 };
-use crate::store::RecordStore;
+use crate::store::{CircuitBreaker, CircuitBreakerOptions, RecordStore};
 
 /// The options of a [`RedisStore`].
 ///
@@ -34,7 +36,9 @@ pub struct RedisStoreBuilder {
     options: ConnectOptions,
     keys: Keys,
     cache: Option<LocalCache>,
+    breaker: Option<CircuitBreakerOptions>,
     is_persistent: bool,
+    anonymous_share: u8,
 }
 
 impl RedisStore {
@@ -76,7 +80,9 @@ impl RedisStoreBuilder {
 
     fn new(endpoint: Endpoint) -> Self {
         let options = ConnectOptions::default();
-        Self { endpoint, options, keys: Keys::new("cloakroom:"), cache: None, is_persistent: true }
+        let breaker = Some(CircuitBreakerOptions::default());
+        let (keys, anonymous_share) = (Keys::new("cloakroom:"), 80);
+        Self { endpoint, options, keys, cache: None, breaker, is_persistent: true, anonymous_share }
     }
 
     /// Sets what all keys begin with. Default: `cloakroom:`. Two applications on one Redis need two prefixes.
@@ -91,21 +97,108 @@ impl RedisStoreBuilder {
     ///
     /// Only the encrypted connections of `rediss` URLs use them.
     pub fn tls_roots(mut self, pem: &[u8]) -> Self {
-        self.options.tls_roots = Some(pem.into());
+        self.options.server.tls.roots = Some(Pem::text(pem));
         self
     }
 
-    /// Sets the user name and the password at the Sentinels. Default: none, not even those of the URL, which are the
-    /// primary's. The user of a plain `requirepass` is named `default`.
+    /// As [`tls_roots`](Self::tls_roots), from a file that is read whenever a connection is made.
+    pub fn tls_roots_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.options.server.tls.roots = Some(Pem::file(path.as_ref()));
+        self
+    }
+
+    /// Sets the certificate that this client shows, and its key, in PEM. Default: none. A server with
+    /// `tls-auth-clients yes` asks for one.
+    ///
+    /// Only the encrypted connections of `rediss` URLs use it, to the Sentinels as well unless those have options of their
+    /// own.
+    pub fn client_certificate(mut self, certificate: &[u8], key: &[u8]) -> Self {
+        self.options.server.tls.client = Some((Pem::text(certificate), Pem::text(key)));
+        self
+    }
+
+    /// As [`client_certificate`](Self::client_certificate), from files that are read whenever a connection is made.
+    pub fn client_certificate_files(mut self, certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> Self {
+        self.options.server.tls.client = Some((Pem::file(certificate.as_ref()), Pem::file(key.as_ref())));
+        self
+    }
+
+    /// Sets who the connections belong to, in place of the user and password in the URL. Default: those. A user in the URL
+    /// counts where the provider names none.
+    ///
+    /// The provider is asked whenever a connection is made.
+    pub fn credentials(mut self, provider: impl CredentialsProvider) -> Self {
+        self.options.server.credentials = Some(Arc::new(provider));
+        self
+    }
+
+    /// Sets who the connections to the Sentinels belong to. Default: nobody, not even the user of the URL, who is the
+    /// primary's.
     #[cfg(feature = "redis-sentinel")]
-    pub fn sentinel_user(mut self, name: &str, password: &str) -> Self {
-        self.options.sentinel_user = Some((name.to_owned(), password.to_owned()));
+    pub fn sentinel_credentials(mut self, provider: impl CredentialsProvider) -> Self {
+        self.options.sentinel.credentials = Some(Arc::new(provider));
+        self
+    }
+
+    /// Sets the user name and the password at the Sentinels: [`sentinel_credentials`](Self::sentinel_credentials) that stay the
+    /// same. The user of a plain `requirepass` is named `default`.
+    #[cfg(feature = "redis-sentinel")]
+    pub fn sentinel_user(self, name: &str, password: &str) -> Self {
+        self.sentinel_credentials(super::credentials::Credentials::new(name, password))
+    }
+
+    /// Sets the certificates of the authority that signed the Sentinels'. Default: as for the primary, with its
+    /// [client certificate](Self::client_certificate), if neither this nor
+    /// [`sentinel_client_certificate`](Self::sentinel_client_certificate) is set.
+    #[cfg(feature = "redis-sentinel")]
+    pub fn sentinel_tls_roots(mut self, pem: &[u8]) -> Self {
+        self.options.sentinel.tls.roots = Some(Pem::text(pem));
+        self
+    }
+
+    /// As [`sentinel_tls_roots`](Self::sentinel_tls_roots), from a file that is read whenever a connection is made.
+    #[cfg(feature = "redis-sentinel")]
+    pub fn sentinel_tls_roots_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.options.sentinel.tls.roots = Some(Pem::file(path.as_ref()));
+        self
+    }
+
+    /// Sets the certificate that this client shows to the Sentinels, and its key, in PEM.
+    #[cfg(feature = "redis-sentinel")]
+    pub fn sentinel_client_certificate(mut self, certificate: &[u8], key: &[u8]) -> Self {
+        self.options.sentinel.tls.client = Some((Pem::text(certificate), Pem::text(key)));
+        self
+    }
+
+    /// As [`sentinel_client_certificate`](Self::sentinel_client_certificate), from files that are read whenever a connection
+    /// is made.
+    #[cfg(feature = "redis-sentinel")]
+    pub fn sentinel_client_certificate_files(
+        mut self,
+        certificate: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+    ) -> Self {
+        self.options.sentinel.tls.client = Some((Pem::file(certificate.as_ref()), Pem::file(key.as_ref())));
+        self
+    }
+
+    /// Sets when calls begin to fail at once because Redis does not answer, and how long it is then left alone. Default: the
+    /// options' defaults.
+    pub fn circuit_breaker(mut self, options: CircuitBreakerOptions) -> Self {
+        self.breaker = Some(options);
+        self
+    }
+
+    /// Asks Redis even while it does not answer, so that each call waits until its deadline.
+    pub fn without_circuit_breaker(mut self) -> Self {
+        self.breaker = None;
         self
     }
 
     /// Sets how long making a connection may take, name resolution and greetings included. Default: five seconds.
     ///
-    /// A call waits for a connection no longer than its own deadline.
+    /// A call waits for a connection no longer than its own deadline. While an attempt is silent, another one is begun beside
+    /// it every half a second; all end when no call waits for them.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.options.timeout = timeout;
         self
@@ -122,21 +215,39 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// Sets the share of Redis's `maxmemory`, in percent, above which no anonymous session begins. Default: 80. With 100 or
+    /// more there is no such limit.
+    ///
+    /// The rest is left for those who log in, so that a flood of anonymous visitors keeps nobody out. A visitor whose session
+    /// is refused gets 503, kind [`Full`](crate::StoreErrorKind::Full). Without `maxmemory`, or if the Redis user may not run
+    /// `INFO`, there is no limit.
+    pub fn anonymous_share(mut self, percent: u8) -> Self {
+        self.anonymous_share = percent;
+        self
+    }
+
     /// Declares that this Redis stores nothing on disk, so that its restart ends all sessions. Default: it does.
     pub fn without_persistence(mut self) -> Self {
         self.is_persistent = false;
         self
     }
 
+    /// Whether the URL contains a password.
+    #[cfg(feature = "config")]
+    pub(super) fn has_password(&self) -> bool {
+        self.endpoint.has_password()
+    }
+
     /// A store with these options. Nothing is connected yet.
     #[must_use]
     pub fn build(self) -> RedisStore {
-        let (keys, is_persistent) = (self.keys, self.is_persistent);
+        let Self { keys, is_persistent, anonymous_share, .. } = self;
         let cache = self.cache.filter(|_| self.endpoint.can_track());
         let cache = cache.map(|cache| Arc::new(Cache::new(keys.clone(), cache)));
-        let client = Arc::new(Client::new(self.endpoint, self.options, cache.clone()));
+        let breaker = self.breaker.map(CircuitBreaker::new);
+        let client = Arc::new(Client::new(self.endpoint, self.options, cache.clone(), breaker));
         let database = Database { keys, client };
-        RecordStore::from_backend(RedisBackend { database, cache, is_persistent })
+        RecordStore::from_backend(RedisBackend { database, cache, is_persistent, anonymous_share })
     }
 }
 

@@ -1,22 +1,26 @@
-//! The connection that all calls share: made when it is first needed, and again when it was lost.
+//! Calls of Redis on the connection that all of them share.
 //!
 //! # One call
 //! A call waits for the connection and for its reply, both within its deadline. What the server refused without executing it
 //! is sent again a few times with growing pauses: the server is loading, or a primary is being replaced. A call that was
-//! lost on the way is sent again once, over a new connection, if it is idempotent. Whether any other write took effect is for
-//! the caller to find out.
+//! lost on the way is sent again once, over a new connection. Doing it twice does no harm: a write that finds itself done
+//! is recognised.
+//!
+//! # Silence
+//! Nothing tells a slow server from a connection that a firewall has dropped without a sign. So a call that has waited for
+//! its reply for a quarter of its time gives up the connection, and is sent again over a new one; the first answer counts.
 //!
 //! # When a connection is given up
-//! When it breaks, when it turns out to lead to a replica, when a reply belongs to another call, and when a deadline
-//! passes without a reply, because nothing tells a slow server from a dead one. The next call makes a new connection, which
-//! resolves names and asks Sentinels again. Calls that are under way on the old one may still get their replies, unless
-//! replies are out of order: then all of them fail at once.
+//! When it breaks, when it turns out to lead to a replica, when a reply belongs to another call, and when a call has waited
+//! too long. The next call makes a new connection, which resolves names and asks Sentinels again. Calls that are under way
+//! on the old one may still get their replies, unless replies are out of order: then all of them fail at once.
 
 use std::{
     fmt,
-    pin::pin,
+    pin::{Pin, pin},
+    slice,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -24,21 +28,21 @@ use std::{
 
 use futures_util::future::{Either, select};
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
-use tokio::sync::{Notify, watch};
-use tracing::{info, warn};
 
 use super::{
     cache::Cache,
-    connect_options::{ConnectOptions, OnPush},
+    connect_options::ConnectOptions,
     connection::Connection,
+    connector::{Connector, Numbered, pause},
     endpoint::Endpoint,
     error::{CallError, Retry},
-    reply::ReplyError,
+    reply::{self, Repeated, ReplyError},
     script::ScriptCall,
+    tag::{Tag, Tags},
 };
 use crate::{
-    error::{StoreError, StoreErrorKind},
-    store::{StoreContext, within},
+    error::StoreError,
+    store::{CircuitBreaker, StoreContext, within},
     time::Deadline,
 };
 
@@ -48,85 +52,88 @@ const MAX_ATTEMPTS: u32 = 6;
 /// The pause after the first refusal; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
-/// How long all calls fail at once after a connection could not be made.
-const CONNECT_BACKOFF: Duration = Duration::from_millis(100);
+/// For how long a call waits for its reply, at least and at most, before it is sent over another connection.
+const PATIENCE: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(500)];
+
+/// No connection has this number.
+const NONE: u64 = 0;
 
 /// A client that all handles of a store share.
 pub(super) struct Client {
-    endpoint: Endpoint,
-    options: ConnectOptions,
+    connector: Arc<Connector>,
     cache: Option<Arc<Cache>>,
-    connections: AtomicU64,
-    state: Mutex<ClientState>,
+    breaker: Option<CircuitBreaker>,
+    tags: Tags,
 }
 
-enum ClientState {
-    Disconnected,
-    /// A task is connecting, or has just failed; its result is sent here.
-    Connecting(watch::Receiver<ConnectResult>),
-    Connected(Numbered),
-}
-
-type ConnectResult = Option<Result<Numbered, StoreError>>;
-
-#[derive(Clone)]
-struct Numbered {
-    number: u64,
-    connection: Connection,
-    order: Arc<ReplyOrder>,
-}
-
-/// Whether replies on a connection still belong to their calls.
-#[derive(Default)]
-struct ReplyOrder {
-    is_lost: AtomicBool,
-    lost: Notify,
-}
-
-/// What is sent.
+/// What is sent. Sending it twice does no harm.
 pub(super) enum Request<'a> {
     Command(Cmd),
     Script(ScriptCall<'a>),
 }
 
-/// What happens to a call of which it is unknown whether it took effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum IfLost {
-    /// It is idempotent, and made again once.
-    Repeat,
-    /// It fails.
-    Fail,
+/// What is known of a call that is under way.
+struct Progress {
+    /// The connection on which it was sent last.
+    sent_on: AtomicU64,
+    /// Whether it was sent more than once.
+    is_repeated: AtomicBool,
 }
 
 impl Client {
-    pub(super) fn new(endpoint: Endpoint, options: ConnectOptions, cache: Option<Arc<Cache>>) -> Self {
-        let state = Mutex::new(ClientState::Disconnected);
-        Self { endpoint, options, cache, connections: AtomicU64::new(1), state }
+    pub(super) fn new(
+        endpoint: Endpoint,
+        options: ConnectOptions,
+        cache: Option<Arc<Cache>>,
+        breaker: Option<CircuitBreaker>,
+    ) -> Self {
+        let connector = Arc::new(Connector::new(endpoint, options, cache.clone()));
+        Self { connector, cache, breaker, tags: Tags::new() }
     }
 
-    /// Sends a request, and ends at the deadline. `read` checks that the reply belongs to it, and reads it.
+    /// Sends a request, and ends at the deadline. `read` checks that what the reply contains belongs to the request, and reads
+    /// it.
     pub(super) async fn call<T>(
-        self: &Arc<Self>,
+        &self,
         request: &Request<'_>,
-        if_lost: IfLost,
         cx: StoreContext,
-        read: impl Fn(&Value) -> Result<T, ReplyError>,
+        read: impl Fn(&[Value], Repeated) -> Result<T, ReplyError>,
     ) -> Result<T, StoreError> {
         // Pinned here: a future that is passed on by value takes its space twice.
-        let call = pin!(self.call_repeatedly(request, if_lost, cx, read));
-        within(cx.deadline, call).await
+        let call = pin!(self.call_repeatedly(request, cx, read));
+        let call = within(cx.deadline, call);
+        match &self.breaker {
+            Some(breaker) => breaker.call(cx.deadline, call).await,
+            None => call.await,
+        }
+    }
+
+    /// As [`call`](Self::call), even while the circuit breaker is open.
+    pub(super) async fn probe<T>(
+        &self,
+        request: &Request<'_>,
+        cx: StoreContext,
+        read: impl Fn(&[Value], Repeated) -> Result<T, ReplyError>,
+    ) -> Result<T, StoreError> {
+        let call = pin!(self.call_repeatedly(request, cx, read));
+        let call = within(cx.deadline, call);
+        match &self.breaker {
+            Some(breaker) => breaker.probe(cx.deadline, call).await,
+            None => call.await,
+        }
     }
 
     async fn call_repeatedly<T>(
-        self: &Arc<Self>,
+        &self,
         request: &Request<'_>,
-        if_lost: IfLost,
         cx: StoreContext,
-        read: impl Fn(&Value) -> Result<T, ReplyError>,
+        read: impl Fn(&[Value], Repeated) -> Result<T, ReplyError>,
     ) -> Result<T, StoreError> {
+        let progress = Progress { sent_on: AtomicU64::new(NONE), is_repeated: AtomicBool::new(false) };
+        let read = |parts: &[Value]| read(parts, Repeated(progress.is_repeated.load(Ordering::SeqCst)));
         let mut attempts = 1;
         loop {
-            let error = match self.call_once(request, cx, &read).await {
+            let error = match self.call_patiently(request, cx, &read, &progress).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -134,24 +141,56 @@ impl Client {
                 Retry::AfterPause if attempts < MAX_ATTEMPTS => {
                     pause(FIRST_PAUSE * (1 << (attempts - 1))).await;
                 }
-                Retry::IfIdempotent if if_lost == IfLost::Repeat && attempts == 1 => {}
+                Retry::OverNewConnection if attempts == 1 => {
+                    progress.is_repeated.store(true, Ordering::SeqCst)
+                }
                 _ => return Err(error.error),
             }
             attempts += 1;
         }
     }
 
-    async fn call_once<T>(
-        self: &Arc<Self>,
+    /// One call; if it stays silent, another one over a new connection may overtake it.
+    async fn call_patiently<T>(
+        &self,
         request: &Request<'_>,
         cx: StoreContext,
-        read: impl Fn(&Value) -> Result<T, ReplyError>,
+        read: impl Fn(&[Value]) -> Result<T, ReplyError>,
+        progress: &Progress,
     ) -> Result<T, CallError> {
-        let Numbered { number, mut connection, order } = self.connected().await?;
-        let mut pending = PendingCall { client: self, number, deadline: cx.deadline, is_answered: false };
-        let reply = order.keep(pin!(send(&mut connection, request))).await;
+        let mut first = pin!(self.call_once(request, cx, &read, progress));
+        loop {
+            match select(first.as_mut(), pin!(pause(patience(cx.deadline)))).await {
+                Either::Left((answer, _)) => return answer,
+                Either::Right(_) => {}
+            }
+            // While there is no connection, nothing was sent that could be overtaken.
+            let silent = progress.sent_on.load(Ordering::SeqCst);
+            if silent != NONE {
+                self.connector.give_up(silent);
+                progress.is_repeated.store(true, Ordering::SeqCst);
+                // Elsewhere, because it is rare: calls are small.
+                let second = Box::pin(self.call_once(request, cx, &read, progress));
+                return first_answer(first, second).await;
+            }
+        }
+    }
+
+    async fn call_once<T>(
+        &self,
+        request: &Request<'_>,
+        cx: StoreContext,
+        read: impl Fn(&[Value]) -> Result<T, ReplyError>,
+        progress: &Progress,
+    ) -> Result<T, CallError> {
+        let Numbered { number, mut connection, order } = self.connector.connected().await?;
+        progress.sent_on.store(number, Ordering::SeqCst);
+        let mut pending =
+            PendingCall { connector: &self.connector, number, deadline: cx.deadline, is_answered: false };
+        let tag = self.tags.next();
+        let reply = order.keep(pin!(send(&mut connection, request, tag))).await;
         pending.is_answered = true;
-        let answer = reply.and_then(|reply| order.check(read(&reply)));
+        let answer = reply.and_then(|reply| order.check(parts(request, &reply, tag).and_then(&read)));
         match &answer {
             // A reply in order proves that the server has announced all changes before it.
             Ok(_) => {
@@ -159,106 +198,36 @@ impl Client {
                     cache.confirm(number, cx.now);
                 }
             }
-            Err(error) if error.ends_connection => self.give_up(number),
+            Err(error) if error.ends_connection => self.connector.give_up(number),
             Err(_) => {}
         }
         answer
     }
+}
 
-    /// The connection, once there is one.
-    async fn connected(self: &Arc<Self>) -> Result<Numbered, StoreError> {
-        let mut attempt = match self.join() {
-            Ok(connection) => return Ok(connection),
-            Err(attempt) => attempt,
-        };
-        match attempt.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(result)) => result.clone(),
-            _ => {
-                // The task that was connecting is gone, and so is its runtime.
-                *self.state() = ClientState::Disconnected;
-                Err(StoreError::new(StoreErrorKind::Unavailable, "connecting to Redis was aborted"))
-            }
-        }
-    }
+/// For how long a call waits for its reply before it is sent again.
+fn patience(deadline: Deadline) -> Duration {
+    let [least, most] = PATIENCE;
+    deadline.remaining().map_or(most, |left| (left / 4).clamp(least, most))
+}
 
-    /// The connection, or the attempt to make one.
-    fn join(self: &Arc<Self>) -> Result<Numbered, watch::Receiver<ConnectResult>> {
-        let mut state = self.state();
-        match &*state {
-            ClientState::Connected(connection) => Ok(connection.clone()),
-            ClientState::Connecting(attempt) => Err(attempt.clone()),
-            ClientState::Disconnected => {
-                let (result, attempt) = watch::channel(None);
-                *state = ClientState::Connecting(attempt.clone());
-                // A task of its own: a caller whose deadline passes leaves the attempt to the others.
-                tokio::spawn(Arc::clone(self).establish(result));
-                Err(attempt)
-            }
-        }
-    }
-
-    async fn establish(self: Arc<Self>, result: watch::Sender<ConnectResult>) {
-        match self.connect().await {
-            Ok(connection) => {
-                info!(endpoint = ?self.endpoint, "connected to Redis");
-                *self.state() = ClientState::Connected(connection.clone());
-                result.send_replace(Some(Ok(connection)));
-            }
-            Err(error) => {
-                warn!(endpoint = ?self.endpoint, %error, source = ?std::error::Error::source(&error), "no connection to Redis");
-                let _disconnected = Backoff(&self);
-                result.send_replace(Some(Err(error)));
-                pause(CONNECT_BACKOFF).await;
-            }
-        }
-    }
-
-    async fn connect(&self) -> Result<Numbered, StoreError> {
-        let number = self.connections.fetch_add(1, Ordering::Relaxed);
-        let on_push = self.cache.as_ref().map(|cache| -> OnPush {
-            cache.follow(number);
-            let cache = Arc::clone(cache);
-            Box::new(move |push| cache.invalidate(number, &push))
-        });
-        let connecting =
-            tokio::time::timeout(self.options.timeout, self.endpoint.connect(&self.options, on_push));
-        match connecting.await {
-            Ok(Ok(connection)) => Ok(Numbered { number, connection, order: Arc::default() }),
-            Ok(Err(error)) => Err(CallError::from(error).error),
-            Err(_) => Err(StoreError::new(
-                StoreErrorKind::Unavailable,
-                "a connection to Redis could not be made in time",
-            )),
-        }
-    }
-
-    /// Gives up a connection, unless it was replaced already.
-    fn give_up(&self, number: u64) {
-        let mut state = self.state();
-        if matches!(&*state, ClientState::Connected(connection) if connection.number == number) {
-            *state = ClientState::Disconnected;
-            if let Some(cache) = &self.cache {
-                cache.stop_following();
-            }
-        }
-    }
-
-    /// Nothing that is done under the lock panics halfway, so a poisoned lock guards a whole state.
-    fn state(&self) -> MutexGuard<'_, ClientState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+/// The first answer to one of two calls. An error counts only if the other one fails, too.
+async fn first_answer<T>(
+    first: Pin<&mut impl Future<Output = Result<T, CallError>>>,
+    second: Pin<Box<impl Future<Output = Result<T, CallError>>>>,
+) -> Result<T, CallError> {
+    match select(first, second).await {
+        Either::Left((Err(_), second)) => second.await,
+        Either::Right((Err(_), first)) => first.await,
+        Either::Left((answer, _)) | Either::Right((answer, _)) => answer,
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a server is given time here, no test waits for anything")]
-async fn pause(time: Duration) {
-    tokio::time::sleep(time).await;
-}
-
-async fn send(connection: &mut Connection, request: &Request<'_>) -> RedisResult<Value> {
+async fn send(connection: &mut Connection, request: &Request<'_>, tag: Tag) -> RedisResult<Value> {
     match request {
         Request::Command(command) => connection.send(command).await,
-        Request::Script(call) => match connection.send(&call.by_hash()).await {
-            Err(error) if is_unknown_script(&error) => connection.send(&call.by_text()).await,
+        Request::Script(call) => match connection.send(&call.by_hash(tag)).await {
+            Err(error) if is_unknown_script(&error) => connection.send(&call.by_text(tag)).await,
             reply => reply,
         },
     }
@@ -268,42 +237,17 @@ fn is_unknown_script(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-impl ReplyOrder {
-    /// The reply to a call, unless the order is lost meanwhile.
-    async fn keep(&self, call: impl Future<Output = RedisResult<Value>> + Unpin) -> Result<Value, CallError> {
-        // A loss after this line is noticed by `select`, an earlier one by the flag.
-        let lost = pin!(self.lost.notified());
-        if self.is_lost.load(Ordering::SeqCst) {
-            return Err(ReplyError::Mismatched.into());
-        }
-        match select(call, lost).await {
-            Either::Left((reply, _)) => reply.map_err(CallError::from),
-            Either::Right(_) => Err(ReplyError::Mismatched.into()),
-        }
-    }
-
-    /// Makes all calls fail once a reply has turned out to be another call's.
-    fn check<T>(&self, answer: Result<T, ReplyError>) -> Result<T, CallError> {
-        if let Err(ReplyError::Mismatched) = &answer {
-            self.is_lost.store(true, Ordering::SeqCst);
-            self.lost.notify_waiters();
-        }
-        answer.map_err(CallError::from)
-    }
-}
-
-/// The time in which no call connects again. Its end is noted on drop, so that it ends even if the runtime does.
-struct Backoff<'a>(&'a Client);
-
-impl Drop for Backoff<'_> {
-    fn drop(&mut self) {
-        *self.0.state() = ClientState::Disconnected;
+/// What the reply to a request contains, if it names it.
+fn parts<'a>(request: &Request<'_>, reply: &'a Value, tag: Tag) -> Result<&'a [Value], ReplyError> {
+    match request {
+        Request::Command(_) => Ok(slice::from_ref(reply)),
+        Request::Script(_) => reply::tagged(reply, tag),
     }
 }
 
 /// A call that waits for its reply. If it is dropped because its deadline has passed, the connection is given up.
 struct PendingCall<'a> {
-    client: &'a Client,
+    connector: &'a Connector,
     number: u64,
     deadline: Deadline,
     is_answered: bool,
@@ -312,13 +256,13 @@ struct PendingCall<'a> {
 impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         if !self.is_answered && self.deadline.is_over() {
-            self.client.give_up(self.number);
+            self.connector.give_up(self.number);
         }
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Client").field(&self.endpoint).finish()
+        f.debug_tuple("Client").field(&self.connector).finish()
     }
 }

@@ -7,7 +7,11 @@ use redis::{
     cluster::ClusterClientBuilder, cluster_async, cluster_routing::SingleNodeRoutingInfo,
 };
 
-use super::connect_options::ConnectOptions;
+use super::{
+    connect_options::{ConnectOptions, entering, tcp_settings},
+    error::failed,
+};
+use crate::error::StoreError;
 
 /// When the cluster client counts as stuck, in time for another connection to serve the call.
 ///
@@ -22,19 +26,32 @@ pub(super) struct ClusterConnection(cluster_async::ClusterConnection);
 
 impl ClusterConnection {
     /// Connects to a cluster, by some of its nodes.
-    pub(super) async fn connect(nodes: &[ConnectionInfo], options: &ConnectOptions) -> RedisResult<Self> {
+    pub(super) async fn connect(
+        nodes: &[ConnectionInfo],
+        options: &ConnectOptions,
+    ) -> Result<Self, StoreError> {
+        let credentials = options.server.credentials().await?;
+        let nodes: Vec<_> = nodes.iter().map(|node| entering(node.clone(), credentials.as_ref())).collect();
         let builder = ClusterClientBuilder::new(nodes.iter().cloned())
             // A write that the client repeated could not be told from a new one. The store repeats what is idempotent.
             .retries(0)
             .connection_timeout(options.timeout)
             .response_timeout(options.timeout)
+            .tcp_settings(tcp_settings())
             .overall_response_timeout(Some(STUCK));
         #[cfg(feature = "redis-tls")]
-        let builder = match super::tls::certificates(nodes, options) {
+        let builder = match options
+            .server
+            .tls
+            .certificates(&nodes)
+            .await
+            .map_err(super::connect_options::unreadable)?
+        {
             Some(certificates) => builder.certs(certificates),
             None => builder,
         };
-        builder.build()?.get_async_connection().await.map(Self)
+        let client = builder.build().map_err(failed)?;
+        client.get_async_connection().await.map(Self).map_err(failed)
     }
 
     /// Sends a command to the node of its key. As the client repeats nothing, an `ASK` is followed here.

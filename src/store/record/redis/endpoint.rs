@@ -2,16 +2,18 @@
 
 use std::{fmt, slice, sync::Arc};
 
-use redis::{Client, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisResult};
+use redis::{Client, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion};
 
 #[cfg(feature = "redis-cluster")]
 use super::cluster::ClusterConnection;
 #[cfg(feature = "redis-sentinel")]
 use super::sentinel::Sentinel;
 use super::{
-    connect_options::{ConnectOptions, OnPush},
+    connect_options::{ConnectOptions, OnPush, entering, tcp_settings},
     connection::{Connection, ExternalConnection},
+    error::failed,
 };
+use crate::error::StoreError;
 
 /// A Redis deployment.
 #[derive(Clone)]
@@ -33,7 +35,12 @@ pub struct InvalidRedisUrl(String);
 impl Endpoint {
     /// Reads the URL of any deployment.
     pub(super) fn parse(url: &str) -> Result<Self, InvalidRedisUrl> {
-        let (scheme, _) = url.split_once("://").ok_or_else(|| invalid("it has no scheme"))?;
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid("it has no scheme"))?;
+        if !scheme.ends_with("unix") && has_bare_delimiter(rest) {
+            return Err(invalid(
+                "a \"/\", \"?\", \"#\" or \"@\" in a user name or password is written as %2F, %3F, %23 or %40",
+            ));
+        }
         match scheme {
             #[cfg(not(feature = "redis-tls"))]
             scheme if scheme.starts_with("rediss") => Err(needs("redis-tls")),
@@ -55,27 +62,43 @@ impl Endpoint {
         &self,
         options: &ConnectOptions,
         on_push: Option<OnPush>,
-    ) -> RedisResult<Connection> {
+    ) -> Result<Connection, StoreError> {
         let tracks = on_push.is_some();
         let config = options.config(on_push);
         let mut connection = match self {
             Self::Server(server) => {
-                let client = client(for_tracking(server, tracks), options)?;
-                Connection::Server(client.get_multiplexed_async_connection_with_config(&config).await?)
+                let client = client(for_tracking(server, tracks), options).await?;
+                let connecting = client.get_multiplexed_async_connection_with_config(&config);
+                Connection::Server(connecting.await.map_err(failed)?)
             }
             #[cfg(feature = "redis-sentinel")]
             Self::Sentinel(sentinel) => {
-                let mut client = sentinel.client(options, tracks)?;
-                Connection::Server(client.get_async_connection_with_config(&config).await?)
+                let mut client = sentinel.client(options, tracks).await?;
+                let connecting = client.get_async_connection_with_config(&config);
+                Connection::Server(connecting.await.map_err(failed)?)
             }
             #[cfg(feature = "redis-cluster")]
             Self::Cluster(nodes) => Connection::Cluster(ClusterConnection::connect(nodes, options).await?),
             Self::External(external) => Connection::External(Arc::clone(external)),
         };
         if tracks {
-            connection.send(redis::cmd("CLIENT").arg("TRACKING").arg("ON")).await?;
+            connection.send(redis::cmd("CLIENT").arg("TRACKING").arg("ON")).await.map_err(failed)?;
         }
         Ok(connection)
+    }
+
+    /// Whether the URL contains a password.
+    #[cfg(feature = "config")]
+    pub(super) fn has_password(&self) -> bool {
+        let settings = match self {
+            Self::Server(server) => Some(server.redis_settings()),
+            #[cfg(feature = "redis-sentinel")]
+            Self::Sentinel(sentinel) => Some(&sentinel.settings),
+            #[cfg(feature = "redis-cluster")]
+            Self::Cluster(nodes) => nodes.first().map(ConnectionInfo::redis_settings),
+            Self::External(_) => None,
+        };
+        settings.is_some_and(|settings| settings.password().is_some())
     }
 
     /// Whether connections can track keys.
@@ -99,13 +122,30 @@ fn for_tracking(server: &ConnectionInfo, tracks: bool) -> ConnectionInfo {
     server.set_redis_settings(settings)
 }
 
-#[cfg_attr(not(feature = "redis-tls"), expect(unused_variables, reason = "no connection is encrypted"))]
-fn client(server: ConnectionInfo, options: &ConnectOptions) -> RedisResult<Client> {
+/// A client of the server, with the credentials of the moment.
+async fn client(server: ConnectionInfo, options: &ConnectOptions) -> Result<Client, StoreError> {
+    let server =
+        entering(server.set_tcp_settings(tcp_settings()), options.server.credentials().await?.as_ref());
     #[cfg(feature = "redis-tls")]
-    if let Some(certificates) = super::tls::certificates(slice::from_ref(&server), options) {
-        return Client::build_with_tls(server, certificates);
+    {
+        let certificates = options
+            .server
+            .tls
+            .certificates(slice::from_ref(&server))
+            .await
+            .map_err(super::connect_options::unreadable)?;
+        if let Some(certificates) = certificates {
+            return Client::build_with_tls(server, certificates).map_err(failed);
+        }
     }
-    Client::open(server)
+    Client::open(server).map_err(failed)
+}
+
+/// Whether the user name or the password contains what ends them: then what follows would be taken for a host, a port or an
+/// option, and be quoted as such.
+fn has_bare_delimiter(rest: &str) -> bool {
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    rest[end..].contains('@') || rest[..end].matches('@').count() > 1
 }
 
 const FORMS: &str = "use redis://, rediss:// (TLS) or redis+unix:// for one server, \
@@ -221,6 +261,24 @@ mod tests {
                 Err(error) => {
                     assert!(!is_compiled_in, "{error}");
                     assert!(error.to_string().contains(feature.unwrap()), "{error}");
+                }
+            }
+        }
+    }
+
+    /// What follows such a character would be taken for a host, a port or an option.
+    #[test]
+    fn a_password_that_is_not_encoded_is_refused_and_no_part_of_it_quoted() {
+        for end in ["/", "?", "#", "@"] {
+            for scheme in ["redis", "rediss", "redis+sentinel", "redis+cluster"] {
+                for url in [
+                    format!("{scheme}://user:12{end}secret@h/shop"),
+                    format!("{scheme}://:12{end}secret=1@h:7/0"),
+                    format!("{scheme}://u{end}ser:secret@h/shop"),
+                ] {
+                    let error = Endpoint::parse(&url).unwrap_err().to_string();
+                    assert!(error.contains("%23") || error.contains("feature"), "{url}: {error}");
+                    assert!(!error.contains("secret") && !error.contains("12"), "{url}: {error}");
                 }
             }
         }

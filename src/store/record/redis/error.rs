@@ -10,8 +10,8 @@ use crate::error::{StoreError, StoreErrorKind};
 pub(super) enum Retry {
     /// The server did not execute it and may accept it a moment later.
     AfterPause,
-    /// The connection was lost and the call may have been executed: only if doing it twice does no harm.
-    IfIdempotent,
+    /// The connection was lost, and the call may have been executed.
+    OverNewConnection,
     /// The server did not execute it, and would refuse it again.
     Never,
 }
@@ -35,13 +35,18 @@ impl From<ReplyError> for CallError {
     fn from(error: ReplyError) -> Self {
         match error {
             ReplyError::Mismatched => Self {
-                retry: Retry::IfIdempotent,
+                retry: Retry::OverNewConnection,
                 ends_connection: true,
                 error: StoreError::new(
                     StoreErrorKind::Unavailable,
                     "Redis sent the reply to another call; the connection was closed",
                 ),
             },
+            ReplyError::InDoubt => StoreError::new(
+                StoreErrorKind::Unavailable,
+                "the connection to Redis was lost during a write, which others have followed",
+            )
+            .into(),
             ReplyError::Corrupt(invalid) => StoreError::new(
                 StoreErrorKind::Corrupt,
                 "what Redis stores for this session is not a record that this version reads",
@@ -59,21 +64,28 @@ impl From<RedisError> for CallError {
     }
 }
 
+/// The error of a connection that could not be made.
+pub(super) fn failed(error: RedisError) -> StoreError {
+    CallError::from(error).error
+}
+
 type Class = (Retry, bool, StoreErrorKind, &'static str);
 
 fn classify(error: &RedisError) -> Class {
-    use Retry::{AfterPause, IfIdempotent, Never};
+    use Retry::{AfterPause, Never, OverNewConnection};
     use StoreErrorKind::{ReadOnly, Timeout, Unavailable, Unsupported};
 
     match error.kind() {
         ErrorKind::Server(_) | ErrorKind::Extension => classify_refusal(code(error)),
-        ErrorKind::Io if error.is_timeout() => (IfIdempotent, true, Timeout, "Redis did not answer in time"),
+        ErrorKind::Io if error.is_timeout() => {
+            (OverNewConnection, true, Timeout, "Redis did not answer in time")
+        }
         ErrorKind::MasterNameNotFoundBySentinel => {
             (AfterPause, true, Unavailable, "no Sentinel knows a primary that is available")
         }
         // Calls that were under way when the client could not refresh its map of slots get this error, too.
         ErrorKind::ClusterConnectionNotFound => {
-            (IfIdempotent, true, Unavailable, "no node of the Redis cluster is available")
+            (OverNewConnection, true, Unavailable, "no node of the Redis cluster is available")
         }
         ErrorKind::AuthenticationFailed => {
             (Never, true, Unavailable, "Redis refused the user name or the password")
@@ -82,7 +94,7 @@ fn classify(error: &RedisError) -> Class {
             (Never, true, Unsupported, "the connection to Redis is configured in a way that does not work")
         }
         ErrorKind::NoValidReplicasFoundBySentinel => (Never, false, ReadOnly, "no replica is in service"),
-        _ => (IfIdempotent, true, Unavailable, "the connection to Redis was lost or could not be made"),
+        _ => (OverNewConnection, true, Unavailable, "the connection to Redis was lost or could not be made"),
     }
 }
 
@@ -107,6 +119,12 @@ fn classify_refusal(code: &str) -> Class {
             (AfterPause, false, Unavailable, "Redis is moving data or replacing a primary")
         }
         "OOM" => (Never, false, Full, "Redis is out of memory; raise maxmemory, or shorten the timeouts"),
+        "CROWDED" => (
+            Never,
+            false,
+            Full,
+            "as much of Redis's memory is used as anonymous sessions may take; raise maxmemory or the share",
+        ),
         "NOREPLICAS" => (Never, false, ReadOnly, "Redis has too few replicas to take writes"),
         "MISCONF" => (Never, false, ReadOnly, "Redis cannot write its data to disk and takes no writes"),
         "WRONGTYPE" => {
@@ -154,7 +172,7 @@ mod tests {
     fn a_lost_connection_leaves_the_outcome_open() {
         let io = RedisError::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
         let lost = CallError::from(io);
-        assert_eq!((lost.retry, lost.ends_connection), (Retry::IfIdempotent, true));
+        assert_eq!((lost.retry, lost.ends_connection), (Retry::OverNewConnection, true));
         assert!(lost.error.is_transient());
     }
 }

@@ -16,7 +16,7 @@ use tracing::debug;
 use super::{
     database::{Database, millis},
     reply,
-    script::{DELIST, ENLIST, ENTRIES, HEAD},
+    script::{COUNT, DELIST, ENLIST, ENTRIES, HEAD},
 };
 use crate::{
     error::{StoreError, StoreErrorKind},
@@ -74,8 +74,8 @@ impl SessionIndex for Database {
 
     /// The number of entries, some of which may have outlived their sessions.
     async fn count(&self, subject: &str, cx: StoreContext) -> Result<usize, StoreError> {
-        let count = redis::Cmd::zcard(self.keys.subject(subject));
-        self.command(count, cx, reply::zcard).await
+        let key = self.keys.subject(subject);
+        self.run(COUNT.on(&key, []), cx, reply::count).await
     }
 }
 
@@ -89,7 +89,7 @@ impl Database {
             (record.deadline().since(cx.now) + MARGIN).as_millis().min(1_000_000_000_000_000).to_string();
         let key = self.keys.subject(subject);
         let call = ENLIST.on(&key, [id.as_bytes(), now.as_bytes(), life.as_bytes()]);
-        let entries = self.run(call, cx, |reply| reply::enlist(reply, id.as_bytes())).await?;
+        let entries = self.run(call, cx, reply::enlist).await?;
         if entries > CROWDED
             && let Err(error) = self.tidy(subject, cx).await
         {
@@ -106,7 +106,7 @@ impl Database {
     /// Removes an ended session from its subject's set. A failure leaves an entry that is never shown.
     pub(super) async fn delist(&self, subject: &str, id: &SessionId, cx: StoreContext) {
         let remove = redis::Cmd::zrem(self.keys.subject(subject), id.to_string());
-        if let Err(error) = self.command(remove, cx, |_| Ok(())).await {
+        if let Err(error) = self.command(remove, cx, reply::zrem).await {
             debug!(%error, session = %id, "an ended session was not removed from its subject's index");
         }
     }
@@ -124,9 +124,8 @@ impl Database {
         cx: StoreContext,
     ) -> Result<Vec<Confirmed>, StoreError> {
         let key = self.keys.subject(subject);
-        // The key serves as the tag: it tells the sets of two subjects apart.
-        let call = ENTRIES.on(&key, [key.as_bytes(), ranks.0.as_bytes(), ranks.1.as_bytes()]);
-        self.run(call, cx, |reply| reply::entries(reply, key.as_bytes())).await
+        let call = ENTRIES.on(&key, [ranks.0.as_bytes(), ranks.1.as_bytes()]);
+        self.run(call, cx, reply::entries).await
     }
 
     /// The live sessions of entries; entries without one are removed.
@@ -160,8 +159,8 @@ impl Database {
     /// What is stored under the key of a session, without its data: a list need not read all that its sessions hold.
     async fn head(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Stored>, StoreError> {
         let (key, last) = (self.keys.session(id), (HEAD_LEN - 1).to_string());
-        let call = HEAD.on(&key, [id.as_bytes(), last.as_bytes()]);
-        self.run(call, cx, |reply| reply::head(reply, id)).await
+        let call = HEAD.on(&key, [last.as_bytes()]);
+        self.run(call, cx, |parts| reply::head(parts, id)).await
     }
 
     async fn remove(
@@ -174,7 +173,7 @@ impl Database {
         let args: Vec<_> =
             ids.iter().zip(entries).flat_map(|(id, (_, at))| [id.as_bytes(), at.as_bytes()]).collect();
         let key = self.keys.subject(subject);
-        self.run(DELIST.on(&key, args), cx, |_| Ok(())).await
+        self.run(DELIST.on(&key, args), cx, reply::delist).await
     }
 }
 

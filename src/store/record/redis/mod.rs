@@ -10,11 +10,14 @@
 //! | `script`, `scripts/` | what runs inside Redis, atomically |
 //! | `reply`, `stored` | reading replies, and what is stored |
 //! | `keys` | the names of keys |
-//! | `client` | the connection that all calls share: making it, losing it, sending again |
+//! | `client`, `tag` | one call: sending it, sending it again, and the name that its reply repeats |
+//! | `connector`, `driver` | the connection that all calls share: making it, losing it, and the thread that drives it |
+//! | `reply_order` | whether replies belong to their calls |
 //! | `cache` | [`LocalCache`]: records that need no round trip |
 //! | `error` | what the client's errors mean |
 //! | `endpoint` | which deployment to connect to, and its URL |
 //! | `sentinel`, `cluster`, `tls` | what their features add |
+//! | `credentials` | [`CredentialsProvider`]: who a connection belongs to, asked for each |
 //! | `connection`, `connect_options` | one established connection, and how it is made |
 //!
 //! # Untrusted input
@@ -22,7 +25,7 @@
 //! may be damaged; a client that can write to it can write sessions, but a dump of it contains no usable token.
 //!
 //! # Commands
-//! A read is one `GET`. A change is one script call on a single key; a login adds its session to its subject's set
+//! A read is one `GET`, and a script call more if nothing is stored. A change is one script call on a single key; a login adds its session to its subject's set
 //! before that. A touch writes eight bytes. No command blocks or scans, and no two keys need to share a slot.
 
 mod backend;
@@ -33,7 +36,10 @@ mod client;
 mod cluster;
 mod connect_options;
 mod connection;
+mod connector;
+mod credentials;
 mod database;
+mod driver;
 mod endpoint;
 mod error;
 mod index;
@@ -41,10 +47,11 @@ mod keys;
 #[cfg(feature = "config")]
 mod options;
 mod reply;
+mod reply_order;
 mod script;
 #[cfg(feature = "redis-sentinel")]
 mod sentinel;
-#[cfg(feature = "redis-tls")]
+mod tag;
 mod tls;
 
 #[cfg(feature = "config")]
@@ -53,5 +60,6 @@ pub use self::{
     backend::{RedisBackend, RedisStore},
     builder::RedisStoreBuilder,
     cache::LocalCache,
+    credentials::{Credentials, CredentialsProvider, PasswordFile, PasswordVariable},
     endpoint::InvalidRedisUrl,
 };

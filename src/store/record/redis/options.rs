@@ -2,12 +2,19 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use async_trait::async_trait;
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
-use super::{backend::RedisStore, cache::LocalCache};
-use crate::options::{self, ConfigError, secret};
+use super::{
+    backend::RedisStore,
+    builder::RedisStoreBuilder,
+    cache::LocalCache,
+    credentials::{Credentials, CredentialsProvider, PasswordFile, PasswordVariable},
+};
+use crate::{
+    options::{self, ConfigError, secret},
+    store::CircuitBreakerOptions,
+};
 
 /// The options of a [`RedisStore`]. The URL may contain a password.
 #[derive(Clone, Deserialize)]
@@ -16,32 +23,54 @@ pub(crate) struct RedisOptions {
     url: String,
     password_env: Option<String>,
     password_file: Option<PathBuf>,
+    sentinel_user: Option<String>,
+    sentinel_password_env: Option<String>,
+    sentinel_password_file: Option<PathBuf>,
     prefix: Option<String>,
     tls_roots_file: Option<PathBuf>,
-    #[serde(default, deserialize_with = "options::duration")]
+    tls_certificate_file: Option<PathBuf>,
+    tls_key_file: Option<PathBuf>,
+    sentinel_tls_roots_file: Option<PathBuf>,
+    sentinel_tls_certificate_file: Option<PathBuf>,
+    sentinel_tls_key_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "options::positive_duration")]
     connect_timeout: Option<Duration>,
-    #[serde(default, deserialize_with = "options::duration")]
+    #[serde(default, deserialize_with = "options::positive_duration")]
     local_cache: Option<Duration>,
+    #[serde(default, deserialize_with = "options::positive_number")]
     local_cache_sessions: Option<usize>,
+    #[serde(default, deserialize_with = "options::positive_number")]
     local_cache_bytes: Option<usize>,
+    anonymous_share: Option<usize>,
+    circuit_breaker: Option<bool>,
+    #[serde(default, deserialize_with = "options::positive_number")]
+    circuit_threshold: Option<usize>,
+    #[serde(default, deserialize_with = "options::positive_duration")]
+    circuit_cool_down: Option<Duration>,
     persistent: Option<bool>,
 }
 
 impl RedisOptions {
     pub(crate) fn open(&self) -> Result<RedisStore, ConfigError> {
-        let url = self.url_with_password()?;
-        let mut store = RedisStore::builder(&url).map_err(|error| ConfigError::new("url", error))?;
+        let mut store = RedisStore::builder(&self.url).map_err(|error| ConfigError::new("url", error))?;
         if let Some(prefix) = &self.prefix {
             store = store.prefix(prefix);
         }
-        if let Some(path) = &self.tls_roots_file {
-            store = store.tls_roots(&options::read("tls_roots_file", path)?);
-        }
+        store = self.with_credentials(store)?;
+        store = self.with_certificates(store)?;
         if let Some(timeout) = self.connect_timeout {
             store = store.connect_timeout(timeout);
         }
         if let Some(cache) = self.cache()? {
             store = store.local_cache(cache);
+        }
+        store = self.with_circuit_breaker(store)?;
+        match self.anonymous_share {
+            None => {}
+            Some(percent) => match u8::try_from(percent) {
+                Ok(percent @ 1..=100) => store = store.anonymous_share(percent),
+                _ => return Err(ConfigError::new("anonymous_share", "expected a number from 1 to 100")),
+            },
         }
         if self.persistent == Some(false) {
             store = store.without_persistence();
@@ -65,24 +94,138 @@ impl RedisOptions {
         Ok(Some(LocalCache { within, sessions, bytes }))
     }
 
-    /// The URL with the password that is referred to, for the user that it names or for the default one.
-    fn url_with_password(&self) -> Result<Zeroizing<String>, ConfigError> {
-        let Some(password) = secret("password", self.password_env.as_ref(), self.password_file.as_ref())?
-        else {
-            return Ok(self.url.clone().into());
-        };
-        let password = utf8_percent_encode(password.trim_end(), NON_ALPHANUMERIC);
-        let (scheme, rest) =
-            self.url.split_once("://").ok_or_else(|| ConfigError::new("url", "it has no host"))?;
-        if scheme.ends_with("unix") {
-            let separator = if rest.contains('?') { '&' } else { '?' };
-            return Ok(format!("{}{separator}pass={password}", self.url).into());
+    fn with_circuit_breaker(&self, store: RedisStoreBuilder) -> Result<RedisStoreBuilder, ConfigError> {
+        let default = CircuitBreakerOptions::default();
+        match (self.circuit_breaker, self.circuit_threshold, self.circuit_cool_down) {
+            (Some(false), None, None) => Ok(store.without_circuit_breaker()),
+            (Some(false), ..) => Err(ConfigError::new("circuit_breaker", "it is off, but has options")),
+            (_, threshold, cool_down) => Ok(store.circuit_breaker(CircuitBreakerOptions {
+                threshold: threshold
+                    .map_or(default.threshold, |calls| u32::try_from(calls).unwrap_or(u32::MAX)),
+                cool_down: cool_down.unwrap_or(default.cool_down),
+            })),
         }
-        let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
-        let (user, hosts) = authority.rfind('@').map_or(("", rest), |at| (&rest[..at], &rest[at + 1..]));
-        if user.contains(':') {
-            return Err(ConfigError::new("url", "it contains a password, and another is given by reference"));
+    }
+
+    fn with_credentials(&self, mut store: RedisStoreBuilder) -> Result<RedisStoreBuilder, ConfigError> {
+        let password = referred("password", None, self.password_env.as_ref(), self.password_file.as_ref())?;
+        if let Some(password) = password {
+            if store.has_password() {
+                let problem = "it contains a password, and another is given by reference";
+                return Err(ConfigError::new("url", problem));
+            }
+            store = store.credentials(password);
         }
-        Ok(format!("{scheme}://{user}:{password}@{hosts}").into())
+        let [variable, file] = [self.sentinel_password_env.is_some(), self.sentinel_password_file.is_some()];
+        if self.sentinel_user.is_some() && !variable && !file {
+            return Err(ConfigError::new(
+                "sentinel_user",
+                "there is no password; add sentinel_password_env or _file",
+            ));
+        }
+        let sentinel = referred(
+            "sentinel_password",
+            self.sentinel_user.as_ref(),
+            self.sentinel_password_env.as_ref(),
+            self.sentinel_password_file.as_ref(),
+        )?;
+        match sentinel {
+            #[cfg(feature = "redis-sentinel")]
+            Some(password) => Ok(store.sentinel_credentials(password)),
+            #[cfg(not(feature = "redis-sentinel"))]
+            Some(_) => Err(needs_sentinel("sentinel_password")),
+            None => Ok(store),
+        }
+    }
+
+    fn with_certificates(&self, mut store: RedisStoreBuilder) -> Result<RedisStoreBuilder, ConfigError> {
+        if let Some(path) = readable("tls_roots_file", self.tls_roots_file.as_ref())? {
+            store = store.tls_roots_file(path);
+        }
+        let [certificate, key] = [&self.tls_certificate_file, &self.tls_key_file];
+        if let Some((certificate, key)) =
+            pair(["tls_certificate_file", "tls_key_file"], [certificate.as_ref(), key.as_ref()])?
+        {
+            store = store.client_certificate_files(certificate, key);
+        }
+        self.with_sentinel_certificates(store)
+    }
+
+    #[cfg(feature = "redis-sentinel")]
+    fn with_sentinel_certificates(
+        &self,
+        mut store: RedisStoreBuilder,
+    ) -> Result<RedisStoreBuilder, ConfigError> {
+        if let Some(path) = readable("sentinel_tls_roots_file", self.sentinel_tls_roots_file.as_ref())? {
+            store = store.sentinel_tls_roots_file(path);
+        }
+        let names = ["sentinel_tls_certificate_file", "sentinel_tls_key_file"];
+        let [certificate, key] = [&self.sentinel_tls_certificate_file, &self.sentinel_tls_key_file];
+        if let Some((certificate, key)) = pair(names, [certificate.as_ref(), key.as_ref()])? {
+            store = store.sentinel_client_certificate_files(certificate, key);
+        }
+        Ok(store)
+    }
+
+    #[cfg(not(feature = "redis-sentinel"))]
+    fn with_sentinel_certificates(&self, store: RedisStoreBuilder) -> Result<RedisStoreBuilder, ConfigError> {
+        let [roots, certificate, key] =
+            [&self.sentinel_tls_roots_file, &self.sentinel_tls_certificate_file, &self.sentinel_tls_key_file];
+        match roots.as_ref().or(certificate.as_ref()).or(key.as_ref()) {
+            Some(_) => Err(needs_sentinel("sentinel_tls_roots_file")),
+            None => Ok(store),
+        }
+    }
+}
+
+#[cfg(not(feature = "redis-sentinel"))]
+fn needs_sentinel(option: &str) -> ConfigError {
+    ConfigError::new(option, "it needs the feature \"redis-sentinel\" of cloakroom")
+}
+
+/// A password in a file or a variable, which is read for each connection.
+struct Referred(Box<dyn CredentialsProvider>);
+
+#[async_trait]
+impl CredentialsProvider for Referred {
+    async fn credentials(&self) -> Result<Credentials, Box<dyn std::error::Error + Send + Sync>> {
+        self.0.credentials().await
+    }
+}
+
+/// The password that `<name>_env` or `<name>_file` refers to. That there is one now is checked at once.
+fn referred(
+    name: &str,
+    user: Option<&String>,
+    variable: Option<&String>,
+    file: Option<&PathBuf>,
+) -> Result<Option<Referred>, ConfigError> {
+    secret(name, variable, file)?;
+    let provider: Box<dyn CredentialsProvider> = match (variable, file, user) {
+        (Some(variable), _, None) => Box::new(PasswordVariable::new(variable)),
+        (Some(variable), _, Some(user)) => Box::new(PasswordVariable::new(variable).user(user)),
+        (None, Some(path), None) => Box::new(PasswordFile::new(path)),
+        (None, Some(path), Some(user)) => Box::new(PasswordFile::new(path).user(user)),
+        (None, None, _) => return Ok(None),
+    };
+    Ok(Some(Referred(provider)))
+}
+
+/// The path, if there is a file that can be read.
+fn readable<'a>(option: &str, path: Option<&'a PathBuf>) -> Result<Option<&'a PathBuf>, ConfigError> {
+    path.map(|path| options::read(option, path).map(|_| path)).transpose()
+}
+
+/// Two files of which none makes sense without the other.
+fn pair<'a>(
+    names: [&str; 2],
+    paths: [Option<&'a PathBuf>; 2],
+) -> Result<Option<(&'a PathBuf, &'a PathBuf)>, ConfigError> {
+    let [certificate, key] = [readable(names[0], paths[0])?, readable(names[1], paths[1])?];
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(ConfigError::new(names[1], format!("missing; {} is given", names[0]))),
+        (None, Some(_)) => Err(ConfigError::new(names[0], format!("missing; {} is given", names[1]))),
     }
 }

@@ -1,8 +1,10 @@
-//! Reading replies. Each script repeats a tag of its call, and each record names its session, so the reply to another
-//! call is noticed. What cannot be noticed is another call's "nothing is stored" to a `GET`, which names no session.
+//! Reading replies. Each script repeats the tag of its call, and each record names its session, so the reply to another
+//! call is noticed. Only a `GET` that finds nothing has an answer that could be another call's, so it is asked again by a
+//! script.
 
 use redis::Value;
 
+use super::tag::Tag;
 use crate::{
     id::SessionId,
     record::{InvalidRecord, Record},
@@ -10,11 +12,17 @@ use crate::{
     time::Timestamp,
 };
 
+/// Whether a call was sent more than once, so that an earlier attempt may have taken effect.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Repeated(pub(super) bool);
+
 /// Why a reply was not understood.
 #[derive(Debug)]
 pub(super) enum ReplyError {
     /// It belongs to another call: replies on the connection are out of order.
     Mismatched,
+    /// It is the call's own, but does not tell whether an earlier attempt took effect.
+    InDoubt,
     /// What is stored is not a record that this version reads.
     Corrupt(InvalidRecord),
 }
@@ -25,45 +33,74 @@ impl From<InvalidRecord> for ReplyError {
     }
 }
 
-/// The reply to `GET`.
-pub(super) fn get(reply: &Value, id: &SessionId) -> Result<Option<Stored>, ReplyError> {
-    match reply {
-        Value::Nil => Ok(None),
-        Value::BulkString(bytes) => stored(bytes, id).map(Some),
+/// The reply to `GET`, and to `read.lua`.
+pub(super) fn get(parts: &[Value], id: &SessionId) -> Result<Option<Stored>, ReplyError> {
+    match parts {
+        [Value::Nil] => Ok(None),
+        [Value::BulkString(bytes)] => stored(bytes, id).map(Some),
+        _ => Err(ReplyError::Mismatched),
+    }
+}
+
+/// The reply to `ZREM`.
+pub(super) fn zrem(parts: &[Value]) -> Result<(), ReplyError> {
+    match parts {
+        [Value::Int(_)] => Ok(()),
+        _ => Err(ReplyError::Mismatched),
+    }
+}
+
+/// The reply to `delist.lua`.
+pub(super) fn delist(parts: &[Value]) -> Result<(), ReplyError> {
+    zrem(parts)
+}
+
+/// The reply to `PING` with a word, which it repeats.
+pub(super) fn ping(parts: &[Value], word: &[u8]) -> Result<(), ReplyError> {
+    match parts {
+        [Value::BulkString(echo)] if echo == word => Ok(()),
         _ => Err(ReplyError::Mismatched),
     }
 }
 
 /// The reply to `head.lua`: what is stored, without its data.
-pub(super) fn head(reply: &Value, id: &SessionId) -> Result<Option<Stored>, ReplyError> {
-    match tagged(reply, id.as_bytes())? {
+pub(super) fn head(parts: &[Value], id: &SessionId) -> Result<Option<Stored>, ReplyError> {
+    match parts {
         [Value::BulkString(bytes)] if bytes.is_empty() => Ok(None),
         [Value::BulkString(bytes)] => named(Stored::decode_head(bytes)?, id).map(Some),
         _ => Err(ReplyError::Mismatched),
     }
 }
 
-/// The reply to `ZCARD`.
-pub(super) fn zcard(reply: &Value) -> Result<usize, ReplyError> {
-    match reply {
-        Value::Int(entries) => usize::try_from(*entries).map_err(|_| ReplyError::Mismatched),
+/// The reply to `count.lua`.
+pub(super) fn count(parts: &[Value]) -> Result<usize, ReplyError> {
+    match parts {
+        [Value::Int(entries)] => usize::try_from(*entries).map_err(|_| ReplyError::Mismatched),
         _ => Err(ReplyError::Mismatched),
     }
 }
 
 /// The reply to `swap.lua`.
-pub(super) fn swap(reply: &Value, tag: &[u8], id: &SessionId) -> Result<Swapped, ReplyError> {
-    match verdict(reply, tag)? {
+///
+/// If the call was made more than once and finds a record that does not remember its write, the write may have been made,
+/// and so many others since that the record has forgotten it. That is for the engine to find out.
+pub(super) fn swap(parts: &[Value], repeated: Repeated, next: &Record) -> Result<Swapped, ReplyError> {
+    match verdict(parts)? {
         (b"done", _) => Ok(Swapped::Done),
         (b"absent", _) => Ok(Swapped::Found(None)),
-        (b"found", Some(bytes)) => stored(bytes, id).map(|stored| Swapped::Found(Some(stored))),
+        (b"found", Some(bytes)) => match stored(bytes, &next.id())? {
+            Stored::Record(record) if repeated.0 && !record.remembers(next.version().write) => {
+                Err(ReplyError::InDoubt)
+            }
+            stored => Ok(Swapped::Found(Some(stored))),
+        },
         _ => Err(ReplyError::Mismatched),
     }
 }
 
 /// The reply to `touch.lua`.
-pub(super) fn touch(reply: &Value, id: &SessionId, now: Timestamp) -> Result<Touched, ReplyError> {
-    let absence = match verdict(reply, id.as_bytes())? {
+pub(super) fn touch(parts: &[Value], id: &SessionId, now: Timestamp) -> Result<Touched, ReplyError> {
+    let absence = match verdict(parts)? {
         (b"touched", _) => return Ok(Touched::Done(None)),
         (b"absent", _) => Absence::Unknown,
         (b"expired", _) => Absence::Expired,
@@ -75,8 +112,8 @@ pub(super) fn touch(reply: &Value, id: &SessionId, now: Timestamp) -> Result<Tou
 }
 
 /// The reply to `bury.lua`, with the record that was stored, if it can be read.
-pub(super) fn bury(reply: &Value, id: &SessionId) -> Result<(Ended, Option<Record>), ReplyError> {
-    match verdict(reply, id.as_bytes())? {
+pub(super) fn bury(parts: &[Value], id: &SessionId) -> Result<(Ended, Option<Record>), ReplyError> {
+    match verdict(parts)? {
         (b"already", _) => Ok((Ended::Already, None)),
         (b"ended", bytes) => Ok((Ended::Done, bytes.and_then(|bytes| Record::decode(bytes).ok()))),
         // It is neither a tombstone nor a record of this version: reading it tells why.
@@ -86,21 +123,21 @@ pub(super) fn bury(reply: &Value, id: &SessionId) -> Result<(Ended, Option<Recor
 }
 
 /// The reply to `enlist.lua`: the number of entries in a subject's sorted set.
-pub(super) fn enlist(reply: &Value, tag: &[u8]) -> Result<i64, ReplyError> {
-    match tagged(reply, tag)? {
+pub(super) fn enlist(parts: &[Value]) -> Result<i64, ReplyError> {
+    match parts {
         [Value::Int(entries)] => Ok(*entries),
         _ => Err(ReplyError::Mismatched),
     }
 }
 
 /// The reply to `entries.lua`: sessions of a subject, and when each entry was confirmed.
-pub(super) fn entries(reply: &Value, tag: &[u8]) -> Result<Vec<(SessionId, String)>, ReplyError> {
+pub(super) fn entries(parts: &[Value]) -> Result<Vec<(SessionId, String)>, ReplyError> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
     let entry = |pair: &[Value]| match pair {
         [Value::BulkString(id), Value::BulkString(at)] => Some((text(id)?.parse().ok()?, text(at)?)),
         _ => None,
     };
-    tagged(reply, tag)?.chunks(2).map(|pair| entry(pair).ok_or(ReplyError::Mismatched)).collect()
+    parts.chunks(2).map(|pair| entry(pair).ok_or(ReplyError::Mismatched)).collect()
 }
 
 /// What is stored under the key of `id`.
@@ -113,8 +150,8 @@ fn named(stored: Stored, id: &SessionId) -> Result<Stored, ReplyError> {
 }
 
 /// A script's verdict and what comes with it.
-fn verdict<'a>(reply: &'a Value, tag: &[u8]) -> Result<(&'a [u8], Option<&'a [u8]>), ReplyError> {
-    match tagged(reply, tag)? {
+fn verdict(parts: &[Value]) -> Result<(&[u8], Option<&[u8]>), ReplyError> {
+    match parts {
         [Value::BulkString(verdict)] => Ok((verdict, None)),
         [Value::BulkString(verdict), Value::BulkString(detail)] => Ok((verdict, Some(detail))),
         _ => Err(ReplyError::Mismatched),
@@ -122,10 +159,10 @@ fn verdict<'a>(reply: &'a Value, tag: &[u8]) -> Result<(&'a [u8], Option<&'a [u8
 }
 
 /// What follows the tag in a script's reply, if it is the tag of the call.
-fn tagged<'a>(reply: &'a Value, tag: &[u8]) -> Result<&'a [Value], ReplyError> {
+pub(super) fn tagged(reply: &Value, tag: Tag) -> Result<&[Value], ReplyError> {
     match reply {
         Value::Array(parts) => match &parts[..] {
-            [Value::BulkString(echo), rest @ ..] if echo == tag => Ok(rest),
+            [Value::BulkString(echo), rest @ ..] if echo == tag.as_bytes() => Ok(rest),
             _ => Err(ReplyError::Mismatched),
         },
         _ => Err(ReplyError::Mismatched),
@@ -153,7 +190,7 @@ mod tests {
         let tombstone =
             Stored::Tombstone(Tombstone::of(End::of(&record, EndedBy::Client), record.created_at()));
         for bytes in [record.encode(), tombstone.encode()] {
-            let reply = Value::BulkString(bytes);
+            let reply = [Value::BulkString(bytes)];
             assert!(matches!(get(&reply, &id), Ok(Some(_))));
             assert!(matches!(get(&reply, &other), Err(ReplyError::Mismatched)));
         }

@@ -2,12 +2,15 @@
 //!
 //! They are called by their hash. A server that does not know one, because it was restarted or has just become primary,
 //! is sent the text, which it runs and keeps. That is one more round trip, and only on the server that needs it.
+//!
+//! The first argument of each is a tag, which its reply repeats.
 
 use std::sync::LazyLock;
 
 use redis::Cmd;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
+use super::tag::Tag;
 use crate::hex;
 
 /// One script. Those of a session's key begin with the layout of records.
@@ -33,6 +36,8 @@ pub(super) static ENLIST: Script = script!("enlist");
 pub(super) static ENTRIES: Script = script!("entries");
 pub(super) static DELIST: Script = script!("delist");
 pub(super) static HEAD: Script = script!("head");
+pub(super) static COUNT: Script = script!("count");
+pub(super) static READ: Script = script!("read");
 
 /// The name by which Redis calls a script. SHA-1 is its choice and protects nothing here.
 fn hash(text: &str) -> String {
@@ -56,19 +61,20 @@ impl Script {
 
 impl ScriptCall<'_> {
     /// The call by the script's hash.
-    pub(super) fn by_hash(&self) -> Cmd {
-        self.command("EVALSHA", &self.script.hash)
+    pub(super) fn by_hash(&self, tag: Tag) -> Cmd {
+        self.command("EVALSHA", &self.script.hash, tag)
     }
 
     /// The call with the script's text, for a server that does not know it.
-    pub(super) fn by_text(&self) -> Cmd {
-        self.command("EVAL", self.script.text)
+    pub(super) fn by_text(&self, tag: Tag) -> Cmd {
+        self.command("EVAL", self.script.text, tag)
     }
 
-    fn command(&self, name: &str, script: &str) -> Cmd {
+    fn command(&self, name: &str, script: &str, tag: Tag) -> Cmd {
         let size = script.len() + self.key.len() + self.args.iter().map(|arg| arg.len()).sum::<usize>();
-        let mut command = Cmd::with_capacity(4 + self.args.len(), name.len() + size + 1);
-        command.arg(name).arg(script).arg(1).arg(self.key);
+        let mut command =
+            Cmd::with_capacity(5 + self.args.len(), name.len() + size + tag.as_bytes().len() + 1);
+        command.arg(name).arg(script).arg(1).arg(self.key).arg(tag.as_bytes());
         for arg in &self.args {
             command.arg(*arg);
         }

@@ -10,13 +10,9 @@ local function reserve_until(bytes)
   tombstone = tombstone:sub(1, 25) .. bytes .. tombstone:sub(34)
 end
 
--- Whether the tombstone guards more than the record that is stored: tokens that outlive it, or an ID under which nothing is.
-local guards_more = true
-
 if stored ~= '' and is_record(stored) then
-  guards_more = reserved_until(tombstone) > deadline(stored)
   -- It outlasts every state of the session that a writer could still hold.
-  if not guards_more then reserve_until(stored:sub(87, 94)) end
+  if deadline(stored) > reserved_until(tombstone) then reserve_until(stored:sub(87, 94)) end
 elseif stored ~= '' and is_tombstone(stored) then
   if not has_lapsed(stored, now) then
     reply = {tag, 'already'}
@@ -30,11 +26,5 @@ elseif stored ~= '' then
   return {tag, 'found', stored}
 end
 
-local put = redis.pcall('SET', KEYS[1], tombstone, 'PX', ttl(reserved_until(tombstone), now))
-if type(put) == 'table' and put.err then
-  -- A server that is out of memory takes no tombstone. Ending must not fail for that where only a creation that is still
-  -- under way could bring the session back.
-  if guards_more or not put.err:find('OOM', 1, true) then return redis.error_reply(put.err) end
-  redis.call('DEL', KEYS[1])
-end
-return reply
+-- A logout works on a full server, too: the few bytes are less than what most sessions took.
+return put(KEYS[1], tombstone, ttl(reserved_until(tombstone), now), true) or reply

@@ -11,7 +11,8 @@ if is_expired(stored, now) then return {tag, 'expired'} end
 if epoch(stored) ~= ARGV[3] then return {tag, 'rotated'} end
 
 if int(ARGV[4], 1) > last_active(stored) then
-  redis.call('SETRANGE', KEYS[1], 70, ARGV[4])
+  -- In this order, since a full server refuses the second as the first write of a script. It takes no memory.
   redis.call('PEXPIRE', KEYS[1], life(stored:sub(1, 70) .. ARGV[4] .. stored:sub(79), now))
+  redis.call('SETRANGE', KEYS[1], 70, ARGV[4])
 end
 return {tag, 'touched'}
