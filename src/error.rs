@@ -1,20 +1,29 @@
 //! What can go wrong: between the engine and a store ([`StoreError`]), and between a handler and its session
 //! ([`SessionError`]).
 //!
-//! Both are opaque, cheap to clone and keep their source. Their text is for logs and never holds a secret, a token or
-//! session data; what a client may be told is [`SessionError::public_message`].
+//! Both are opaque, cheap to clone and keep their source. Their text is for logs: it says what happened and every cause of it,
+//! and never holds a secret, a token or a session's values. What a client may be told is [`SessionError::public_message`].
 
-use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    error::Error,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 type Source = Arc<dyn Error + Send + Sync>;
 
 /// Why a store could not answer. An outage is always this, never "no session".
-#[derive(Clone, thiserror::Error)]
-#[error("{message}")]
+///
+/// Its text names the causes, too.
+#[derive(Clone)]
 pub struct StoreError {
     kind: StoreErrorKind,
     message: Cow<'static, str>,
-    #[source]
     source: Option<Source>,
     retry_after: Option<Duration>,
 }
@@ -96,26 +105,64 @@ impl StoreError {
     }
 }
 
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&with_causes(self.message.to_string(), self))
+    }
+}
+
 impl fmt::Debug for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreError")
             .field("kind", &self.kind)
-            .field("message", &self.message)
+            .field("message", &self.to_string())
             .finish_non_exhaustive()
     }
 }
 
+/// A message followed by the causes of its error, each once: some errors repeat theirs in their own text.
+fn with_causes(mut text: String, error: &dyn Error) -> String {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// Why a session could not be read, changed or saved.
+///
+/// Its text is for logs: it says what happened, to the value under which key, and every cause. A client reads the
+/// [public message](Self::public_message). The extractors' responses and the session layer write [one line](Self::log) to the log
+/// for each error that they answer with.
 #[derive(Clone)]
 pub struct SessionError(Arc<Inner>);
 
 /// The parts of a [`SessionError`]; behind a pointer because every session call returns it in its `Result`.
-#[derive(Clone)]
 struct Inner {
     kind: SessionErrorKind,
     message: Cow<'static, str>,
+    key: Option<Box<str>>,
     source: Option<Source>,
     retry_after: Option<Duration>,
+    /// Whether it has its line in the log. Clones share it.
+    is_logged: AtomicBool,
+}
+
+impl From<Inner> for SessionError {
+    fn from(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
 }
 
 /// The kinds of [`SessionError`].
@@ -163,25 +210,105 @@ pub enum SessionErrorKind {
 
 impl SessionError {
     pub(crate) fn new(kind: SessionErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Arc::new(Inner { kind, message: message.into(), source: None, retry_after: None }))
+        Inner {
+            kind,
+            message: message.into(),
+            key: None,
+            source: None,
+            retry_after: None,
+            is_logged: AtomicBool::new(false),
+        }
+        .into()
     }
 
     /// Another site began the request, which is not allowed for its path.
     pub(crate) fn cross_site() -> Self {
         Self::new(
             SessionErrorKind::CrossSite,
-            "a request that another site began tried to change the session; allow its path if that is meant to be",
+            "a request that another site began tried to change or end the session; allow its path or trust its origin if that is meant to be",
         )
     }
 
     pub(crate) fn with_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(Arc::new(Inner { source: Some(Source::from(source.into())), ..Inner::clone(&self.0) }))
+        Inner { source: Some(Source::from(source.into())), ..self.parts() }.into()
+    }
+
+    /// The same error about the value under this key, unless it names another already.
+    pub(crate) fn of_key(self, key: &str) -> Self {
+        if self.0.key.is_some() {
+            return self;
+        }
+        Inner { key: Some(key.into()), ..self.parts() }.into()
+    }
+
+    /// A copy that is not logged yet.
+    fn parts(&self) -> Inner {
+        let Inner { kind, message, key, source, retry_after, is_logged: _ } = &*self.0;
+        Inner {
+            kind: *kind,
+            message: message.clone(),
+            key: key.clone(),
+            source: source.clone(),
+            retry_after: *retry_after,
+            is_logged: AtomicBool::new(false),
+        }
     }
 
     /// The kind, to decide by.
     #[must_use]
     pub fn kind(&self) -> SessionErrorKind {
         self.0.kind
+    }
+
+    /// The key of the value that the error is about, if it is about one.
+    ///
+    /// ```
+    /// use cloakroom::{Session, SessionError, SessionErrorKind};
+    ///
+    /// fn discard(session: &Session, error: &SessionError) -> Result<(), SessionError> {
+    ///     match (error.kind(), error.key()) {
+    ///         (SessionErrorKind::Undecodable, Some(key)) => session.remove(key),
+    ///         _ => Err(error.clone()),
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.0.key.as_deref()
+    }
+
+    /// Writes the error to the log with its kind, key, status and causes, unless that was done before: an error has one line,
+    /// however many clones of it there are.
+    ///
+    /// The session layers and the responses of axum and actix-web do it by themselves. Call it where an error type of your own,
+    /// or an adapter for another framework, answers a client. Errors with a status of 500 or more are written as errors, others as
+    /// warnings; the field `error` is the text of this error.
+    ///
+    /// ```
+    /// use cloakroom::SessionError;
+    ///
+    /// enum AppError { Session(SessionError), NotFound }
+    ///
+    /// fn answer(error: &AppError) -> (u16, &str) {
+    ///     match error {
+    ///         AppError::NotFound => (404, "There is no such page."),
+    ///         AppError::Session(error) => {
+    ///             error.log();
+    ///             (error.status(), error.public_message())
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub fn log(&self) {
+        if self.0.is_logged.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (kind, key, status) = (self.kind(), self.key(), self.status());
+        if status >= 500 {
+            tracing::error!(?kind, key, status, error = %self, "a session could not be loaded, changed or saved");
+        } else {
+            tracing::warn!(?kind, key, status, error = %self, "a session could not be loaded, changed or saved");
+        }
     }
 
     /// The HTTP status that tells a client about this error.
@@ -227,7 +354,7 @@ impl SessionError {
     /// The same error of a request whose session could not be loaded.
     pub(crate) fn at_load(self) -> Self {
         let retry_after = self.0.retry_after.or(Some(SOON));
-        Self(Arc::new(Inner { retry_after, ..Inner::clone(&self.0) }))
+        Inner { retry_after, ..self.parts() }.into()
     }
 
     /// What a client may be told: one sentence per status, with no detail that helps an attacker.
@@ -257,7 +384,11 @@ impl Error for SessionError {
 
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        let message = match self.key() {
+            Some(key) => format!("{} (key {key:?})", self.0.message),
+            None => self.0.message.to_string(),
+        };
+        f.write_str(&with_causes(message, self))
     }
 }
 
@@ -265,19 +396,16 @@ impl fmt::Debug for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionError")
             .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
+            .field("message", &self.to_string())
             .finish_non_exhaustive()
     }
 }
 
 impl From<StoreError> for SessionError {
     fn from(error: StoreError) -> Self {
-        Self(Arc::new(Inner {
-            kind: SessionErrorKind::Store(error.kind()),
-            message: "the session store failed".into(),
-            retry_after: error.retry_after(),
-            source: Some(Arc::new(error)),
-        }))
+        let failed = Self::new(SessionErrorKind::Store(error.kind()), "the session store failed");
+        let retry_after = error.retry_after();
+        Inner { retry_after, source: Some(Arc::new(error)), ..failed.parts() }.into()
     }
 }
 

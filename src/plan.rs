@@ -51,6 +51,9 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Write {
     Nothing,
+    /// Nothing, although something was logged: the session that it would begin could take the place of one whose cookie the
+    /// browser holds but kept back.
+    Withheld,
     /// Write down that the session was used. Its failure fails no response.
     Touch,
     /// Write it although nothing changed. Its failure fails no response.
@@ -82,7 +85,9 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, PlanError> {
     if changes.logout.is_none() && !has_log {
         return Ok(Plan { ends: Vec::new(), write: situation.upkeep(), removes_cookie: false });
     }
-    if changes.request.cross_site {
+    // A log-out is refused by any method: a link to it on another site would be one that logs visitors out.
+    let ends = changes.logout.is_some() && !changes.view.logged_in;
+    if changes.request.cross_site || (ends && changes.request.from_elsewhere) {
         return Err(SessionError::cross_site().into());
     }
     match changes.logout {
@@ -100,7 +105,7 @@ fn after_logout(situation: &Situation<'_>, logout: Logout, has_log: bool) -> Res
     }
     Ok(Plan {
         ends: ended_by_logout(&changes.base, policy, now).into_iter().chain(logout.also).collect(),
-        write: if has_log && changes.view.is_worth_a_session() { Write::Create } else { Write::Nothing },
+        write: if has_log { begin(changes) } else { Write::Nothing },
         removes_cookie,
     })
 }
@@ -124,7 +129,7 @@ fn ordinary(situation: &Situation<'_>) -> Result<Plan, PlanError> {
         Base::Unloaded => Write::Nothing,
         Base::Live { record, .. } if is_unchanged(record, &changes.view) => situation.upkeep(),
         Base::Live { .. } => Write::Replace,
-        _ if !changes.view.is_worth_a_session() => Write::Nothing,
+        _ if begin(changes) != Write::Create => begin(changes),
         base if changes.view.logged_in => {
             return Ok(Plan { ends: superseded(base, now), write: Write::Create, removes_cookie: false });
         }
@@ -167,6 +172,27 @@ fn superseded(base: &Base, now: Timestamp) -> Vec<End> {
         }
         _ => Vec::new(),
     }
+}
+
+/// What becomes of a session that does not exist yet.
+fn begin(changes: &Changes) -> Write {
+    if !changes.view.is_worth_a_session() {
+        Write::Nothing
+    } else if withholds(changes) {
+        Write::Withheld
+    } else {
+        Write::Create
+    }
+}
+
+/// Whether what was logged may begin no session, because its cookie could take the place of one that the browser holds but kept
+/// back from this request. A login may: it is meant to take that place.
+pub(crate) fn withholds(changes: &Changes) -> bool {
+    let begins = matches!(changes.base, Base::Absent(_)) && changes.view.is_worth_a_session();
+    begins
+        && changes.request.cookie_kept_back
+        && !changes.view.logged_in
+        && changes.delivery == Delivery::AsPresented
 }
 
 /// Whether the log, taken together, changes nothing.

@@ -6,10 +6,7 @@ use axum_core::{
 };
 use http::request::Parts;
 
-use super::{
-    refusal::log,
-    tower::{PlainText, Refusal as _, existing_session, session},
-};
+use super::tower::{PlainText, Refusal as _, existing_session, session};
 use crate::{error::SessionError, session::Session};
 
 /// The session of a request, or a new, empty one if none came with it. Refused only if the store cannot tell.
@@ -17,7 +14,7 @@ impl<S: Sync> FromRequestParts<S> for Session {
     type Rejection = SessionError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        session(parts).await.inspect_err(log)
+        session(parts).await
     }
 }
 
@@ -27,10 +24,12 @@ impl<S: Sync> OptionalFromRequestParts<S> for Session {
     type Rejection = SessionError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
-        existing_session(parts).await.inspect_err(log)
+        existing_session(parts).await
     }
 }
 
+/// Answers with the error's [status](SessionError::status) and [public message](SessionError::public_message), and writes its
+/// [line](SessionError::log) to the log.
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         PlainText.response(&self)

@@ -18,6 +18,7 @@ use crate::{
     manager::SessionManager,
     options::{Options, duration, positive_duration, positive_number},
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, SaveOn},
+    store::Requirement,
     transport::{Bearer, Cookie, Transport},
 };
 
@@ -58,6 +59,8 @@ use crate::{
 /// | `cookie` | a table: `name`, `path`, `domain` (shared with its subdomains), `same_site` (`strict`, `lax`, `none`), `expires_with_browser` and `insecure_for_local_development` (`true`, `false`) |
 /// | `transports` | a list of `cookie`, `bearer`, and names of headers; `["cookie"]` by default |
 /// | `allow_cross_site` | a list of paths |
+/// | `require` | a list of what the store has to guarantee: `index`, `revocation`, `no-lost-updates`, `all-nodes`, `survives-restart`, `hidden-from-clients` |
+/// | `trusted_origins` | a list of origins, such as `https://app.example` |
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(remote = "Self", default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -108,6 +111,10 @@ pub struct Config {
     pub transports: Vec<TransportName>,
     /// [`SessionManager::allow_cross_site`], for each path.
     pub allow_cross_site: Vec<String>,
+    /// [`SessionManager::require`]
+    pub require: Vec<Requirement>,
+    /// [`SessionManager::trusted_origins`]
+    pub trusted_origins: Vec<String>,
 }
 
 /// How tokens travel, by name: `cookie`, `bearer` for the `Authorization` header, or the name of another header.
@@ -154,7 +161,8 @@ impl Config {
     /// A second manager of the same configuration has the same store, as [`StoreConfig::open`] says.
     ///
     /// # Errors
-    /// [`ConfigError`] if the store cannot be opened: a key is missing, or its feature is not compiled in.
+    /// [`ConfigError`] if the store cannot be opened, because a key is missing or its feature is not compiled in, if it does not
+    /// meet a requirement, and if a path or an origin is none.
     pub fn manager(&self) -> Result<SessionManager, ConfigError> {
         let manager = SessionManager::new(self.store.open()?);
         let manager = given(manager, self.idle_timeout, SessionManager::idle_timeout);
@@ -172,8 +180,26 @@ impl Config {
         let manager = given(manager, self.on_outage, SessionManager::on_outage);
         let manager = given(manager, self.save_on, SessionManager::save_on);
         let manager = given(manager, self.on_stale_write, SessionManager::on_stale_write);
-        let manager = manager.transports(self.transports());
-        Ok(self.allow_cross_site.iter().fold(manager, |manager, path| manager.allow_cross_site(path)))
+        let manager = manager
+            .require(self.require.iter().copied())
+            .map_err(|unmet| ConfigError::new("store", unmet))?
+            .transports(self.transports());
+        self.with_sites(manager)
+    }
+
+    /// The manager with what the configuration says about other sites.
+    fn with_sites(&self, mut manager: SessionManager) -> Result<SessionManager, ConfigError> {
+        for path in &self.allow_cross_site {
+            manager = manager
+                .try_allow_cross_site(path)
+                .map_err(|flaw| ConfigError::new("allow_cross_site", format!("{flaw}: {path:?}")))?;
+        }
+        for origin in &self.trusted_origins {
+            manager = manager
+                .try_trust_origin(origin)
+                .map_err(|flaw| ConfigError::new("trusted_origins", format!("{flaw}: {origin:?}")))?;
+        }
+        Ok(manager)
     }
 
     /// The cookie alone, unless the configuration says otherwise.

@@ -26,6 +26,9 @@ pub(super) async fn commit(core: &Core, changes: &mut Changes, keeps: bool) -> R
     changes.view.was_renewed = plan::was_renewed(changes.request, changes.delivery);
     let mut commit = Commit { core, calls: StoreCalls::new(core), changes };
     let plan = commit.plan(keeps)?;
+    if plan.write == Write::Withheld {
+        core.notices.change_dropped();
+    }
     let written = commit.carry_out(&plan).await;
     let client = commit.client();
     let (base, token) = written.map_err(|error| client.failed(error, plan.removes_cookie))?;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use super::writers::Writers;
+use super::{notices::Notices, writers::Writers};
 use crate::{
     plan::{self, Situation, Write},
     policy::Policy,
@@ -11,7 +11,7 @@ use crate::{
     session::{Base, Changes},
     store::{Guarantees, SessionStore, StoreContext},
     time::{Clock, Deadline, SystemClock, Timestamp},
-    transport::{Cookie, RequestFacts, Transport},
+    transport::{Cookie, RequestFacts, SiteRules, Transport},
 };
 
 #[derive(Debug, Clone)]
@@ -23,8 +23,9 @@ pub(crate) struct Core {
     pub(super) transports: Vec<Transport>,
     /// The request headers that they read.
     pub(super) vary: Vec<String>,
-    /// The paths of requests that another site may begin.
-    pub(super) cross_site_paths: Vec<String>,
+    /// Which requests of other sites may change sessions.
+    pub(super) sites: SiteRules,
+    pub(super) notices: Arc<Notices>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
     pub(super) write_ids: WriteIds,
@@ -43,7 +44,8 @@ impl Core {
             policy: Policy::default(),
             transports: vec![Cookie::default().into()],
             vary: vec!["Cookie".to_owned()],
-            cross_site_paths: Vec::new(),
+            sites: SiteRules::default(),
+            notices: Arc::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom::new()),
             write_ids: WriteIds::default(),
@@ -79,11 +81,6 @@ impl Core {
             return Write::Nothing;
         }
         plan::upkeep(base, request, &self.policy, now)
-    }
-
-    /// Whether another site may begin requests to this path.
-    pub(super) fn allows_cross_site(&self, path: &str) -> bool {
-        self.cross_site_paths.iter().any(|allowed| allowed == path)
     }
 
     pub(super) fn bearer(&self) -> Option<&Transport> {

@@ -60,6 +60,9 @@ impl<'a> Client<'a> {
             let transport = self.transport();
             check_length(token, transport).map_err(|error| self.failed(error, removes_cookie))?;
             transport.hand_out(token, record.deadline().since(now), self.request.highest_part, &mut edits);
+            if transport.is_secure_cookie() {
+                self.core.notices.secure_cookie_handed_out(self.request.over_plain_http);
+            }
             used = Some(transport);
         }
         if removes_cookie {

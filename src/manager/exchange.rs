@@ -56,6 +56,7 @@ use crate::{
 ///
 /// impl From<&SessionError> for Response {
 ///     fn from(error: &SessionError) -> Self {
+///         error.log();
 ///         let body = error.public_message().to_owned();
 ///         Self { status: error.status(), headers: Headers::default(), body }
 ///     }
@@ -115,7 +116,7 @@ pub struct Exchange {
 
 impl Exchange {
     pub(super) fn new(core: Arc<Core>, path: &str) -> Self {
-        let allows_cross_site = core.allows_cross_site(path);
+        let allows_cross_site = core.sites.allow_path(path);
         let max_data = core.max_data();
         let lazy = LazySession { shared: Arc::new(Shared::new(core, max_data)), allows_cross_site };
         Self { lazy, is_finished: false }

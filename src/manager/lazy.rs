@@ -90,7 +90,18 @@ impl LazySession {
     }
 
     fn open(&self, base: Base, mut request: RequestFacts, head: &RequestHead<'_>) {
-        request.cross_site &= !self.allows_cross_site;
+        if request.holds_cookie {
+            self.core().notices.cookie_came_back();
+        }
+        if self.allows_cross_site {
+            request.allow_cross_site();
+            if request.cookie_kept_back && base.record().is_none() {
+                self.core().notices.cookie_kept_back();
+            }
+        }
+        if request.cross_site {
+            self.core().notices.foreign_origin(head);
+        }
         let refused = matches!(base, Base::Ambiguous(_)).then(|| refuse_all(self.core(), head));
         let mut state = self.shared.lock();
         state.open(base, request);

@@ -17,7 +17,8 @@ use crate::{
 /// What the session of a request is based on, and the facts of the request.
 pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> (Base, RequestFacts) {
     let now = core.clock.now();
-    let (mut request, candidates) = RequestFacts::read(head, &core.transports, &*core.store, now);
+    let (mut request, candidates) =
+        RequestFacts::read(head, &core.transports, &*core.store, &core.sites, now);
     let mut opened = Opened::default();
     // A store that answers at once needs no deadline, and so no other clock is read.
     let mut deadline = None;
@@ -35,8 +36,9 @@ pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> (Base, RequestF
                 opened.add(core.checked(loaded, now), token, now - core.policy.leeway);
             }
             Err(error) => {
-                warn!(%error, kind = ?error.kind(), "a session could not be loaded");
-                return (Base::Outage(SessionError::from(error).at_load()), request);
+                let error = SessionError::from(error).at_load();
+                error.log();
+                return (Base::Outage(error), request);
             }
         }
     }
@@ -145,6 +147,8 @@ impl Opened {
         match self.live {
             Some(session) if self.others.is_empty() => {
                 request.token_len = Some(session.token_len);
+                // Its browser has sent the cookie after all.
+                request.cookie_kept_back = false;
                 request.has_previous_secret = session.by_previous_secret;
                 Base::Live { record: session.record, reissue: session.reissue }
             }

@@ -15,6 +15,7 @@
 // - `load`: from the tokens that a request presents to what its session is based on
 // - `reload`: looking again at a session that is open
 // - `save`: waiting for one's turn, saving, and going on from what was written
+// - `notices`: what a manager says once
 // - `in_doubt`: sending again what an earlier save left in doubt
 // - `commit`: from a session's log to the store
 // - `session_limit`: how many sessions one subject may have
@@ -36,6 +37,7 @@ mod finish;
 mod in_doubt;
 mod lazy;
 mod load;
+mod notices;
 mod reload;
 mod save;
 mod session_limit;
@@ -57,9 +59,9 @@ use crate::{
     policy::{OnOutage, OnStaleWrite, OnTooManySessions, Policy, SaveOn, SessionLimit},
     random::Random,
     record::ClockId,
-    store::{Guarantees, SessionStore, StoreContext},
+    store::{Guarantees, Requirement, SessionStore, StoreContext, UnmetRequirement},
     time::{Clock, Deadline},
-    transport::{Cookie, Transport},
+    transport::{Cookie, Origin, PathPattern, Transport},
 };
 
 /// A store together with the rules of its sessions; cheap to clone.
@@ -354,12 +356,16 @@ impl SessionManager {
         })
     }
 
-    /// Lets requests that another site began change sessions at exactly this path, whatever their method.
+    /// Lets requests that another site began change and end sessions at this path, whatever their method.
     ///
-    /// It is for callbacks that a login provider posts to, as OpenID Connect does in the `form_post` mode and SAML does. It is the
-    /// path as the session layer sees it: the whole path, unless the layer is inside a nested router. Browsers do not send a
-    /// `SameSite=Lax` cookie with such a request: set [`SameSite::None`](crate::SameSite::None) if the callback needs the session
-    /// that began the login.
+    /// It is for callbacks that a login provider posts to, as OpenID Connect does in the `form_post` mode and SAML does, and for
+    /// log-outs that a provider asks for. In a path `{name}` stands for one segment, and `{*name}` at the end for everything that
+    /// follows: `/saml/{org}/acs`. It is compared with the path as the session layer sees it, undecoded: the whole path, unless the
+    /// layer is inside a nested router.
+    ///
+    /// Browsers send no `SameSite=Lax` cookie with a form that another site posts. Then the request has an empty session, and
+    /// what its handler writes is dropped with a warning, unless it logs a user in: a new cookie would take the place of the
+    /// visitor's. Set [`SameSite::None`](crate::SameSite::None) if the callback needs the session that began the login.
     ///
     /// ```
     /// # use cloakroom::{SessionManager, store::MemoryStore};
@@ -368,11 +374,55 @@ impl SessionManager {
     ///
     /// let sessions = SessionManager::new(store)
     ///     .cookie(Cookie::default().same_site(SameSite::None))
-    ///     .allow_cross_site("/login/callback");
+    ///     .allow_cross_site("/login/callback")
+    ///     .allow_cross_site("/saml/{org}/acs");
     /// ```
+    ///
+    /// # Panics
+    /// If the path does not begin with `/`, has a query, or has braces that do not enclose the name of a whole segment: a
+    /// mistake in the program.
     #[must_use]
-    pub fn allow_cross_site(self, path: impl Into<String>) -> Self {
-        self.with(|core| core.cross_site_paths.push(path.into()))
+    pub fn allow_cross_site(self, path: impl AsRef<str>) -> Self {
+        self.try_allow_cross_site(path.as_ref()).unwrap_or_else(|flaw| panic!("{flaw}: {:?}", path.as_ref()))
+    }
+
+    pub(crate) fn try_allow_cross_site(self, path: &str) -> Result<Self, &'static str> {
+        let path = PathPattern::parse(path)?;
+        Ok(self.with(|core| core.sites.allow(path)))
+    }
+
+    /// Lets pages of these origins change and end sessions, as those of the own origin can.
+    ///
+    /// Name the origin of a single-page app on another site; its requests bring the cookie only with
+    /// [`SameSite::None`](crate::SameSite::None). Name the application's own origin if a proxy passes another `Host` than the
+    /// browser's: browsers without Fetch Metadata, which all are over plain HTTP, are then told by their `Origin`.
+    ///
+    /// An origin is `scheme://host` or `scheme://host:port`. It is compared with the request's `Origin` header; default ports and
+    /// case mean nothing, and there are no wildcards.
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// use cloakroom::{Cookie, SameSite};
+    ///
+    /// let sessions = SessionManager::new(store)
+    ///     .cookie(Cookie::default().same_site(SameSite::None))
+    ///     .trusted_origins(["https://app.example", "http://localhost:5173"]);
+    /// ```
+    ///
+    /// # Panics
+    /// If one is no origin, or is `null`, which every sandboxed frame has: a mistake in the program.
+    #[must_use]
+    pub fn trusted_origins(self, origins: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        origins.into_iter().fold(self, |manager, origin| {
+            let origin = origin.as_ref();
+            manager.try_trust_origin(origin).unwrap_or_else(|flaw| panic!("{flaw}: {origin:?}"))
+        })
+    }
+
+    pub(crate) fn try_trust_origin(self, origin: &str) -> Result<Self, &'static str> {
+        let origin = Origin::parse(origin)?;
+        Ok(self.with(|core| core.sites.trust(origin)))
     }
 
     /// Sets the clock. Default: that of the system; a test sets a [`ManualClock`](crate::time::ManualClock).
@@ -420,14 +470,39 @@ impl SessionManager {
         self.with(|core| core.random = Arc::new(random))
     }
 
+    /// Checks that the store guarantees what the application requires, when the program starts rather than when the first user
+    /// needs it.
+    ///
+    /// ```
+    /// use cloakroom::{SessionManager, keyring::{KeyRing, SecretKey}, store::{EncryptedCookieStore, MemoryStore, Requirement}};
+    ///
+    /// // This app lists a user's devices and logs them out.
+    /// const NEEDS: [Requirement; 2] = [Requirement::Index, Requirement::Revocation];
+    ///
+    /// assert!(SessionManager::new(MemoryStore::new()).require(NEEDS).is_ok());
+    ///
+    /// let keys = KeyRing::new(SecretKey::generate()?);
+    /// let unmet = SessionManager::new(EncryptedCookieStore::new(&keys)).require(NEEDS).unwrap_err();
+    /// assert_eq!(unmet.requirement, Requirement::Index);
+    /// # Ok::<(), cloakroom::random::NoRandomness>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`UnmetRequirement`] with the first that the store does not meet.
+    pub fn require(
+        self,
+        requirements: impl IntoIterator<Item = Requirement>,
+    ) -> Result<Self, UnmetRequirement> {
+        self.0.guarantees.check(requirements).map(|()| self)
+    }
+
     /// Returns what the store guarantees.
     ///
     /// ```
-    /// use cloakroom::{SessionManager, store::{Index, MemoryStore}};
+    /// use cloakroom::{SessionManager, store::{MemoryStore, Scope}};
     ///
     /// let sessions = SessionManager::new(MemoryStore::new());
-    /// // At the start, rather than an error when the first user opens the list of devices.
-    /// assert_ne!(sessions.guarantees().index, Index::None, "this app lists a user's devices");
+    /// assert_eq!(sessions.guarantees().scope, Scope::Process, "several nodes need sticky routing");
     /// ```
     #[must_use]
     pub fn guarantees(&self) -> Guarantees {

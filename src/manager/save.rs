@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     error::{SessionError, SessionErrorKind, StoreError, StoreErrorKind},
+    plan,
     record::Record,
     session::{Changes, Delivery, Phase, Session, conflict},
     transport::ResponseEdits,
@@ -42,6 +43,10 @@ async fn write(core: &Core, session: &Session) -> Result<(), SessionError> {
     let Some(changes) = &mut taken.changes else { return Ok(()) };
     check_writable(core, changes)?;
     if changes.is_empty() {
+        return Ok(());
+    }
+    // It stays logged, so that the handler goes on seeing it. Whether it is dropped is decided when the response leaves.
+    if plan::withholds(changes) {
         return Ok(());
     }
     let saved = commit(core, changes, true).await.map_err(|failed| failed.error)?;
@@ -167,7 +172,7 @@ impl FinalSave {
         let (edits, error) = match written {
             Ok(edits) => (edits, None),
             Err(SaveError { error, edits }) => {
-                warn!(%error, kind = ?error.kind(), "a session was not saved");
+                error.log();
                 (edits, Some(error))
             }
         };
@@ -177,15 +182,16 @@ impl FinalSave {
     }
 
     /// The task that was to save it has panicked or was stopped. A client that logged out keeps no cookie, whatever was written.
-    fn outcome_unknown(self, logged_out: bool, error: JoinError) -> Finished {
+    fn outcome_unknown(self, logged_out: bool, _: JoinError) -> Finished {
         let error =
-            StoreError::new(StoreErrorKind::OutcomeUnknown, "the task that saved a session did not end")
-                .with_source(error);
+            // A panic's own words may quote anything.
+            StoreError::new(StoreErrorKind::OutcomeUnknown, "the task that saved a session has panicked or was stopped");
         let mut state = self.session.lock();
         let request = state.request();
         let client = Client::new(&self.core, request, state.delivery());
-        let removes_cookie = logged_out && request.holds_cookie && !request.cross_site;
+        let removes_cookie = logged_out && request.holds_cookie && !request.from_elsewhere;
         let SaveError { error, edits } = client.failed(error.into(), removes_cookie);
+        error.log();
         let mut all = state.take_edits();
         drop(state);
         all.merge(edits);

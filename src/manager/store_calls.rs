@@ -1,6 +1,6 @@
 //! Calls of the store under one deadline, repeated where a reply may have been lost.
 
-use tracing::warn;
+use tracing::debug;
 
 use super::core::Core;
 use crate::{
@@ -82,7 +82,7 @@ impl<'a> StoreCalls<'a> {
                 Ok(ended) => return Ok(ended),
                 Err(error) if self.may_retry(&error, attempt) => {}
                 Err(error) => {
-                    warn!(%error, session = %end.id, "the store did not confirm that a session has ended");
+                    debug!(%error, session = %end.id, "the store did not confirm that a session has ended");
                     return Err(error);
                 }
             }

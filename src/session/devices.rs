@@ -101,6 +101,6 @@ impl Session {
 
     /// The store is told at once, so another site is refused here and not when the response leaves.
     fn check_site(&self) -> Result<(), SessionError> {
-        if self.lock().request().cross_site { Err(SessionError::cross_site()) } else { Ok(()) }
+        if self.lock().request().from_elsewhere { Err(SessionError::cross_site()) } else { Ok(()) }
     }
 }

@@ -57,6 +57,9 @@ impl Session {
     /// }
     /// ```
     ///
+    /// If another site began the request, as a link on it does, the response is `403 Forbidden` and nothing ends, unless its path
+    /// is [allowed](crate::SessionManager::allow_cross_site) or a login follows.
+    ///
     /// # Errors
     /// [`Closed`](SessionErrorKind::Closed) once the response was sent. While the store is unavailable the call succeeds, the
     /// cookie is removed, and the response is an error which says that the logout is not confirmed.

@@ -366,7 +366,9 @@ impl State {
     /// Whether the next save creates a session whose ID is still to be drawn.
     pub(super) fn needs_id(&mut self) -> bool {
         let is_open = self.check_open().is_ok() && self.is_loaded() && !self.is_saving();
-        is_open && self.id().is_none() && self.view().is_worth_a_session()
+        // An anonymous session may take the place of none whose cookie the browser kept back, so it is not created.
+        let is_withheld = self.request.cookie_kept_back && !self.view().logged_in;
+        is_open && !is_withheld && self.id().is_none() && self.view().is_worth_a_session()
     }
 
     pub(super) fn reserve_id(&mut self, id: SessionId) {

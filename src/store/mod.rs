@@ -165,6 +165,7 @@ mod guarantees;
 mod index;
 mod layers;
 mod record;
+mod requirement;
 mod session_store;
 #[cfg(feature = "sealed")]
 mod token;
@@ -199,6 +200,7 @@ pub use self::{
     index::{MOST_LISTED, SessionIndex, SessionInfo},
     layers::{CircuitBreakerStore, Drained, DrainingStore, MigratingStore, Phase, Progress, StoreLayer},
     record::{RecordBackend, RecordStore, Stored, Swapped, Tombstone},
+    requirement::{Requirement, UnmetRequirement},
     session_store::SessionStore,
 };
 pub use crate::token::{InvalidNodeName, NodeName, ReferenceToken, Token};

@@ -173,6 +173,16 @@ impl Cookie {
         &self.name
     }
 
+    /// Whether browsers send it over HTTPS only.
+    pub(super) const fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Which requests of other sites the browser sends it with.
+    pub(super) const fn sent_across_sites(&self) -> SameSite {
+        self.same_site
+    }
+
     /// Whether a sibling subdomain can plant a cookie of this name.
     pub(crate) fn can_be_planted(&self) -> bool {
         !has_prefix(&self.name, HOST_PREFIX)

@@ -6,16 +6,20 @@
 //! | `head` | [`RequestHead`], [`RequestHeaders`], [`ResponseHeaders`]: HTTP without a framework |
 //! | `cookie` | [`Cookie`]: its name and attributes, and the `Set-Cookie` lines |
 //! | `bearer` | [`Bearer`]: a token in a header |
+//! | `origin` | the origin of a page |
+//! | `path_pattern` | the paths that requests of other sites may be sent to |
 //! | `presented` | the candidates among the tokens that a request presents |
 //! | `request` | what a request presents, and the facts on which its response depends |
 //! | `response` | new tokens, `Vary` and the cache rules of a response |
-//! | `site` | whether a request comes from another site |
+//! | `site` | whether another site began a request, and what follows from it |
 //!
 //! Everything in a request is untrusted: it is read as bytes, exactly, with bounded work.
 
 mod bearer;
 mod cookie;
 mod head;
+mod origin;
+mod path_pattern;
 mod presented;
 mod request;
 mod response;
@@ -23,16 +27,18 @@ mod site;
 
 use std::time::Duration;
 
-use self::site::{is_cross_site, is_safe};
 pub use self::{
     bearer::Bearer,
     cookie::{Cookie, SameSite},
     head::{RequestHead, RequestHeaders, ResponseHeaders},
 };
 pub(crate) use self::{
+    origin::Origin,
+    path_pattern::PathPattern,
     presented::Candidates,
     request::RequestFacts,
     response::{Read, ResponseEdits},
+    site::{SiteRules, origin_and_host},
 };
 use crate::{store::SessionStore, token::Token};
 
@@ -65,6 +71,11 @@ impl Transport {
             Self::Cookie(cookie) => presented::in_cookies(head, cookie.name(), store),
             Self::Bearer(bearer) => bearer.candidates(head, store),
         }
+    }
+
+    /// Whether clients return its tokens only over HTTPS.
+    pub(crate) fn is_secure_cookie(&self) -> bool {
+        matches!(self, Self::Cookie(cookie) if cookie.is_secure())
     }
 
     /// The longest token that can travel so, in bytes, where there is a limit.

@@ -2,7 +2,11 @@
 
 use tracing::warn;
 
-use super::{Candidates, RequestHead, Transport, is_cross_site, is_safe};
+use super::{
+    Candidates, RequestHead, SiteRules, Transport,
+    origin::is_plain_and_remote,
+    site::{Initiator, is_safe, keeps_back},
+};
 use crate::{store::SessionStore, time::Timestamp};
 
 /// What has to be known of a request when its session is written.
@@ -12,6 +16,12 @@ pub(crate) struct RequestFacts {
     pub(crate) loaded_at: Timestamp,
     /// Whether another site began it with a method that may change something.
     pub(crate) cross_site: bool,
+    /// Whether another site began it, with whatever method: then it ends no session.
+    pub(crate) from_elsewhere: bool,
+    /// Whether the browser may hold a session cookie that it kept back from this request.
+    pub(crate) cookie_kept_back: bool,
+    /// Whether a browser sent it from a page that came over plain HTTP from another machine.
+    pub(crate) over_plain_http: bool,
     /// Whether its client holds a cookie of the session's name, or is about to get one.
     pub(crate) holds_cookie: bool,
     /// The highest number of a cookie with a part of a token.
@@ -30,6 +40,9 @@ impl RequestFacts {
         Self {
             loaded_at: now,
             cross_site: false,
+            from_elsewhere: false,
+            cookie_kept_back: false,
+            over_plain_http: false,
             holds_cookie: false,
             highest_part: 0,
             transport: 0,
@@ -43,6 +56,7 @@ impl RequestFacts {
         head: &RequestHead<'a>,
         transports: &[Transport],
         store: &dyn SessionStore,
+        rules: &SiteRules,
         now: Timestamp,
     ) -> (Self, Candidates<'a>) {
         let mut facts = Self::at(now);
@@ -65,7 +79,25 @@ impl RequestFacts {
         }
         // A browser does not add a bearer token to a request of its own accord.
         let by_bearer = !chosen.is_empty() && matches!(transports[facts.transport], Transport::Bearer(_));
-        facts.cross_site = !by_bearer && !is_safe(head.method) && is_cross_site(head);
+        if !by_bearer {
+            facts.judge_initiator(head, &transports[facts.transport], rules);
+        }
         (facts, chosen)
+    }
+
+    /// Finds out what the request may not do because of who began it. `transport` brings the client its new token.
+    fn judge_initiator(&mut self, head: &RequestHead<'_>, transport: &Transport, rules: &SiteRules) {
+        let Initiator { cross_site, trusted } = Initiator::of(head, rules);
+        self.over_plain_http = !cross_site && head.header("origin").is_some_and(is_plain_and_remote);
+        self.from_elsewhere = cross_site && !trusted;
+        self.cross_site = self.from_elsewhere && !is_safe(head.method);
+        self.cookie_kept_back =
+            cross_site && matches!(transport, Transport::Cookie(cookie) if keeps_back(cookie, head));
+    }
+
+    /// Another site may begin requests to its path, whatever they do.
+    pub(crate) fn allow_cross_site(&mut self) {
+        self.cross_site = false;
+        self.from_elsewhere = false;
     }
 }

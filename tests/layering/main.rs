@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     // 0: primitives
     &["error", "hex", "id", "key", "keyring", "random", "secret", "testing", "time"],
     // 1: types
-    &["data", "options", "policy", "record", "token"],
+    &["data", "options", "policy", "record", "token", "value"],
     // 2: traits
     &[
         "session",
@@ -36,6 +36,7 @@ const LAYERS: &[&[&str]] = &[
         "store/guarantees",
         "store/index",
         "store/mod",
+        "store/requirement",
         "store/session_store",
         "transport",
     ],

@@ -9,7 +9,7 @@
 //! | 8 errors are errors | `outages` |
 //! | 9 flipped bits, 13 nothing panics, reading cookies | `hostile` |
 //! | 10 nothing secret is printed | `secrets` |
-//! | 11 caches, 16 other sites | `headers` |
+//! | 11 caches, 16 other sites | `headers`, `sites` |
 //! | 14 a store is tested against what it declares | `tests/conformance.rs`, `stores` |
 //! | clocks that differ, requests that are older than several changes | `clocks` |
 //! | how tokens travel | `transports` |
@@ -29,6 +29,7 @@ mod browser;
 mod budgets;
 mod clocks;
 mod crowd;
+mod events;
 mod handles;
 mod headers;
 #[path = "../hooked/mod.rs"]
@@ -37,6 +38,7 @@ mod hooked;
 mod hostile;
 mod identity;
 mod ids;
+mod log_table;
 mod logs;
 mod long_lived;
 mod model;
@@ -44,6 +46,7 @@ mod outages;
 mod outside;
 mod probe;
 mod secrets;
+mod sites;
 #[path = "../steps/mod.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod steps;

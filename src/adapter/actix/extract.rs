@@ -25,7 +25,7 @@ impl FromRequest for Session {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { session(&request).await.inspect_err(refusal::log) })
+        Box::pin(async move { session(&request).await })
     }
 }
 
@@ -54,12 +54,12 @@ impl FromRequest for ExistingSession {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { existing_session(&request).await.map(Self).inspect_err(refusal::log) })
+        Box::pin(async move { existing_session(&request).await.map(Self) })
     }
 }
 
-/// Answers with the error's [status](SessionError::status) and [public message](SessionError::public_message), and with `Retry-After`
-/// where the store is out of reach.
+/// Answers with the error's [status](SessionError::status) and [public message](SessionError::public_message), with `Retry-After`
+/// where the store is out of reach, and writes its [line](SessionError::log) to the log.
 impl ResponseError for SessionError {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
