@@ -22,6 +22,7 @@ use std::{fmt, marker::PhantomData};
 pub struct Key<T> {
     name: &'static str,
     last_writer_wins: bool,
+    discards_undecodable: bool,
     value: PhantomData<fn() -> T>,
 }
 
@@ -33,7 +34,7 @@ impl<T> Key<T> {
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         assert!(name.len() <= MAX_KEY_LEN, "a session key has at most 255 bytes");
-        Self { name, last_writer_wins: false, value: PhantomData }
+        Self { name, last_writer_wins: false, discards_undecodable: false, value: PhantomData }
     }
 
     /// The same key, but a blind write to it never conflicts: the last writer wins.
@@ -43,6 +44,29 @@ impl<T> Key<T> {
     #[must_use]
     pub const fn last_writer_wins(mut self) -> Self {
         self.last_writer_wins = true;
+        self
+    }
+
+    /// The same key, but a stored value that is not a `T` counts as missing instead of being an
+    /// [`Undecodable`](crate::SessionErrorKind::Undecodable) error.
+    ///
+    /// Choose it for values that may start anew when a release changes their type. [`get`](crate::Session::get) and
+    /// [`take`](crate::Session::take) then return `None`, and [`update`](crate::Session::update) begins with the default. The old
+    /// value stays stored until one of the last two or an [`insert`](crate::Session::insert) replaces it.
+    ///
+    /// ```
+    /// use cloakroom::{Key, Session, SessionError};
+    ///
+    /// // Filters were a text once.
+    /// const FILTERS: Key<Vec<String>> = Key::new("filters").discard_undecodable();
+    ///
+    /// fn filters(session: &Session) -> Result<Vec<String>, SessionError> {
+    ///     Ok(session.get(FILTERS)?.unwrap_or_default())
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn discard_undecodable(mut self) -> Self {
+        self.discards_undecodable = true;
         self
     }
 
@@ -81,6 +105,11 @@ pub trait KeyName: sealed::Sealed {
     fn last_writer_wins(&self) -> bool {
         false
     }
+
+    #[doc(hidden)]
+    fn discards_undecodable(&self) -> bool {
+        false
+    }
 }
 
 /// What names a value of type `T`: a [`Key<T>`], which fixes the type, or a plain `&str`, which leaves it open.
@@ -93,6 +122,10 @@ impl<T> KeyName for Key<T> {
 
     fn last_writer_wins(&self) -> bool {
         self.last_writer_wins
+    }
+
+    fn discards_undecodable(&self) -> bool {
+        self.discards_undecodable
     }
 }
 

@@ -45,9 +45,11 @@
 //! | move live sessions to another store | [`store::MigratingStore`], [`store::DrainingStore`] |
 //! | write a store | [`SessionStore`], [`store::RecordBackend`], [`conformance`] |
 //! | write an adapter for another framework | [`manager::Exchange`] |
+//! | allow requests of other sites | [`SessionManager::allow_cross_site`], [`SessionManager::trusted_origins`] |
+//! | be told at the start what the store lacks | [`SessionManager::require`] |
 //! | test an app without sleeping | [`time::ManualClock`] |
 //!
-//! The repository has a cookbook (guards, CSRF tokens, flash messages, OAuth, websockets), and pages about testing, deployment and
+//! The repository has a cookbook (guards, CSRF tokens, flash messages, OAuth, websockets), and pages about testing, deployment, logs and
 //! moving from tower-sessions and actix-session.
 //!
 //! # Guarantees of every store
@@ -58,7 +60,8 @@
 //! - Idle and absolute timeouts are both enforced on the server.
 //! - An outage is an error, never "no session": no cookie is removed and nothing is overwritten.
 //! - Responses that depend on a session are kept out of shared caches.
-//! - A request with an unsafe method that another site began can neither log a visitor in nor out.
+//! - A request that another site began cannot log a visitor out, nor log one in unless it has a safe method, as links have; and it
+//!   never displaces a session whose cookie the browser kept back.
 //!
 //! What differs between stores is available as data: see [`store::Guarantees`].
 //!
@@ -127,6 +130,7 @@ mod testing;
 pub mod time;
 mod token;
 mod transport;
+mod value;
 
 #[cfg(feature = "actix")]
 pub use crate::adapter::actix;

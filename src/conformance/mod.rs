@@ -40,6 +40,7 @@
 //! | [`clocks`] | clocks that jump |
 //! | [`deadlines`] | calls that end at their deadline |
 //! | [`touch`] | recording that a session was used |
+//! | [`values`] | the values of a session, as handlers write and read them |
 //! | [`rotation`] | new secrets for old sessions, with and without grace |
 //! | [`index`] | the sessions of a subject |
 //! | [`limits`] | how much a session may hold |
@@ -89,6 +90,7 @@ mod suite;
 pub mod tokens;
 pub mod touch;
 mod trial;
+pub mod values;
 mod verdict;
 
 pub use self::{

@@ -8,7 +8,7 @@ use super::{
         is_stored_outside, is_unlimited, keeps_records, loses_no_update, reordering_is_harmless, revokes,
         revokes_at_expiry, revokes_at_once, survives_restart,
     },
-    resurrection, rotation, servers, tokens, touch,
+    resurrection, rotation, servers, tokens, touch, values,
 };
 use crate::{session::BoxFuture, store::Guarantees};
 
@@ -79,6 +79,8 @@ pub(super) const CHECKS: &[Check] = checks! {
     [keeps_records, revokes] => resurrection:
         no_order_of_calls_brings_an_ended_session_back
         an_end_among_busy_writers_is_final;
+
+    [] => values: values_are_read_back_exactly;
 
     [] => requests: requests_in_a_row_each_count;
     [loses_no_update] => requests:
@@ -191,6 +193,7 @@ mod tests {
         include_str!("servers.rs"),
         include_str!("tokens.rs"),
         include_str!("touch.rs"),
+        include_str!("values.rs"),
     ];
 
     #[test]

@@ -139,7 +139,7 @@ impl View {
             Op::Set { key, value, .. } => self.set(key, value, max_data)?,
             Op::Remove { key, .. } => self.data = self.data.without(key),
             Op::Update { key, change } => {
-                let value = run(change, self.data.get(key))?;
+                let value = run(change, self.data.get(key)).map_err(|error| error.of_key(key))?;
                 self.set(key, &value, max_data)?;
             }
             Op::Clear => self.data = Data::default(),
@@ -158,7 +158,7 @@ impl View {
                 "the key of a session value has at most 255 bytes",
             )
         })?;
-        check_size(&next, max_data)?;
+        check_size(&next, max_data).map_err(|error| error.of_key(key))?;
         self.data = next;
         Ok(())
     }
@@ -335,13 +335,14 @@ impl Log {
 
     /// Refuses to overwrite what was read in `shown` and has another value in `stored`.
     pub(crate) fn check_guards(&self, shown: &Data, stored: &Data) -> Result<(), SessionError> {
-        let guarded = self.0.iter().filter(|op| op.guard() == Guard::Read);
-        if guarded.filter_map(Op::key).any(|key| shown.get(key) != stored.get(key)) {
-            return Err(conflict(
-                "a value that this request read and overwrote was changed by another request",
-            ));
+        let mut guarded = self.0.iter().filter(|op| op.guard() == Guard::Read).filter_map(Op::key);
+        match guarded.find(|key| shown.get(key) != stored.get(key)) {
+            None => Ok(()),
+            Some(key) => {
+                let message = "a value that this request read and overwrote was changed by another request";
+                Err(conflict(message).of_key(key))
+            }
         }
-        Ok(())
     }
 
     /// Applies the log to what another request has written since `base` was loaded.

@@ -7,6 +7,7 @@
 //! | `acting` | one subject acts as another |
 //! | `devices` | the other sessions of the same subject |
 //! | `handle` | a handle that outlives its request |
+//! | `typed` | values and updates with their types |
 //! | `state` | what the session is based on, what was logged, and whether it may still change |
 //! | `status` | what a handle knows of its session |
 //! | `log` | the operation log and its replay |
@@ -27,6 +28,7 @@ mod log;
 mod read_set;
 mod state;
 mod status;
+mod typed;
 
 use std::{
     convert::Infallible,
@@ -37,7 +39,6 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use self::log::{Change, Guard, Op, panicked};
 pub use self::status::SessionStatus;
 pub(crate) use self::{
     engine::{BoxFuture, Engine},
@@ -46,12 +47,17 @@ pub(crate) use self::{
     log::{Log, View, conflict},
     state::{Base, Changes, Delivery, Logout, Phase, State, Unsaved},
 };
+use self::{
+    log::{Guard, Op, panicked},
+    typed::{erase, read},
+};
 use crate::{
-    error::{SessionError, SessionErrorKind, StoreError},
+    error::{SessionError, StoreError},
     key::{AsKey, KeyName},
     policy::OnStaleWrite,
     record::Data,
     store::Token,
+    value::encode,
 };
 
 /// A visitor's session: values under typed keys, and who is logged in.
@@ -75,8 +81,8 @@ use crate::{
 /// ```
 ///
 /// # Errors
-/// Every change fails with [`Closed`](SessionErrorKind::Closed) once the response was sent (see
-/// [`keep_open`](Self::keep_open)), and with [`Store`](SessionErrorKind::Store) while the store is unavailable and the
+/// Every change fails with [`Closed`](crate::SessionErrorKind::Closed) once the response was sent (see
+/// [`keep_open`](Self::keep_open)), and with [`Store`](crate::SessionErrorKind::Store) while the store is unavailable and the
 /// manager [serves anonymously](crate::OnOutage::ServeAnonymous).
 #[derive(Clone)]
 pub struct Session(Arc<Shared<dyn Engine>>);
@@ -145,12 +151,13 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`Undecodable`](SessionErrorKind::Undecodable) if the stored value is not a `T`, for example because an older release
-    /// stored another type. The value stays as it is: [`remove`](Self::remove) it, or read it as a `serde_json::Value` and
-    /// convert it.
+    /// [`Undecodable`](crate::SessionErrorKind::Undecodable), with the [key](SessionError::key), if the stored value is not a `T`, for
+    /// example because an older release stored another type. The value stays as it is: [`insert`](Self::insert) another,
+    /// [`remove`](Self::remove) it, read it as a `serde_json::Value` and convert it, or let the key
+    /// [discard](crate::Key::discard_undecodable) such values.
     pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
         let data = self.lock().look(key.name());
-        decode(data.get(key.name()))
+        read(&data, &key)
     }
 
     /// Whether there is a value under `key`.
@@ -173,8 +180,14 @@ impl Session {
     /// Sets `key` to `value`, replacing any existing value.
     ///
     /// If this request has read the existing value, and another request changes it before this one is saved, the client is
-    /// answered `409 Conflict`. To compute a new value from the old one use [`update`](Self::update), which never conflicts; to
-    /// let the last request win declare the key [`last_writer_wins`](crate::Key::last_writer_wins).
+    /// answered `409 Conflict`, to a `GET` as well: two tabs that load at the same time are enough. To compute a new value from the
+    /// old one use [`update`](Self::update), which never conflicts; to let the last request win declare the key
+    /// [`last_writer_wins`](crate::Key::last_writer_wins), or all of them with
+    /// [`OnStaleWrite::Overwrite`](crate::OnStaleWrite::Overwrite). The log names the key of a conflict.
+    ///
+    /// The value is stored as JSON. It is read back exactly or refused here, the same on every store: numbers that are infinite
+    /// or not a number, `Some(None)` and `Some(())`, maps whose keys are neither texts, numbers nor variants without content, and
+    /// lists and objects nested more than 100 deep cannot be stored.
     ///
     /// ```
     /// # use cloakroom::{Key, Session, SessionError};
@@ -187,15 +200,16 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`Unencodable`](SessionErrorKind::Unencodable) if the value cannot be written as JSON,
-    /// [`TooLarge`](SessionErrorKind::TooLarge) if the session would outgrow its store,
-    /// [`Conflict`](SessionErrorKind::Conflict) if a [`save`](Self::save) has replaced the value that was read, and those that
+    /// [`Unencodable`](crate::SessionErrorKind::Unencodable) if the value cannot be stored as JSON so that it is read back exactly,
+    /// [`TooLarge`](crate::SessionErrorKind::TooLarge) if the session would outgrow its store,
+    /// [`Conflict`](crate::SessionErrorKind::Conflict) if a [`save`](Self::save) has replaced the value that was read, and those that
     /// every change has; see [`Session`].
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), SessionError> {
-        let value = encode(&value)?.into_boxed_slice();
+        let name = key.name();
+        let value = encode(&value).map_err(|error| error.of_key(name))?.into_boxed_slice();
         let mut state = self.lock();
         let guard = self.guard(&state, &key)?;
-        state.change(Op::Set { key: key.name().into(), value, guard })
+        state.change(Op::Set { key: name.into(), value, guard })
     }
 
     /// Changes the value under `key` in place; a missing value starts as its default.
@@ -220,7 +234,7 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`get`](Self::get) and [`insert`](Self::insert), and
-    /// [`UpdatePanicked`](SessionErrorKind::UpdatePanicked) if the closure panics.
+    /// [`UpdatePanicked`](crate::SessionErrorKind::UpdatePanicked) if the closure panics.
     pub fn update<T, R>(
         &self,
         key: impl AsKey<T>,
@@ -259,24 +273,25 @@ impl Session {
     where
         T: Default + Serialize + DeserializeOwned,
     {
-        let key = key.name();
+        let name = key.name();
         for _ in 0..MOST_RUNS {
             // The closure is the application's: it runs outside the lock, and again if a clone was faster.
-            let (generation, data) = self.snapshot(key)?;
-            let mut value: T = decode(data.get(key))?.unwrap_or_default();
-            let result = catch_unwind(AssertUnwindSafe(|| change(&mut value))).map_err(|_| panicked())?;
+            let (generation, data) = self.snapshot(name)?;
+            let mut value: T = read(&data, &key)?.unwrap_or_default();
+            let result = catch_unwind(AssertUnwindSafe(|| change(&mut value)));
+            let result = result.map_err(|_| panicked().of_key(name))?;
             let Ok(result) = result else { return Ok(result) };
-            let text = encode(&value)?;
+            let text = encode(&value).map_err(|error| error.of_key(name))?;
 
             let mut state = self.lock();
             if state.generation() == generation {
-                state.updated(key, &text, erase(change))?;
+                state.updated(name, &text, erase(change, key.discards_undecodable()))?;
                 return Ok(Ok(result));
             }
         }
-        Err(conflict(
-            "the session changed each time that an update ran; does its closure change the session itself?",
-        ))
+        let message =
+            "the session changed each time that an update ran; does its closure change the session itself?";
+        Err(conflict(message).of_key(name))
     }
 
     /// Removes the value under `key` and returns it: for values that may be used once.
@@ -299,12 +314,15 @@ impl Session {
     pub fn take<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
         loop {
             let (generation, data) = self.snapshot(key.name())?;
-            let Some(value) = decode(data.get(key.name()))? else { return Ok(None) };
+            if data.get(key.name()).is_none() {
+                return Ok(None);
+            }
+            let value = read(&data, &key)?;
             let mut state = self.lock();
             if state.generation() == generation {
                 let guard = self.guard(&state, &key)?;
                 state.change(Op::Remove { key: key.name().into(), guard })?;
-                return Ok(Some(value));
+                return Ok(value);
             }
         }
     }
@@ -321,7 +339,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`Conflict`](SessionErrorKind::Conflict) as for [`insert`](Self::insert), and those that every change has; see
+    /// [`Conflict`](crate::SessionErrorKind::Conflict) as for [`insert`](Self::insert), and those that every change has; see
     /// [`Session`].
     pub fn remove(&self, key: impl KeyName) -> Result<(), SessionError> {
         let mut state = self.lock();
@@ -365,11 +383,11 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`TokenUndeliverable`](SessionErrorKind::TokenUndeliverable), before anything is written, if the response has been sent
+    /// [`TokenUndeliverable`](crate::SessionErrorKind::TokenUndeliverable), before anything is written, if the response has been sent
     /// and the client would have to be given a new token: for a session that is not stored yet, after a login or renewal, and
     /// always on a store whose clients carry the session. After [`issue_bearer`](Self::issue_bearer) it is for the handler to
     /// deliver the [`token`](Self::token), and the save goes on. Otherwise those of the store, and
-    /// [`Conflict`](SessionErrorKind::Conflict). Changes that could not be written stay logged until they are
+    /// [`Conflict`](crate::SessionErrorKind::Conflict). Changes that could not be written stay logged until they are
     /// [discarded](Self::discard), apart from a renewal whose token cannot be delivered. Those that may have been written, but whose
     /// reply was lost, are sent again with the next save or the response, and take effect once.
     ///
@@ -439,7 +457,7 @@ impl Session {
         if key.last_writer_wins() || self.0.engine.policy().on_stale_write == OnStaleWrite::Overwrite {
             return Ok(Guard::Blind);
         }
-        state.guard(key.name())
+        state.guard(key.name()).map_err(|error| error.of_key(key.name()))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -453,37 +471,6 @@ impl Session {
     pub(crate) fn try_turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
         self.0.try_turn()
     }
-}
-
-fn decode<T: DeserializeOwned>(value: Option<&[u8]>) -> Result<Option<T>, SessionError> {
-    let Some(text) = value else { return Ok(None) };
-    serde_json::from_slice(text).map(Some).map_err(|error| {
-        // The decoder's own words may quote the value; the place is enough.
-        let place = format!("at line {} column {}", error.line(), error.column());
-        SessionError::new(
-            SessionErrorKind::Undecodable,
-            format!("the session value is not of the type that was asked for ({place})"),
-        )
-    })
-}
-
-fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, SessionError> {
-    serde_json::to_vec(value).map_err(|error| {
-        SessionError::new(SessionErrorKind::Unencodable, "the value cannot be written as JSON")
-            .with_source(error)
-    })
-}
-
-/// A typed closure as the log keeps it.
-fn erase<T, R, E>(change: impl Fn(&mut T) -> Result<R, E> + Send + 'static) -> Change
-where
-    T: Default + Serialize + DeserializeOwned,
-{
-    Box::new(move |current| {
-        let mut value: T = decode(current)?.unwrap_or_default();
-        change(&mut value).map_err(|_| conflict("an update refused what another request has written"))?;
-        encode(&value)
-    })
 }
 
 impl fmt::Debug for Session {

@@ -3,6 +3,7 @@
 //! | module | tests |
 //! | --- | --- |
 //! | `routes` | extractors, where the middleware may stand, refusals |
+//! | `log_lines` | what is logged of errors that clients see |
 //! | `failures` | errors of inner middleware |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
@@ -15,6 +16,16 @@ macro_rules! send {
 }
 
 mod failures;
+#[path = "../hooked/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod hooked;
+mod log_lines;
+#[path = "../promises/logs.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod logs;
+#[path = "../promises/probe.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod probe;
 mod routes;
 
 use actix_web::{

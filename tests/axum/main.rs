@@ -3,11 +3,22 @@
 //! | module | tests |
 //! | --- | --- |
 //! | `routes` | where the layer may stand, targets, refusals |
+//! | `log_lines` | what is logged of errors that clients see |
 //! | `bodies` | any body, plain tower services, streams |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod bodies;
+#[path = "../hooked/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod hooked;
+mod log_lines;
+#[path = "../promises/logs.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod logs;
+#[path = "../promises/probe.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod probe;
 mod routes;
 
 use axum::{

@@ -31,14 +31,14 @@ async fn promise_10_no_secret_stands_in_debug_errors_or_logs() {
     browser
         .does(|session| {
             session.log_in(CANARY)?;
-            session.insert(CANARY, CANARY)
+            session.insert("diary", CANARY)
         })
         .await;
     let token = browser.cookie.clone().unwrap();
 
     let visit = browser.visit().await;
-    let wrong_type = visit.session.get::<u32>(CANARY).unwrap_err();
-    visit.session.insert(CANARY, [CANARY]).unwrap();
+    let wrong_type = visit.session.get::<u32>("diary").unwrap_err();
+    visit.session.insert("diary", [CANARY]).unwrap();
     write!(seen, "{:?} {:?} {}", visit.session, visit.exchange, with_sources(&wrong_type)).unwrap();
     write!(seen, "{:?} {:?}", browser.server.sessions, visit.session.sessions().await).unwrap();
     let id = visit.session.id().unwrap();
