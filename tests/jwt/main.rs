@@ -3,6 +3,7 @@
 //! | module | tests |
 //! | --- | --- |
 //! | `jsonwebtoken` | tokens to and from the crate of that name, for every algorithm |
+//! | `providers` | tokens of identity providers: RSA, P-384, key sets |
 //! | `pyjwt` | the same with Python's PyJWT; `./scripts/interop` runs it |
 //! | `servers` | a new key reaches three servers in every order; a server that only reads |
 //!
@@ -14,6 +15,7 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod browser;
 mod jsonwebtoken;
+mod providers;
 mod pyjwt;
 mod servers;
 

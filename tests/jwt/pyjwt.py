@@ -5,6 +5,7 @@ import json
 import sys
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 
@@ -37,5 +38,19 @@ def encode(question):
     return jwt.encode(question["claims"], signing_key(question), question["algorithm"], question["headers"])
 
 
+def provide(question):
+    """A token under a new key, and the key as an identity provider publishes it."""
+    algorithm = question["algorithm"]
+    if algorithm == "ES384":
+        private = ec.generate_private_key(ec.SECP384R1())
+    else:
+        private = rsa.generate_private_key(public_exponent=65537, key_size=question["bits"])
+    public = json.loads(jwt.get_algorithm_by_name(algorithm).to_jwk(private.public_key()))
+    public.pop("key_ops", None)
+    jwk = {**public, "kid": "provider", "use": "sig", "alg": algorithm}
+    token = jwt.encode(question["claims"], private, algorithm, {"kid": "provider"})
+    return {"token": token, "jwk": jwk}
+
+
 question = json.load(sys.stdin)
-json.dump({"decode": decode, "encode": encode}[question["do"]](question), sys.stdout)
+json.dump({"decode": decode, "encode": encode, "provide": provide}[question["do"]](question), sys.stdout)

@@ -8,6 +8,8 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use cloakroom::store::VerifyingKey;
+
 use super::*;
 
 /// Asks `pyjwt.py`, under the Python that `CLOAKROOM_PYTHON` names.
@@ -61,5 +63,20 @@ async fn its_tokens_are_sessions() {
         let plain = made(&key, json!({}));
         check_taken(store(&key).accepting_type("JWT"), &plain).await;
         check_refused(store(&key), &plain).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PyJWT: run ./scripts/interop"]
+async fn its_tokens_under_keys_that_only_verify_here_are_sessions() {
+    for algorithm in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES384"] {
+        for bits in [2048, 3072] {
+            let provided = ask(
+                json!({ "do": "provide", "algorithm": algorithm, "bits": bits, "claims": foreign_claims() }),
+            );
+            let key = VerifyingKey::from_jwk(&provided["jwk"].to_string()).unwrap();
+            let store = store(&test_keys()[0]).accepting_type("JWT").accepting(key);
+            check_taken(store, provided["token"].as_str().unwrap()).await;
+        }
     }
 }

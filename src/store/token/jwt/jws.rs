@@ -116,9 +116,9 @@ impl Jws {
 
     /// The number of letters that a token has in addition to those of its payload.
     pub(super) fn overhead(&self) -> usize {
-        self.keys.first().map_or(0, |KnownKey { key, header }| {
-            header.len() + 2 + encoded_len(key.algorithm().signature_len())
-        })
+        self.keys
+            .first()
+            .map_or(0, |KnownKey { key, header }| header.len() + 2 + encoded_len(key.signature_len()))
     }
 
     /// The token of a payload; `None` without a key that signs, or if the source of randomness failed.
@@ -141,7 +141,7 @@ impl Jws {
         let at = own.map_or_else(|| self.find_key(compact.header), Ok)?;
         let verifier = &self.keys[at].key;
         let signature =
-            Signature::decode(compact.signature, verifier.algorithm()).ok_or(Absence::Malformed)?;
+            Signature::decode(compact.signature, verifier.signature_len()).ok_or(Absence::Malformed)?;
         if !verifier.verifies(compact.signed, signature.as_bytes()) {
             return Err(Absence::Forged);
         }
@@ -161,12 +161,12 @@ impl Jws {
             None => self.only_key(&header.alg),
         };
         let at = at.ok_or(Absence::UnknownKey)?;
-        if self.keys[at].key.algorithm().name() == &*header.alg { Ok(at) } else { Err(Absence::Forged) }
+        if self.keys[at].key.algorithm().is_called(&header.alg) { Ok(at) } else { Err(Absence::Forged) }
     }
 
     /// The key of this algorithm, if there is exactly one.
     fn only_key(&self, algorithm: &str) -> Option<usize> {
-        let mut found = self.keys().enumerate().filter(|(_, key)| key.algorithm().name() == algorithm);
+        let mut found = self.keys().enumerate().filter(|(_, key)| key.algorithm().is_called(algorithm));
         match (found.next(), found.next()) {
             (Some((at, _)), None) => Some(at),
             _ => None,

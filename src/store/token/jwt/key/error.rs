@@ -23,7 +23,7 @@ pub enum InvalidJwtKey {
         expected: &'static str,
     },
     /// It is not a PEM text of a supported key.
-    #[error("this is no PEM text of {expected}, for Ed25519 or P-256")]
+    #[error("this is no PEM text of {expected}")]
     Pem {
         /// What the text should contain.
         expected: &'static str,

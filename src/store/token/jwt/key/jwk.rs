@@ -1,6 +1,7 @@
 //! Keys as JSON Web Keys (RFC 7517, RFC 8037).
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::{
@@ -8,7 +9,8 @@ use super::{
     base64url,
     error::InvalidJwtKey,
     json::{self, Malformed, Object, Text},
-    public::{COORDINATE_LEN, Members, PublicKey},
+    public::{Members, P256_COORDINATE, P384_COORDINATE, PublicKey},
+    rsa::RsaKey,
 };
 use crate::keyring::SecretKey;
 
@@ -46,7 +48,9 @@ impl Material {
         let public = match algorithm {
             Algorithm::Hs256 => return Ok(Self::Secret(SecretKey::from_bytes(&required(object, "k")?)?)),
             Algorithm::EdDsa => PublicKey::ed25519(&required(object, "x")?)?,
-            Algorithm::Es256 => point(&required(object, "x")?, &required(object, "y")?)?,
+            Algorithm::Es256 => PublicKey::p256(&point(object, P256_COORDINATE)?)?,
+            Algorithm::Es384 => PublicKey::p384(&point(object, P384_COORDINATE)?)?,
+            rsa => PublicKey::Rsa(RsaKey::new(rsa, &required(object, "n")?, &required(object, "e")?)?),
         };
         Ok(match optional(object, "d")? {
             Some(private) => Self::Private(public, private),
@@ -62,8 +66,17 @@ fn algorithm(object: &Object<'_>) -> Result<Algorithm, InvalidJwtKey> {
         ("oct", None) => Ok(Algorithm::Hs256),
         ("OKP", Some("Ed25519")) => Ok(Algorithm::EdDsa),
         ("EC", Some("P-256")) => Ok(Algorithm::Es256),
-        _ => Err(refused("its type is not oct, Ed25519 or P-256")),
+        ("EC", Some("P-384")) => Ok(Algorithm::Es384),
+        ("RSA", None) => rsa_algorithm(object),
+        _ => Err(refused("its type is not oct, Ed25519, P-256, P-384 or RSA")),
     }
+}
+
+/// What an RSA key says that it is for. Some identity providers do not say it, and mean RS256.
+fn rsa_algorithm(object: &Object<'_>) -> Result<Algorithm, InvalidJwtKey> {
+    let Some(alg) = text(object, "alg")? else { return Ok(Algorithm::Rs256) };
+    let known = Algorithm::RSA.into_iter().find(|algorithm| algorithm.is_called(&alg));
+    known.ok_or(refused("it is for another algorithm or another use"))
 }
 
 /// Whether the key may be used for signatures of this algorithm, as far as it says (RFC 7517, section 4).
@@ -71,7 +84,7 @@ fn is_for_signatures(object: &Object<'_>, algorithm: Algorithm) -> Result<bool, 
     let alg = object.optional::<Text<'_>>("alg")?;
     let usage = object.optional::<Text<'_>>("use")?;
     let operations = object.optional::<Vec<Text<'_>>>("key_ops")?.unwrap_or_default();
-    Ok(alg.is_none_or(|alg| *alg == *algorithm.name())
+    Ok(alg.is_none_or(|alg| algorithm.is_called(&alg))
         && usage.is_none_or(|usage| *usage == *"sig")
         && operations.iter().all(|operation| ["sign", "verify"].contains(&&**operation)))
 }
@@ -100,12 +113,13 @@ fn required(object: &Object<'_>, name: &str) -> Result<Zeroizing<Vec<u8>>, Inval
     optional(object, name)?.ok_or_else(mistyped)
 }
 
-/// The key of two coordinates, each of its full length (RFC 7518, section 6.2.1).
-fn point(x: &[u8], y: &[u8]) -> Result<PublicKey, InvalidJwtKey> {
-    if x.len() != COORDINATE_LEN || y.len() != COORDINATE_LEN {
-        return Err(refused("a coordinate has not 32 bytes"));
+/// The uncompressed point of two coordinates, each of its full length (RFC 7518, section 6.2.1).
+fn point(object: &Object<'_>, coordinate: usize) -> Result<Vec<u8>, InvalidJwtKey> {
+    let (x, y) = (required(object, "x")?, required(object, "y")?);
+    if x.len() != coordinate || y.len() != coordinate {
+        return Err(refused("a coordinate has not the length that its curve asks for"));
     }
-    PublicKey::p256(&[&[4], x, y].concat())
+    Ok([&[4][..], &x, &y].concat())
 }
 
 const fn mistyped() -> InvalidJwtKey {
@@ -114,6 +128,14 @@ const fn mistyped() -> InvalidJwtKey {
 
 pub(super) const fn refused(reason: &'static str) -> InvalidJwtKey {
     InvalidJwtKey::Jwk { reason }
+}
+
+/// The keys of a set, each as its text.
+pub(super) fn split_set(text: &str) -> Result<Vec<&str>, InvalidJwtKey> {
+    let not_a_set = || refused("it is no JSON Web Key Set, an object with a list of keys");
+    let object = json::from_str(text).map_err(|Malformed| not_a_set())?;
+    let keys = object.required::<Vec<&RawValue>>("keys").map_err(|Malformed| not_a_set())?;
+    Ok(keys.into_iter().map(RawValue::get).collect())
 }
 
 /// A JSON Web Key Set of public keys, each with its name.

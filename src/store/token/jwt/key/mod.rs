@@ -2,9 +2,10 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | `algorithm` | the three algorithms |
+//! | `algorithm` | the algorithms |
 //! | `error` | [`InvalidJwtKey`] |
 //! | `signature` | the bytes of a signature |
+//! | `rsa` | RSA public keys |
 //! | `public` | a public key and its thumbprint |
 //! | `pem`, `jwk` | keys as texts |
 //! | `verifying` | [`VerifyingKey`] |
@@ -17,6 +18,7 @@ mod error;
 mod jwk;
 mod pem;
 mod public;
+mod rsa;
 mod signature;
 mod signing;
 mod verifying;

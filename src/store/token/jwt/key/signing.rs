@@ -144,6 +144,9 @@ impl SigningKey {
                 );
                 Self::of_p256(pair.map_err(mismatch)?)
             }
+            PublicKey::P384(_) | PublicKey::Rsa(_) => {
+                Err(jwk::refused("keys of this type only verify here; leave out its private members"))
+            }
         }
     }
 

@@ -14,6 +14,16 @@ use super::{
 
 /// What a token is verified with: a public key, or a shared secret.
 ///
+/// Keys of identity providers are public keys that only verify here. Each has one algorithm:
+///
+/// | key | algorithm of its tokens |
+/// | --- | --- |
+/// | Ed25519 | `EdDSA`, also called `Ed25519` (RFC 9864) |
+/// | P-256, P-384 | `ES256`, `ES384` |
+/// | RSA, 2048 to 8192 bits | what the `alg` of a JSON Web Key says: `RS256`, `RS384`, `RS512`, `PS256`, `PS384` or `PS512`; otherwise `RS256` |
+///
+/// There is no `ES512`, `ES256K`, `Ed448`, and no RSA key with fewer bits.
+///
 /// A key that was made from a [`SigningKey`](super::SigningKey) for HS256 is the secret itself.
 #[derive(Clone)]
 pub struct VerifyingKey {
@@ -44,10 +54,11 @@ impl VerifyingKey {
         PublicKey::p256(bytes).map(Self::of_public)
     }
 
-    /// A public key from a PEM text, `-----BEGIN PUBLIC KEY-----`. Its name is its thumbprint (RFC 7638).
+    /// A public key from a PEM text, `-----BEGIN PUBLIC KEY-----`. Its name is its thumbprint (RFC 7638). An RSA key verifies
+    /// RS256.
     ///
     /// # Errors
-    /// [`InvalidJwtKey`] unless it is an Ed25519 or P-256 key.
+    /// [`InvalidJwtKey`] unless it is an Ed25519, P-256, P-384 or RSA key.
     pub fn from_pem(text: &str) -> Result<Self, InvalidJwtKey> {
         pem::public_key(text).map(Self::of_public)
     }
@@ -55,7 +66,7 @@ impl VerifyingKey {
     /// A public key from a JSON Web Key (RFC 7517). Its name is the key's `kid`, or else its thumbprint.
     ///
     /// # Errors
-    /// [`InvalidJwtKey`] unless it is a public Ed25519 or P-256 key whose `alg`, `use` and `key_ops`, where they are
+    /// [`InvalidJwtKey`] unless it is a public Ed25519, P-256, P-384 or RSA key whose `alg`, `use` and `key_ops`, where they are
     /// given, allow it to verify.
     pub fn from_jwk(text: &str) -> Result<Self, InvalidJwtKey> {
         let Jwk { kid, material } = Jwk::parse(text)?;
@@ -72,6 +83,30 @@ impl VerifyingKey {
             Some(kid) => key.named(&kid),
             None => key,
         })
+    }
+
+    /// The public keys of a JSON Web Key Set (RFC 7517), as identity providers publish it. Those that cannot be used here, such as
+    /// keys for encryption, are left out.
+    ///
+    /// ```
+    /// use cloakroom::store::{JwtStore, VerifyingKey};
+    ///
+    /// fn sessions_of_provider(key_set: &str) -> Result<JwtStore, Box<dyn std::error::Error>> {
+    ///     let keys = VerifyingKey::from_jwks(key_set)?; // fetched from the provider's jwks_uri
+    ///     Ok(JwtStore::verify_only(keys).issuer("https://id.example").audience("shop").accepting_type("JWT"))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidJwtKey`] if it is no key set, or if none of its keys can be used here.
+    pub fn from_jwks(text: &str) -> Result<Vec<Self>, InvalidJwtKey> {
+        let keys: Vec<_> =
+            jwk::split_set(text)?.into_iter().filter_map(|key| Self::from_jwk(key).ok()).collect();
+        if keys.is_empty() {
+            Err(jwk::refused("none of the keys in the set can be used here"))
+        } else {
+            Ok(keys)
+        }
     }
 
     pub(crate) fn hs256(kid: &str, secret: &[u8]) -> Self {
@@ -103,6 +138,14 @@ impl VerifyingKey {
         match &self.verifier {
             Verifier::Secret(_) => Algorithm::Hs256,
             Verifier::Public(key) => key.algorithm(),
+        }
+    }
+
+    /// The number of bytes in a signature.
+    pub(crate) fn signature_len(&self) -> usize {
+        match &self.verifier {
+            Verifier::Secret(_) => 32,
+            Verifier::Public(key) => key.signature_len(),
         }
     }
 

@@ -34,6 +34,25 @@ const DECISIONS: &[(&str, &[u64], bool, &str)] = &[
         "a stray `?` among the letters may be skipped, says the vector; RFC 7515, section 2, allows no other letters",
     ),
     (
+        "json_web_signature",
+        &[259, 264, 268, 272, 320, 325],
+        false,
+        "their payload is empty; a payload of claims is an object",
+    ),
+    (
+        "json_web_signature",
+        &[346, 350],
+        false,
+        "the key says PS256, the token PS384; a key has one algorithm",
+    ),
+    (
+        "json_web_crypto",
+        &[46],
+        true,
+        "a modulus of a generator that was weak (ROCA) is not recognised: the key is chosen by the application",
+    ),
+    ("json_web_key", &[7], true, "the same weak modulus"),
+    (
         "json_web_key",
         &[1],
         true,
@@ -47,6 +66,11 @@ const DECISIONS: &[(&str, &[u64], bool, &str)] = &[
         false,
         "DuplicateKid: two keys of one name are refused when the store is built, which is a panic that its docs announce",
     ),
+];
+
+/// The algorithms of which a vector has to be answered as it says.
+const ALGORITHMS: &[&str] = &[
+    "HS256", "ES256", "EdDSA", "ES384", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "none", "NONE",
 ];
 
 /// The folder; `None`, loudly, if no variable names one.
@@ -156,24 +180,27 @@ fn text(token: &Value) -> String {
 
 fn run_tokens(folder: &std::path::Path, name: &str) {
     let file = wycheproof(folder, name);
-    let mut tally = Tally::default();
+    let (mut tally, mut wrong) = (Tally::default(), Vec::new());
     for (group, test) in each(&file, "") {
         let id = test["tcId"].as_u64().or_else(|| test["tcId"].as_str()?.parse().ok()).unwrap();
         let token = text(test.get("jws").unwrap_or(&test["jwe"]));
         let algorithm = if test.get("jwe").is_some() { "JWE".into() } else { algorithm(group, &token) };
         let accepted = accepts(group, &token);
-        if !["HS256", "ES256", "EdDSA", "none", "NONE"].contains(&&*algorithm) {
+        if !ALGORITHMS.contains(&&*algorithm) {
             assert!(!accepted, "{name} {id}: {algorithm}");
             tally.skip(&algorithm);
             continue;
         }
         let decision = DECISIONS.iter().find(|(file, ids, ..)| *file == name && ids.contains(&id));
         let expected = decision.map_or(test["result"] == "valid", |(_, _, accepted, _)| *accepted);
-        assert_eq!(accepted, expected, "{name} {id}: {test}");
+        if accepted != expected {
+            wrong.push(format!("{name} {id}: {test}"));
+        }
         tally.decided += usize::from(decision.is_some());
         tally.run += 1;
     }
     tally.report(name);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
@@ -206,7 +233,7 @@ fn bytes(hex: &Value) -> Vec<u8> {
 /// Whether a signature is good, on the way that the signature of a token goes.
 fn verifies(key: &VerifyingKey, message: &Value, signature: &Value) -> bool {
     let text = URL_SAFE_NO_PAD.encode(bytes(signature));
-    Signature::decode(text.as_bytes(), key.algorithm())
+    Signature::decode(text.as_bytes(), key.signature_len())
         .is_some_and(|signature| key.verifies(&bytes(message), signature.as_bytes()))
 }
 
