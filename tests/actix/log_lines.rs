@@ -14,7 +14,7 @@ use tracing::Level;
 
 use crate::{
     get,
-    logs::{Logged, Logs},
+    events::{Events, Logged},
     manager,
     probe::Probe,
 };
@@ -28,7 +28,7 @@ where
     let app =
         init_service(App::new().wrap(SessionMiddleware::new(manager())).route("/", web::get().to(handler)))
             .await;
-    let (logs, _guard) = Logs::listen();
+    let (logs, _guard) = Events::listen();
     let response = send!(app, TestRequest::get());
     (response.status().as_u16(), logs.only_complaint())
 }
@@ -78,7 +78,7 @@ async fn a_store_that_fails_is_logged_once_with_its_cause() {
         .route("/maybe", web::get().to(maybe));
     let app = init_service(app).await;
     probe.fail_with(Some(StoreErrorKind::Full));
-    let (logs, _guard) = Logs::listen();
+    let (logs, _guard) = Events::listen();
     assert_eq!(send!(app, TestRequest::get()).status().as_u16(), 503);
     let line = logs.only_complaint();
     assert_eq!((line.level, line.field("kind")), (Level::ERROR, "Store(Full)"));
@@ -94,7 +94,7 @@ async fn a_store_that_fails_is_logged_once_with_its_cause() {
 #[actix_web::test]
 async fn a_missing_middleware_is_logged_once() {
     let app = init_service(App::new().route("/", web::get().to(write))).await;
-    let (logs, _guard) = Logs::listen();
+    let (logs, _guard) = Events::listen();
     assert_eq!(send!(app, TestRequest::get()).status().as_u16(), 500);
     assert_eq!(logs.only_complaint().field("kind"), "LayerMissing");
 }
@@ -115,7 +115,7 @@ async fn what_a_middleware_returns_is_logged_once() {
         .wrap(SessionMiddleware::new(manager()))
         .route("/", web::get().to(write));
     let app = init_service(app).await;
-    let (logs, _guard) = Logs::listen();
+    let (logs, _guard) = Events::listen();
     let error = app.call(TestRequest::get().to_request()).await.unwrap_err();
     assert_eq!(error.error_response().status().as_u16(), 500);
     assert_eq!(error.error_response().status().as_u16(), 500, "however often it is answered");

@@ -15,7 +15,7 @@ use cloakroom::{
 use tracing::Level;
 
 use crate::{
-    logs::{Logged, Logs},
+    events::{Events, Logged},
     manager,
     probe::Probe,
     send, text,
@@ -28,7 +28,7 @@ where
     T: 'static,
 {
     let app = Router::new().route("/", get(handler)).layer(SessionLayer::new(manager(MemoryStore::new())));
-    let (logs, _guard) = Logs::listen();
+    let (logs, _guard) = Events::listen();
     let response = app_answer(&app).await;
     (response.status().as_u16(), logs.only_complaint())
 }
@@ -74,7 +74,7 @@ async fn a_store_that_fails_is_logged_once_with_its_cause() {
         .route("/maybe", get(async |session: Option<Session>| session.map_or("no", |_| "yes")))
         .layer(SessionLayer::new(manager(probe.clone())));
     probe.fail_with(Some(StoreErrorKind::Full));
-    let (logs, _guard) = Logs::listen();
+    let (logs, _guard) = Events::listen();
     assert_eq!(app_answer(&app).await.status(), 503);
     let line = logs.only_complaint();
     assert_eq!((line.level, line.field("kind")), (Level::ERROR, "Store(Full)"));
@@ -91,7 +91,7 @@ async fn a_store_that_fails_is_logged_once_with_its_cause() {
 #[tokio::test]
 async fn a_missing_layer_is_logged_once() {
     let app = Router::new().route("/", get(async |_: Session| ()));
-    let (logs, _guard) = Logs::listen();
+    let (logs, _guard) = Events::listen();
     assert_eq!(app_answer(&app).await.status(), 500);
     assert_eq!(logs.only_complaint().field("kind"), "LayerMissing");
 }
@@ -121,7 +121,7 @@ async fn a_guard_that_turns_an_error_into_a_response_logs_it() {
             Err(error) => error.into_response(),
         }),
     );
-    let (logs, _guard) = Logs::listen();
+    let (logs, _guard) = Events::listen();
     assert!(text(app_answer(&app).await).await.contains("SessionLayer"));
     logs.only_complaint();
 }

@@ -13,9 +13,9 @@ mod bodies;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod hooked;
 mod log_lines;
-#[path = "../promises/logs.rs"]
+#[path = "../promises/events.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
-mod logs;
+mod events;
 #[path = "../promises/probe.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod probe;

@@ -4,7 +4,7 @@ use axum::{
     Form, Router,
     extract::Query,
     http::StatusCode,
-    response::{IntoResponse, Redirect, Response},
+    response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
 use cloakroom::{
@@ -59,11 +59,28 @@ async fn posted_callback(session: Session, Form(reply): Form<Reply>) -> Result<R
     finish(session, reply).await
 }
 
+/// Answers the provider's form with the same form, sent from here to the path that reads the session.
+async fn send_again(Form(reply): Form<Reply>) -> Html<String> {
+    let [state, code] = [reply.state, reply.code].map(|text| escaped(&text));
+    Html(format!(
+        r#"<form method="post" action="/login/finish">
+        <input type="hidden" name="state" value="{state}"><input type="hidden" name="code" value="{code}">
+        <button>Continue</button></form><script>document.forms[0].submit()</script>"#
+    ))
+}
+
+fn escaped(text: &str) -> String {
+    let pairs = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&#39;")];
+    pairs.into_iter().fold(text.to_owned(), |text, (letter, name)| text.replace(letter, name))
+}
+
 fn app(sessions: SessionManager) -> Router {
     Router::new()
         .route("/", get(who))
         .route("/login", get(begin))
         .route("/login/callback", get(callback).post(posted_callback))
+        .route("/login/bounce", post(send_again))
+        .route("/login/finish", post(posted_callback))
         .route("/settings", post(async |session: Session| session.insert("theme", "dark")))
         .layer(SessionLayer::new(sessions))
 }
@@ -107,6 +124,17 @@ async fn a_posted_reply_logs_in_with_the_settings_for_it() {
     assert_eq!(browser.get("/").await.text, "user-of-7");
     let forged = browser.post_from_another_site("/settings", "", true).await;
     assert_eq!(forged.status, 403, "other paths refuse such requests");
+}
+
+#[tokio::test]
+async fn a_page_in_between_sends_the_reply_again_with_the_cookie() {
+    let mut browser = super::Browser::new(&app(SessionManager::new(MemoryStore::new())));
+    let reply = format!("state={}&code=7", state_of_a_login_begun_by(&mut browser).await);
+    let page = browser.post_from_another_site("/login/bounce", &reply, false).await;
+    assert!(page.text.contains("action=\"/login/finish\""), "{}", page.text);
+    assert_eq!(browser.post("/login/finish", &reply).await.location, "/");
+    assert_eq!(browser.get("/").await.text, "user-of-7");
+    assert_eq!(escaped("\"><script>"), "&quot;&gt;&lt;script&gt;");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use axum::{
 };
 use cloakroom::{
     Session, SessionError, SessionManager,
-    store::{Index, MemoryStore},
+    store::{MemoryStore, Requirement, UnmetRequirement},
     tower::SessionLayer,
 };
 use serde::Deserialize;
@@ -28,8 +28,8 @@ async fn change_password(session: Session, Form(form): Form<NewPassword>) -> Res
 }
 
 /// When the program starts: an app that ends sessions from elsewhere needs a store with an index.
-fn check(sessions: &SessionManager) {
-    assert_ne!(sessions.guarantees().index, Index::None, "this store cannot list a user's sessions");
+fn check(sessions: SessionManager) -> Result<SessionManager, UnmetRequirement> {
+    sessions.require([Requirement::Index])
 }
 
 fn store_password(_user: &str, _password: &str) {}
@@ -45,7 +45,7 @@ async fn who(session: Session) -> String {
 #[tokio::test]
 async fn a_new_password_signs_out_the_other_devices_and_no_stranger() {
     let (sessions, clock) = super::testing::with_manual_clock(SessionManager::new(MemoryStore::new()));
-    check(&sessions);
+    let sessions = check(sessions).unwrap();
     let app = Router::new()
         .route("/", get(who))
         .route("/login", post(log_in))
