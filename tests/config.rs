@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use cloakroom::{
-    SessionStore as _,
+    RequestHead, SessionStore as _,
     config::{Config, StoreConfig},
+    manager::Finish,
     store::{Revocation, TokenForm},
 };
 
@@ -148,7 +149,9 @@ fn a_whole_manager_comes_from_a_file() {
         "cookie": { "name": "id", "path": "/app", "domain": "example.org", "same_site": "strict",
                     "expires_with_browser": true },
         "transports": ["bearer", "cookie", "x-session"],
-        "allow_cross_site": ["/callback"]
+        "allow_cross_site": ["/callback", "/saml/{org}/acs"],
+        "trusted_origins": ["https://app.example"],
+        "require": ["index", "revocation", "no-lost-updates", "hidden-from-clients"]
     }"#;
     let config: Config = serde_json::from_str(text).unwrap();
     assert_eq!(config.idle_timeout, Some(Duration::from_secs(1800)));
@@ -156,6 +159,46 @@ fn a_whole_manager_comes_from_a_file() {
     assert_eq!(config.transports.len(), 3);
     assert_eq!(config.manager().unwrap().guarantees().name, "memory");
     assert!(serde_json::from_str::<Config>("{}").unwrap().manager().is_ok(), "everything has a default");
+}
+
+#[test]
+fn other_sites_and_requirements_are_checked_when_the_program_starts() {
+    for (text, words) in [
+        (r#"{"allow_cross_site": ["callback"]}"#, &["allow_cross_site", "slash", "callback"][..]),
+        (r#"{"allow_cross_site": ["/saml/{org/acs"]}"#, &["allow_cross_site", "whole segment"]),
+        (r#"{"trusted_origins": ["null"]}"#, &["trusted_origins", "https://app.example", "null"]),
+        (r#"{"trusted_origins": ["https://app.example/"]}"#, &["trusted_origins"]),
+        (r#"{"require": ["survives-restart"]}"#, &["memory", "restart"]),
+        (
+            r#"{"store": "signed-cookie:?keys=generate", "require": ["index"]}"#,
+            &["signed-cookie", "list and end"],
+        ),
+    ] {
+        let config: Config = serde_json::from_str(text).unwrap();
+        let error = config.manager().unwrap_err().to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{text}: {error}");
+    }
+    let error = serde_json::from_str::<Config>(r#"{"require": ["speed"]}"#).unwrap_err().to_string();
+    assert!(error.contains("require") && error.contains("no-lost-updates"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_lets_other_sites_in() {
+    let text = r#"{"trusted_origins": ["https://app.example"], "allow_cross_site": ["/saml/{org}/acs"]}"#;
+    let sessions = serde_json::from_str::<Config>(text).unwrap().manager().unwrap();
+    for (path, origin, status) in [
+        ("/", "https://app.example", None),
+        ("/", "https://evil.example", Some(403)),
+        ("/saml/acme/acs", "https://evil.example", None),
+    ] {
+        let exchange = sessions.exchange(path);
+        let mut headers = http::HeaderMap::new();
+        headers.insert("origin", origin.parse().unwrap());
+        let head = RequestHead { method: "POST", authority: Some("shop.example"), headers: &headers };
+        exchange.lazy().load(&head).await.unwrap().log_in("alice").unwrap();
+        let Finish::Pending(saving) = exchange.finish(200) else { panic!("there is something to write") };
+        assert_eq!(saving.await.error().map(cloakroom::SessionError::status), status, "{path} {origin}");
+    }
 }
 
 #[test]

@@ -13,9 +13,8 @@ use cloakroom::{
 use tracing::Level;
 
 use crate::{
-    get,
     events::{Events, Logged},
-    manager,
+    get, manager,
     probe::Probe,
 };
 

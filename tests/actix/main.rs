@@ -15,14 +15,14 @@ macro_rules! send {
     };
 }
 
+#[path = "../promises/events.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod events;
 mod failures;
 #[path = "../hooked/mod.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod hooked;
 mod log_lines;
-#[path = "../promises/events.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod events;
 #[path = "../promises/probe.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod probe;

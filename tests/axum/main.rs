@@ -9,13 +9,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod bodies;
+#[path = "../promises/events.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod events;
 #[path = "../hooked/mod.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod hooked;
 mod log_lines;
-#[path = "../promises/events.rs"]
-#[allow(dead_code, reason = "other tests use the rest")]
-mod events;
 #[path = "../promises/probe.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod probe;

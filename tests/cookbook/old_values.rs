@@ -27,7 +27,7 @@ fn filters(session: &Session) -> Result<Vec<String>, SessionError> {
         Err(error) if error.kind() == SessionErrorKind::Undecodable => {
             let old: Option<String> = session.get("filters")?;
             let filters: Vec<_> = old.iter().flat_map(|old| old.split(',')).map(str::to_owned).collect();
-            session.insert(FILTERS, &filters)?;
+            session.insert(FILTERS, filters.clone())?;
             Ok(filters)
         }
         filters => Ok(filters?.unwrap_or_default()),

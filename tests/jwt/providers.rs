@@ -5,7 +5,7 @@ use cloakroom::store::VerifyingKey;
 
 use super::*;
 
-/// Keys of a provider as it publishes them, two of which are for something else. Their private parts are in the PEM files.
+/// Keys of a provider as it publishes them, two of which are for something else. Their private parts are in the DER files.
 const JWKS: &str = include_str!("provider_jwks.json");
 
 const ALGORITHMS: [&str; 7] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES384"];
@@ -13,11 +13,11 @@ const ALGORITHMS: [&str; 7] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS5
 fn made(algorithm: &str, kid: Option<&str>) -> String {
     let algorithm: Algorithm = algorithm.parse().unwrap();
     let key = match algorithm {
-        Algorithm::ES384 => EncodingKey::from_ec_pem(include_bytes!("provider_p384.pem")),
-        _ => EncodingKey::from_rsa_pem(include_bytes!("provider_rsa.pem")),
+        Algorithm::ES384 => EncodingKey::from_ec_der(include_bytes!("provider_p384.der")),
+        _ => EncodingKey::from_rsa_der(include_bytes!("provider_rsa.der")),
     };
     let header = Header { kid: kid.map(str::to_owned), ..Header::new(algorithm) };
-    encode(&header, &foreign_claims(), &key.unwrap()).unwrap()
+    encode(&header, &foreign_claims(), &key).unwrap()
 }
 
 /// A store whose own sessions are signed with a secret, and that takes the provider's tokens, too.

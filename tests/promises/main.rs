@@ -19,6 +19,8 @@
 //! | sessions from outside their requests | `outside` |
 //! | one subject acts as another | `acting` |
 //! | the ID of a session | `ids` |
+//! | clients that do not return `Secure` cookies | `plain_http` |
+//! | what is logged is documented | `log_table` |
 //! | 17 anonymous sessions displace nobody | `budgets` |
 //! | 7 logins and logouts where their number is limited | `crowd` |
 
@@ -44,6 +46,7 @@ mod long_lived;
 mod model;
 mod outages;
 mod outside;
+mod plain_http;
 mod probe;
 mod secrets;
 mod sites;

@@ -87,6 +87,17 @@ async fn promise_14_asking_for_what_a_store_lacks_is_a_clear_error() {
     assert_eq!(browser.subject().await.as_deref(), Some("alice"), "nothing was ended by halves");
 }
 
+#[test]
+fn promise_14_an_application_is_told_at_the_start_what_its_store_lacks() {
+    use cloakroom::store::Requirement::{AllNodes, Index as Listed, NoLostUpdates, Revocation};
+    let manager = || cloakroom::SessionManager::new(Bare::default());
+    assert!(manager().require([Revocation, NoLostUpdates]).is_ok());
+    let unmet = manager().require([Revocation, Listed, AllNodes]).unwrap_err();
+    assert_eq!((unmet.store, unmet.requirement), ("bare", Listed));
+    assert!(unmet.to_string().contains("list and end the sessions of a user"), "{unmet}");
+    assert_eq!(manager().require([AllNodes]).unwrap_err().requirement, AllNodes);
+}
+
 #[tokio::test]
 async fn a_store_that_is_only_asked_to_replace_is_touched_by_replacing() {
     let mut browser = Server::new(Bare::default()).browser();
