@@ -18,7 +18,6 @@ use tracing_subscriber::filter::LevelFilter;
 #[derive(Debug, Clone)]
 pub(crate) struct Logged {
     pub(crate) level: Level,
-    pub(crate) target: String,
     pub(crate) message: String,
     /// The other fields.
     pub(crate) fields: BTreeMap<&'static str, String>,
@@ -77,7 +76,6 @@ impl Subscriber for Events {
         event.record(&mut fields);
         self.0.lock().unwrap().push(Logged {
             level: *event.metadata().level(),
-            target: event.metadata().target().to_owned(),
             message: fields.0.remove("message").unwrap_or_default(),
             fields: fields.0,
         });

@@ -14,6 +14,7 @@
 //! | `durability` | kills, restarts, and servers that are full, paused, empty or replicas |
 //! | `faults` | every fault on the way, at every kind of call, harms nobody |
 //! | `index` | the sessions of one subject: entries without sessions, sessions without entries |
+//! | `refusals` | what is logged of a server that refuses writes |
 //! | `sentinel` | a primary that is found again when it is another one |
 //! | `writers` | many writers of one large session |
 //! | `memory` | a server whose memory runs out |
@@ -25,6 +26,9 @@
 #[path = "../promises/browser.rs"]
 #[allow(dead_code, reason = "the promises use all of it")]
 mod browser;
+#[path = "../promises/events.rs"]
+#[allow(dead_code, reason = "the promises use all of it")]
+mod events;
 #[path = "../hooked/mod.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod hooked;
@@ -46,6 +50,7 @@ mod index;
 mod load;
 mod memory;
 mod replies;
+mod refusals;
 mod scene;
 mod sentinel;
 mod writers;

@@ -37,6 +37,11 @@ pub(crate) fn in_browsers(scenario: impl AsyncFn(&Stage)) {
     wherever(|transport| transport.client == Client::Browser, scenario);
 }
 
+/// Runs a scenario on every combination whose clients are browsers, under rules that are not the usual ones.
+pub(crate) fn in_browsers_with(rules: Rules, scenario: impl AsyncFn(&Stage)) {
+    run(rules, |transport| transport.client == Client::Browser, scenario);
+}
+
 /// Runs a scenario on every combination whose clients are no browsers.
 pub(crate) fn in_apps(scenario: impl AsyncFn(&Stage)) {
     wherever(|transport| transport.client == Client::App, scenario);

@@ -1,9 +1,11 @@
-//! Requests of one's own and of other sites, behind a real nginx and over plain HTTP, where only `Origin` and `Host` tell them apart.
+//! Requests of one's own and of other sites: from a real browser, and behind a real nginx over plain HTTP, where only `Origin` and `Host`
+//! tell them apart.
 //!
-//! They need nginx, so `scripts/test` runs them: `cargo test -p cloakroom-tests --test sites -- --ignored`.
+//! They need nginx and Chromium, so `scripts/test` runs them: `cargo test -p cloakroom-tests --test sites -- --ignored`.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod browser;
 #[path = "../rig/folder.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod folder;
@@ -51,8 +53,11 @@ fn listener() -> (TcpListener, SocketAddr) {
 }
 
 fn with_axum(sessions: SessionManager) -> SocketAddr {
+    serve_axum(Router::new().route("/login", post(log_in)).layer(SessionLayer::new(sessions)))
+}
+
+fn serve_axum(app: Router) -> SocketAddr {
     let (listener, address) = listener();
-    let app = Router::new().route("/login", post(log_in)).layer(SessionLayer::new(sessions));
     listener.set_nonblocking(true).unwrap();
     thread::spawn(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     device::{Device, handed},
-    everywhere::{in_apps, in_browsers},
+    everywhere::{in_apps, in_browsers, in_browsers_with},
     http::Request,
 };
 
@@ -65,6 +65,56 @@ fn a_path_can_be_allowed_and_exactly_that() {
         }
         assert_eq!(device.subject().await.as_deref(), Some("mallory"));
     });
+}
+
+/// A browser keeps a `SameSite=Lax` cookie back from a form that another site posts, but would take a new one for it.
+#[test]
+fn what_a_request_without_its_cookie_writes_displaces_no_session() {
+    in_browsers_with(
+        |sessions| sessions.allow_cross_site("/cart"),
+        async |stage| {
+            let mut device = stage.logged_in("alice").await;
+            for request in forged(&post(&stage.device(), "/cart")) {
+                let response = device.sends(&request).await;
+                assert_eq!((response.status, handed(&response).len()), (200, 0));
+            }
+            assert_eq!(device.subject().await.as_deref(), Some("alice"));
+            assert_eq!(device.cart().await, [""; 0]);
+        },
+    );
+}
+
+#[test]
+fn a_pattern_allows_the_paths_that_it_matches() {
+    in_browsers_with(
+        |sessions| sessions.allow_cross_site("/{any}"),
+        async |stage| {
+            let mut device = stage.logged_in("alice").await;
+            for (path, status) in [("/cart", 200), ("/devices/end-all", 403)] {
+                for request in forged(&post(&device, path)) {
+                    assert_eq!(device.sends(&request).await.status, status, "{path}");
+                }
+            }
+            assert_eq!(device.subject().await.as_deref(), Some("alice"));
+        },
+    );
+}
+
+#[test]
+fn the_pages_of_a_trusted_origin_change_sessions() {
+    in_browsers_with(
+        |sessions| sessions.trusted_origins(["https://app.example"]),
+        async |stage| {
+            let mut device = stage.logged_in("alice").await;
+            for site in [None, Some("cross-site")] {
+                let request = post(&device, "/cart").with("origin", "https://app.example");
+                let request =
+                    site.into_iter().fold(request, |request, site| request.with("sec-fetch-site", site));
+                assert_eq!(device.sends(&request).await.status, 200);
+            }
+            assert_eq!(device.cart().await.len(), 2);
+        },
+    );
 }
 
 #[test]
