@@ -175,6 +175,9 @@ pub enum SessionErrorKind {
     Conflict,
     /// A cross-site request tried to change the session.
     CrossSite,
+    /// A request outside the cookie's path tried to change the session: its client sends no cookie there, and a new one would
+    /// displace the one that it holds.
+    OutsideCookiePath,
     /// The stored value is not of the type that was asked for.
     Undecodable,
     /// The value cannot be written as JSON.
@@ -226,6 +229,16 @@ impl SessionError {
         Self::new(
             SessionErrorKind::CrossSite,
             "a request that another site began tried to change or end the session; allow its path or trust its origin if that is meant to be",
+        )
+    }
+
+    /// The request went to where its client sends no cookie.
+    pub(crate) fn outside_cookie_path() -> Self {
+        Self::new(
+            SessionErrorKind::OutsideCookiePath,
+            "a request outside the path of the session cookie tried to change the session, and its cookie would displace the \
+             one below that path: give the cookie a path that covers the route, or, if a proxy or a nested router takes a \
+             prefix away, tell the manager with mounted_at",
         )
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) write: Write,
     /// Whether the client's cookie goes, unless the write brings another.
     pub(crate) removes_cookie: bool,
+    /// Why a logout is answered with an error all the same: not every session that the client holds is known.
+    pub(crate) unconfirmed: Option<SessionError>,
 }
 
 /// What becomes of the record that was loaded.
@@ -83,7 +85,12 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, PlanError> {
     let Situation { changes, keeps, .. } = *situation;
     let has_log = keeps && !changes.log.is_empty();
     if changes.logout.is_none() && !has_log {
-        return Ok(Plan { ends: Vec::new(), write: situation.upkeep(), removes_cookie: false });
+        return Ok(Plan {
+            ends: Vec::new(),
+            write: situation.upkeep(),
+            removes_cookie: false,
+            unconfirmed: None,
+        });
     }
     // A log-out is refused by any method: a link to it on another site would be one that logs visitors out.
     let ends = changes.logout.is_some() && !changes.view.logged_in;
@@ -99,7 +106,7 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, PlanError> {
 /// The session is logged out; what was logged since belongs to a new one.
 fn after_logout(situation: &Situation<'_>, logout: Logout, has_log: bool) -> Result<Plan, PlanError> {
     let Situation { changes, policy, now, .. } = *situation;
-    let removes_cookie = changes.request.holds_cookie;
+    let removes_cookie = changes.request.removes_cookie();
     if let Base::Outage(error) = &changes.base {
         return Err(PlanError { error: error.clone(), removes_cookie });
     }
@@ -107,6 +114,8 @@ fn after_logout(situation: &Situation<'_>, logout: Logout, has_log: bool) -> Res
         ends: ended_by_logout(&changes.base, policy, now).into_iter().chain(logout.also).collect(),
         write: if has_log { begin(changes) } else { Write::Nothing },
         removes_cookie,
+        // A login is never refused.
+        unconfirmed: if changes.view.logged_in { None } else { unknown_session(changes) },
     })
 }
 
@@ -121,6 +130,26 @@ fn ended_by_logout(base: &Base, policy: &Policy, now: Timestamp) -> Vec<End> {
     }
 }
 
+/// Why a session of this client may be unknown.
+fn unknown_session(changes: &Changes) -> Option<SessionError> {
+    if changes.request.too_many {
+        Some(ambiguous())
+    } else if is_outside_path(changes) {
+        Some(SessionError::outside_cookie_path())
+    } else {
+        None
+    }
+}
+
+/// Whether a cookie would be set by a request that cannot have brought the one that it displaces.
+fn is_outside_path(changes: &Changes) -> bool {
+    changes.request.outside_path && changes.delivery == Delivery::AsPresented
+}
+
+fn ambiguous() -> SessionError {
+    conflict("the cookies of this request do not tell which session it belongs to, so none is believed")
+}
+
 fn ordinary(situation: &Situation<'_>) -> Result<Plan, PlanError> {
     let Situation { changes, policy, now, .. } = *situation;
     let write = match &changes.base {
@@ -131,15 +160,19 @@ fn ordinary(situation: &Situation<'_>) -> Result<Plan, PlanError> {
         Base::Live { .. } => Write::Replace,
         _ if begin(changes) != Write::Create => begin(changes),
         base if changes.view.logged_in => {
-            return Ok(Plan { ends: superseded(base, now), write: Write::Create, removes_cookie: false });
+            return Ok(Plan {
+                ends: superseded(base, now),
+                write: Write::Create,
+                removes_cookie: false,
+                unconfirmed: None,
+            });
         }
-        Base::Ambiguous(_) => {
-            return Err(conflict("tokens of two live sessions were presented; neither is believed").into());
-        }
+        Base::Ambiguous(_) => return Err(ambiguous().into()),
+        _ if is_outside_path(changes) => return Err(SessionError::outside_cookie_path().into()),
         Base::Absent(reason) if was_overtaken(*reason, policy, now) => return Err(overtaken().into()),
         Base::Absent(_) => Write::Create,
     };
-    Ok(Plan { ends: Vec::new(), write, removes_cookie: false })
+    Ok(Plan { ends: Vec::new(), write, removes_cookie: false, unconfirmed: None })
 }
 
 /// Whether the client's own login or logout came so shortly before that this request may have been sent before it. Its
@@ -197,7 +230,7 @@ pub(crate) fn withholds(changes: &Changes) -> bool {
 
 /// Whether the log, taken together, changes nothing.
 fn is_unchanged(record: &Record, view: &View) -> bool {
-    !view.rotates() && view.remember.is_none() && view.data == *record.data()
+    !view.rotates() && !view.lifetime_changed && view.data == *record.data()
 }
 
 /// Whether the client of this request has been given a newer secret already: then nothing but a login gives it another.
@@ -211,12 +244,21 @@ pub(crate) fn was_renewed(request: RequestFacts, delivery: Delivery) -> bool {
     request.has_previous_secret && delivery == Delivery::AsPresented
 }
 
+/// Whether the client needs its cookie again, though nothing changed: the session came in a cookie that another one has
+/// replaced, or it is remembered and goes on.
+///
+/// It is sent after a write that no other one may have preceded, and so by no request that was sent before a login.
+pub(crate) fn cookie_is_due(record: &Record, request: RequestFacts, policy: &Policy, now: Timestamp) -> bool {
+    !request.has_previous_secret && (request.by_old_cookie || policy.prolongs(record, now).is_some())
+}
+
 /// What a session needs that no handler changed.
 pub(crate) fn upkeep(base: &Base, request: RequestFacts, policy: &Policy, now: Timestamp) -> Write {
     match base {
         // A self-contained token would need a cookie.
         _ if request.cross_site => Write::Nothing,
         Base::Live { reissue: true, .. } => Write::Reissue,
+        Base::Live { record, .. } if cookie_is_due(record, request, policy, now) => Write::Reissue,
         Base::Live { record, .. } if policy.touch_is_due(record, now) => Write::Touch,
         _ => Write::Nothing,
     }
@@ -318,16 +360,19 @@ fn with_identity(
     now: Timestamp,
 ) -> crate::record::Draft {
     if let (true, Some(subject)) = (view.logged_in, &view.subject) {
-        draft = draft
-            .logged_in(subject.clone(), view.authenticated_at.unwrap_or(now))
-            .lifetime(policy.lifetime, now)
-            .remembered(false);
+        draft = draft.logged_in(subject.clone(), view.authenticated_at.unwrap_or(now));
     }
     if view.switched {
         draft = draft.acting(view.acting_as.clone());
     }
-    if let Some(asked) = view.remember {
-        draft = draft.lifetime(policy.remembered(asked), now).remembered(true);
+    if !view.logged_in && !view.lifetime_changed && !view.prolonged {
+        return draft;
     }
-    draft
+    let ordinary = if view.subject.is_some() { policy.lifetime } else { policy.anonymous_lifetime() };
+    match view.remembered {
+        Some(asked) => draft.lifetime(policy.remembered(asked), now).remembered(true),
+        None if view.logged_in => draft.lifetime(ordinary, now).remembered(false),
+        // Taken back: both timeouts count from now on.
+        None => draft.begun(now).lifetime(ordinary, now).remembered(false),
+    }
 }

@@ -147,7 +147,8 @@ impl Policy {
     }
 
     fn rules_out(&self, record: &Record, now: Timestamp) -> bool {
-        let began = record.authenticated_at().unwrap_or(record.created_at());
+        // A session that was remembered and no longer is began anew then.
+        let began = record.created_at().max(record.authenticated_at().unwrap_or(Timestamp::MIN));
         let Lifetime { idle, absolute } =
             if record.subject().is_some() { self.lifetime } else { self.anonymous_lifetime() };
         now >= began + absolute || now >= record.last_active() + idle
@@ -195,6 +196,13 @@ impl Policy {
     pub(crate) fn remembered(&self, asked: Duration) -> Lifetime {
         let granted = asked.min(self.remember_at_most);
         Lifetime { idle: granted, absolute: granted }
+    }
+
+    /// For how long a remembered session goes on from now, if a tenth of that time has passed since it was last told so.
+    pub(crate) fn prolongs(&self, record: &Record, now: Timestamp) -> Option<Duration> {
+        let asked = record.is_remembered().then(|| record.idle_timeout())?;
+        let granted = self.remembered(asked).absolute;
+        (record.deadline() <= now + (granted - granted / 10)).then_some(asked)
     }
 }
 

@@ -147,7 +147,9 @@ fn a_whole_manager_comes_from_a_file() {
         "sessions_per_subject": 5, "on_too_many_sessions": "refuse",
         "on_outage": "serve-anonymous", "save_on": "success", "on_stale_write": "overwrite",
         "cookie": { "name": "id", "path": "/app", "domain": "example.org", "same_site": "strict",
-                    "expires_with_browser": true },
+                    "expires_with_browser": true, "partitioned": true,
+                    "replaces": [{ "name": "old" }, { "name": "id", "path": "/", "domain": "example.org" }] },
+        "mounted_at": "/shop",
         "transports": ["bearer", "cookie", "x-session"],
         "allow_cross_site": ["/callback", "/saml/{org}/acs"],
         "trusted_origins": ["https://app.example"],
@@ -218,6 +220,12 @@ fn a_files_mistakes_are_named_too_and_never_panic() {
             &["cookie", "Secure"],
         ),
         (r#"{"cookie": {"names": "x"}}"#, &["names", "name"]),
+        (r#"{"cookie": {"name": "x", "replaces": [{"name": "x"}]}}"#, &["cookie", "not itself"]),
+        (r#"{"cookie": {"name": "x", "replaces": [{"nam": "x"}]}}"#, &["cookie: replaces", "nam"]),
+        (
+            r#"{"cookie": {"name": "x", "partitioned": true, "insecure_for_local_development": true}}"#,
+            &["cookie", "Secure"],
+        ),
         (r#"{"transports": ["smoke signals"]}"#, &["transports", "smoke signals", "bearer"]),
     ] {
         let error = serde_json::from_str::<Config>(text).unwrap_err().to_string();

@@ -31,8 +31,9 @@ pin_project! {
 }
 
 impl<F: Future> ExchangeFuture<F> {
-    pub(super) fn new(handler: F, exchange: Exchange) -> Self {
-        Self { handler, exchange: Some(exchange), commit: None }
+    /// Without an exchange it passes the handler's answer on.
+    pub(super) fn new(handler: F, exchange: Option<Exchange>) -> Self {
+        Self { handler, exchange, commit: None }
     }
 }
 

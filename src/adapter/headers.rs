@@ -37,6 +37,14 @@ macro_rules! engine_sees_headers {
             }
         }
 
+        /// Copies the cookies of sessions further in to a response that takes the place of another one: what they tell is written.
+        pub(super) fn keep_inner_cookies(replaced: &$map, response: &mut $map) {
+            for line in replaced.get_all($headers::SET_COOKIE).into_iter().filter(|line| line.is_sensitive())
+            {
+                response.append($headers::SET_COOKIE, line.clone());
+            }
+        }
+
         /// Always `Some`, because the engine writes only legal names and printable ASCII.
         fn header(name: &str, value: &str) -> Option<($name, $value)> {
             let mut value = match frequent(value) {

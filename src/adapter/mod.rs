@@ -6,6 +6,7 @@
 //! | `axum` | extractors and responses for axum 0.8, on top of `tower` |
 //! | `actix` | middleware and extractors for actix-web 4 |
 //! | `exchange` | what they share: waiting for the handler, then for the commit |
+//! | `nested` | what they share: layers inside each other |
 //! | `headers` | what they share: a map of headers, as the engine reads it |
 //! | `refusal` | what they share: the text of a refusal, for the client and for the log |
 
@@ -15,6 +16,7 @@ pub mod actix;
 mod axum;
 mod exchange;
 mod headers;
+mod nested;
 mod refusal;
 #[cfg(feature = "tower")]
 pub mod tower;

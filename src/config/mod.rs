@@ -56,7 +56,8 @@ use crate::{
 /// | `on_outage` | `refuse`, `serve-anonymous` |
 /// | `save_on` | `except-server-errors`, `success`, `everything` |
 /// | `on_stale_write` | `conflict`, `overwrite` |
-/// | `cookie` | a table: `name`, `path`, `domain` (shared with its subdomains), `same_site` (`strict`, `lax`, `none`), `expires_with_browser` and `insecure_for_local_development` (`true`, `false`) |
+/// | `cookie` | a table: `name`, `path`, `domain` (shared with its subdomains), `same_site` (`strict`, `lax`, `none`), `partitioned`, `expires_with_browser` and `insecure_for_local_development` (`true`, `false`), `replaces` (a list of such tables: the cookies in whose place it is) |
+/// | `mounted_at` | the path at which browsers see the app, where a proxy takes it away |
 /// | `transports` | a list of `cookie`, `bearer`, and names of headers; `["cookie"]` by default |
 /// | `allow_cross_site` | a list of paths |
 /// | `require` | a list of what the store has to guarantee: `index`, `revocation`, `no-lost-updates`, `all-nodes`, `survives-restart`, `hidden-from-clients` |
@@ -107,6 +108,8 @@ pub struct Config {
     pub on_stale_write: Option<OnStaleWrite>,
     /// The cookie in which tokens are sent, where `transports` contains one.
     pub cookie: Cookie,
+    /// [`SessionManager::mounted_at`]
+    pub mounted_at: Option<String>,
     /// [`SessionManager::transports`]
     pub transports: Vec<TransportName>,
     /// [`SessionManager::allow_cross_site`], for each path.
@@ -180,6 +183,7 @@ impl Config {
         let manager = given(manager, self.on_outage, SessionManager::on_outage);
         let manager = given(manager, self.save_on, SessionManager::save_on);
         let manager = given(manager, self.on_stale_write, SessionManager::on_stale_write);
+        let manager = given(manager, self.mounted_at.as_deref(), SessionManager::mounted_at);
         let manager = manager
             .require(self.require.iter().copied())
             .map_err(|unmet| ConfigError::new("store", unmet))?

@@ -59,6 +59,9 @@ impl<'a> Commit<'a> {
     /// A login counts the sessions of its subject. A logout before it is carried out in any case.
     async fn carry_out(&mut self, plan: &Plan) -> Result<Written, SessionError> {
         self.end_all(&plan.ends).await?;
+        if let Some(error) = &plan.unconfirmed {
+            return Err(error.clone());
+        }
         if self.changes.logout.is_some() {
             self.changes.base = Base::Absent(None);
         }
@@ -95,6 +98,13 @@ impl<'a> Commit<'a> {
         Ok(outcome?)
     }
 
+    /// Lets a remembered session go on, if its client can be sent the cookie that says so.
+    fn prolong(&self, record: &Record, view: &mut View) {
+        if self.changes.token.is_some() {
+            view.prolong(self.core.policy.prolongs(record, self.calls.cx.now));
+        }
+    }
+
     /// Stores the last-activity time.
     async fn touch(&mut self, record: &Record) -> Result<Written, SessionError> {
         let next = self.next(record, &View::of(record), false)?;
@@ -104,11 +114,13 @@ impl<'a> Commit<'a> {
         })
     }
 
-    /// Writes a record that has not changed: its rotation is confirmed, or its form is outdated.
+    /// Writes a record that has not changed: its rotation is confirmed, its form is outdated, or its client needs its cookie again.
     async fn reissue(&mut self, record: &Record) -> Result<Written, SessionError> {
-        let next = self.next(record, &View::of(record), true)?;
+        let mut view = View::of(record);
+        self.prolong(record, &mut view);
+        let next = self.next(record, &view, true)?;
         Ok(match self.calls.store.replace(&next, record.version(), self.calls.cx).await? {
-            Replaced::Done(token) => (Base::written(next), token),
+            Replaced::Done(token) => (Base::written(next), token.or(self.changes.token.take())),
             // Another request has written meanwhile; the next one repeats this.
             Replaced::Conflict(stored) => (self.continued(record, stored), None),
             Replaced::Gone(absence) => (Base::Absent(Some(absence)), None),
@@ -126,6 +138,9 @@ impl<'a> Commit<'a> {
     /// Replaces `loaded` by the changed record, and replays the log whenever another request was faster.
     async fn replace(&mut self, loaded: Record) -> Result<Written, SessionError> {
         let mut reissue = matches!(self.changes.base, Base::Live { reissue: true, .. });
+        let mut view = self.changes.view.clone();
+        self.prolong(&loaded, &mut view);
+        self.changes.view = view;
         let mut turn = self.write_turn(loaded.id()).await?;
         let mut known = turn.as_ref().and_then(|turn| turn.later_than(&loaded));
         let (mut current, mut conflicts) = (None, 0);
@@ -138,7 +153,8 @@ impl<'a> Commit<'a> {
                 match self.replace_once(&next, base.version()).await? {
                     Replaced::Done(token) => {
                         turn.iter_mut().for_each(|turn| turn.leave(&next));
-                        return Ok((Base::written(next), token));
+                        let due = self.changes.token.take();
+                        return Ok((Base::written(next), token.or(due)));
                     }
                     Replaced::Conflict(stored) => {
                         conflicts += 1;
@@ -163,6 +179,8 @@ impl<'a> Commit<'a> {
             self.check_deadline()?;
             debug!(session = %stored.id(), "another request was faster; its session's changes are replayed");
             self.changes.view = self.replay(&loaded, &stored)?;
+            // The other request may have sent the client another one.
+            self.changes.token = None;
             reissue = false;
             current = Some(stored);
         }

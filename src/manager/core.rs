@@ -8,6 +8,7 @@ use crate::{
     policy::Policy,
     random::{Random, SystemRandom, WriteIds},
     record::ClockId,
+    record::Record,
     session::{Base, Changes},
     store::{Guarantees, SessionStore, StoreContext},
     time::{Clock, Deadline, SystemClock, Timestamp},
@@ -23,6 +24,8 @@ pub(crate) struct Core {
     pub(super) transports: Vec<Transport>,
     /// The request headers that they read.
     pub(super) vary: Vec<String>,
+    /// What comes before each path as browsers see it.
+    pub(super) mount: String,
     /// Which requests of other sites may change sessions.
     pub(super) sites: SiteRules,
     pub(super) notices: Arc<Notices>,
@@ -44,6 +47,7 @@ impl Core {
             policy: Policy::default(),
             transports: vec![Cookie::default().into()],
             vary: vec!["Cookie".to_owned()],
+            mount: String::new(),
             sites: SiteRules::default(),
             notices: Arc::default(),
             clock: Arc::new(SystemClock),
@@ -81,6 +85,21 @@ impl Core {
             return Write::Nothing;
         }
         plan::upkeep(base, request, &self.policy, now)
+    }
+
+    /// Whether the client of a session needs its cookie again, though nothing changed.
+    pub(super) fn cookie_is_due(&self, record: &Record, request: RequestFacts, now: Timestamp) -> bool {
+        plan::cookie_is_due(record, request, &self.policy, now)
+    }
+
+    /// Whether clients may hold cookies that pass for the session's.
+    pub(super) fn has_variants(&self) -> bool {
+        self.transports.iter().any(Transport::has_variants)
+    }
+
+    /// The path of a request as its browser sees it.
+    pub(super) fn path_in_browser(&self, path: &str) -> Arc<str> {
+        if self.mount.is_empty() { path.into() } else { format!("{}{path}", self.mount).into() }
     }
 
     pub(super) fn bearer(&self) -> Option<&Transport> {

@@ -6,7 +6,7 @@ use crate::{
     session::{Base, Delivery},
     store::Token,
     time::Timestamp,
-    transport::{RequestFacts, ResponseEdits, Transport},
+    transport::{Handout, RequestFacts, ResponseEdits, Transport},
 };
 
 /// What a save has achieved.
@@ -59,7 +59,14 @@ impl<'a> Client<'a> {
         if let (Some(token), Some(record)) = (&token, base.record()) {
             let transport = self.transport();
             check_length(token, transport).map_err(|error| self.failed(error, removes_cookie))?;
-            transport.hand_out(token, record.deadline().since(now), self.request.highest_part, &mut edits);
+            let handout = Handout {
+                token,
+                lasts: record.deadline().since(now),
+                now,
+                remembered: record.is_remembered(),
+                highest_part: self.request.highest_part,
+            };
+            transport.hand_out(&handout, &mut edits);
             if transport.is_secure_cookie() {
                 self.core.notices.secure_cookie_handed_out(self.request.over_plain_http);
             }

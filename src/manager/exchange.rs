@@ -118,7 +118,8 @@ impl Exchange {
     pub(super) fn new(core: Arc<Core>, path: &str) -> Self {
         let allows_cross_site = core.sites.allow_path(path);
         let max_data = core.max_data();
-        let lazy = LazySession { shared: Arc::new(Shared::new(core, max_data)), allows_cross_site };
+        let path = core.has_variants().then(|| core.path_in_browser(path));
+        let lazy = LazySession { shared: Arc::new(Shared::new(core, max_data)), allows_cross_site, path };
         Self { lazy, is_finished: false }
     }
 

@@ -60,7 +60,7 @@ impl fmt::Debug for Finish {
 pub struct Finished {
     edits: ResponseEdits,
     error: Option<SessionError>,
-    /// Its transports say on which request headers the response depends. `None` if no handler has asked for the session.
+    /// Its transports say on which request headers the response depends, and what removes variants of a cookie. `None` if no handler has asked for the session.
     core: Option<Arc<Core>>,
 }
 
@@ -93,7 +93,8 @@ impl Finished {
     /// # }
     /// ```
     pub fn apply(&self, headers: &mut dyn ResponseHeaders) {
-        let vary = self.core.as_ref().map_or(&[][..], |core| &core.vary);
-        self.edits.apply(headers, vary);
+        let (vary, transports) =
+            self.core.as_ref().map_or((&[][..], &[][..]), |core| (&core.vary, &core.transports));
+        self.edits.apply(headers, vary, transports);
     }
 }

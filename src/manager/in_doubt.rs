@@ -18,7 +18,7 @@ pub(super) async fn resolve(core: &Core, session: &Session) -> Result<(), SaveEr
         let Some(sent) = state.in_doubt() else { return Ok(()) };
         let client = Client::new(core, state.request(), state.delivery());
         // The sessions that were to end before it was sent have ended.
-        (sent, client, state.logs_out() && client.request.holds_cookie)
+        (sent, client, state.logs_out() && client.request.removes_cookie())
     };
     let calls = StoreCalls::new(core);
     match resend(&calls, &sent).await {

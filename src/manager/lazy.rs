@@ -4,12 +4,15 @@ use std::{fmt, sync::Arc};
 
 use tracing::warn;
 
-use super::{core::Core, load::load};
+use super::{
+    core::Core,
+    load::{Arrival, load},
+};
 use crate::{
     error::{SessionError, SessionErrorKind, StoreErrorKind},
     policy::OnOutage,
     session::{Base, Session, Shared},
-    transport::{RequestFacts, RequestHead, ResponseEdits, Transport},
+    transport::{RequestFacts, RequestHead, ResponseEdits, Sweep, Target},
 };
 
 /// The session of a request, loaded when it is first asked for. Clones share it.
@@ -31,6 +34,8 @@ pub struct LazySession {
     pub(super) shared: Arc<Shared<Arc<Core>>>,
     /// Whether another site may begin the request, whatever it does.
     pub(super) allows_cross_site: bool,
+    /// The path of the request as its browser sees it, where a cookie's path or variants make it matter.
+    pub(super) path: Option<Arc<str>>,
 }
 
 impl fmt::Debug for LazySession {
@@ -61,8 +66,7 @@ impl LazySession {
             // A second caller waits for the first.
             let _turn = self.shared.turn().await;
             if !self.shared.lock().is_loaded() {
-                let (base, request) = load(self.core(), head).await;
-                self.open(base, request, head);
+                self.open(load(self.core(), head).await, head);
             }
         }
         self.admit()
@@ -89,7 +93,7 @@ impl LazySession {
         Ok((!session.is_new()).then_some(session))
     }
 
-    fn open(&self, base: Base, mut request: RequestFacts, head: &RequestHead<'_>) {
+    fn open(&self, Arrival { base, mut request, token }: Arrival, head: &RequestHead<'_>) {
         if request.holds_cookie {
             self.core().notices.cookie_came_back();
         }
@@ -102,12 +106,50 @@ impl LazySession {
         if request.cross_site {
             self.core().notices.foreign_origin(head);
         }
-        let refused = matches!(base, Base::Ambiguous(_)).then(|| refuse_all(self.core(), head));
+        let cookie = &self.core().transports[request.transport];
+        if let Some(path) = &self.path {
+            request.outside_path = !request.holds_cookie && !cookie.covers(path);
+            let transports = &self.core().transports;
+            request.may_hold_old_cookie = transports.iter().any(|cookie| cookie.replaces_elsewhere(path));
+        }
+        let edits = self.about_variants(&base, request, head);
         let mut state = self.shared.lock();
-        state.open(base, request);
-        if let Some(edits) = refused {
+        state.open(base, request, token);
+        if let Some(edits) = edits {
             state.deposit(edits, None);
         }
+    }
+
+    /// What is to be done about cookies that pass for the session's: at once where they were noticed, else with a logout.
+    fn about_variants(
+        &self,
+        base: &Base,
+        request: RequestFacts,
+        head: &RequestHead<'_>,
+    ) -> Option<ResponseEdits> {
+        let is_ambiguous = matches!(base, Base::Ambiguous(_));
+        if is_ambiguous {
+            warn_of_ambiguity(request);
+        }
+        let path = self.path.as_ref().filter(|_| request.holds_cookie)?;
+        let mut edits = ResponseEdits::default();
+        edits.aim_at(Box::new(Target {
+            host: head.host().unwrap_or_default().into(),
+            path: Arc::clone(path),
+            highest_part: request.highest_part,
+            at: request.loaded_at,
+        }));
+        if is_ambiguous {
+            edits.sweep(Sweep::Everything);
+        } else if request.contested {
+            edits.sweep(Sweep::Parts);
+        }
+        if is_ambiguous && request.incomplete && !request.too_many {
+            // It opens nothing, so nothing is lost with it either.
+            let transports = &self.core().transports;
+            transports.iter().for_each(|cookie| cookie.take_back(request.highest_part, &mut edits));
+        }
+        Some(edits)
     }
 
     /// The loaded session as its handler gets it.
@@ -136,16 +178,12 @@ impl Core {
     }
 }
 
-/// Tokens of several live sessions were presented. For a name that a sibling subdomain can plant, its variants are removed.
-fn refuse_all(core: &Core, head: &RequestHead<'_>) -> ResponseEdits {
-    warn!("a request presented tokens of two live sessions; neither is believed");
-    let mut edits = ResponseEdits::default();
-    for transport in &core.transports {
-        if let Transport::Cookie(cookie) = transport
-            && cookie.can_be_planted()
-        {
-            cookie.remove_planted(head.host().unwrap_or_default(), &mut edits);
-        }
+fn warn_of_ambiguity(request: RequestFacts) {
+    if request.too_many {
+        warn!("a request presented more session tokens than are tried; none is believed");
+    } else if request.incomplete {
+        warn!("a request presented a session token that lacks a part; nothing of it is believed");
+    } else {
+        warn!("a request presented tokens of two live sessions; neither is believed");
     }
-    edits
 }

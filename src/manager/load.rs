@@ -6,44 +6,82 @@ use tracing::{debug, warn};
 
 use super::core::Core;
 use crate::{
-    error::SessionError,
+    error::{SessionError, StoreError},
     record::Record,
     session::Base,
-    store::{Absence, End, EndedBy, Found, Loaded, PresentedToken, ReferenceToken, StoreContext},
+    store::{Absence, End, EndedBy, Found, Loaded, PresentedToken, ReferenceToken, StoreContext, Token},
     time::{Deadline, Timestamp},
-    transport::{RequestFacts, RequestHead},
+    transport::{Places, RequestFacts, RequestHead},
 };
 
+/// What came of a load.
+pub(super) struct Arrival {
+    pub(super) base: Base,
+    pub(super) request: RequestFacts,
+    /// The token that opened the session, if its cookie has to be sent again.
+    pub(super) token: Option<Token>,
+}
+
 /// What the session of a request is based on, and the facts of the request.
-pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> (Base, RequestFacts) {
+///
+/// A place whose tokens open nothing hides no other: an app's bearer token counts beside a dead cookie, and the other way round.
+pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> Arrival {
     let now = core.clock.now();
-    let (mut request, candidates) =
-        RequestFacts::read(head, &core.transports, &*core.store, &core.sites, now);
-    let mut opened = Opened::default();
+    let (mut request, places) = RequestFacts::read(head, &core.transports, &*core.store, &core.sites, now);
+    let mut absent = None;
     // A store that answers at once needs no deadline, and so no other clock is read.
     let mut deadline = None;
-    for token in candidates.tokens() {
-        let answer = match core.store.load_now(token, now) {
-            Some(answer) => answer,
-            None => {
-                let deadline = *deadline.get_or_insert_with(|| Deadline::after(core.policy.store_timeout));
-                core.store.load(token, StoreContext::new(now, deadline)).await
-            }
-        };
-        match answer {
-            Ok(loaded) => {
-                let loaded = core.within_grace(loaded, token, now).await;
-                opened.add(core.checked(loaded, now), token, now - core.policy.leeway);
-            }
-            Err(error) => {
-                let error = SessionError::from(error).at_load();
-                error.log();
-                return (Base::Outage(error), request);
+    for place in places.iter() {
+        request.came_by(place, &core.transports, head);
+        if place.candidates.too_many {
+            request.too_many = true;
+            return Arrival { base: Base::Ambiguous(Vec::new()), request, token: None };
+        }
+        let mut opened = Opened { absent, ..Opened::default() };
+        for token in place.candidates.tokens() {
+            match core.load_token(token, now, &mut deadline).await {
+                Ok(loaded) => {
+                    let loaded = core.within_grace(loaded, token, now).await;
+                    opened.add(core.checked(loaded, now), token, now - core.policy.leeway);
+                }
+                Err(error) => {
+                    let error = SessionError::from(error).at_load();
+                    error.log();
+                    return Arrival { base: Base::Outage(error), request, token: None };
+                }
             }
         }
+        absent = opened.absent;
+        if let Some((base, token)) = opened.into_base(&mut request) {
+            let due = base.record().is_some_and(|record| core.cookie_is_due(record, request, now));
+            let token = if due { text(token) } else { None };
+            return Arrival { base, request, token };
+        }
     }
-    let base = opened.into_base(&mut request, candidates.any);
-    (base, request)
+    let base = nothing_opened(core, head, &places, &mut request, absent);
+    Arrival { base, request, token: None }
+}
+
+/// A token that has opened a session, as it is sent back.
+fn text(token: PresentedToken<'_>) -> Option<Token> {
+    Token::new(std::str::from_utf8(token.bytes()).ok()?.to_owned())
+}
+
+/// What a request is based on whose tokens open nothing.
+fn nothing_opened(
+    core: &Core,
+    head: &RequestHead<'_>,
+    places: &Places<'_>,
+    request: &mut RequestFacts,
+    absent: Option<Absence>,
+) -> Base {
+    if let Some(first) = places.iter().next() {
+        request.came_by(first, &core.transports, head);
+    }
+    if request.incomplete {
+        return Base::Ambiguous(Vec::new());
+    }
+    Base::Absent(absent.or(places.any.then_some(Absence::Malformed)))
 }
 
 impl Core {
@@ -63,6 +101,19 @@ impl Core {
             // It was replaced, whatever a second question is answered.
             _ => loaded,
         }
+    }
+
+    async fn load_token(
+        &self,
+        token: PresentedToken<'_>,
+        now: Timestamp,
+        deadline: &mut Option<Deadline>,
+    ) -> Result<Loaded, StoreError> {
+        if let Some(answer) = self.store.load_now(token, now) {
+            return answer;
+        }
+        let deadline = *deadline.get_or_insert_with(|| Deadline::after(self.policy.store_timeout));
+        self.store.load(token, StoreContext::new(now, deadline)).await
     }
 
     /// The store's answer, after the engine has checked the times once more.
@@ -96,35 +147,35 @@ impl Core {
 
 /// What the presented tokens open, taken together. Their order carries no meaning.
 #[derive(Default)]
-struct Opened {
-    live: Option<OpenedSession>,
+struct Opened<'a> {
+    live: Option<OpenedSession<'a>>,
     /// Other live sessions.
     others: Vec<End>,
     absent: Option<Absence>,
 }
 
 /// A live session, and the token that opened it.
-struct OpenedSession {
+struct OpenedSession<'a> {
     record: Record,
     reissue: bool,
-    token_len: usize,
+    token: PresentedToken<'a>,
     by_previous_secret: bool,
 }
 
-impl Opened {
-    fn add(&mut self, loaded: Loaded, token: PresentedToken<'_>, earliest: Timestamp) {
+impl<'a> Opened<'a> {
+    fn add(&mut self, loaded: Loaded, token: PresentedToken<'a>, earliest: Timestamp) {
         match loaded {
             Loaded::Absent(absence) => self.add_absence(absence),
             Loaded::Live { record, reissue } => self.add_live(OpenedSession {
                 by_previous_secret: has_previous_secret(&record, token, earliest),
-                token_len: token.bytes().len(),
+                token,
                 record,
                 reissue,
             }),
         }
     }
 
-    fn add_live(&mut self, session: OpenedSession) {
+    fn add_live(&mut self, session: OpenedSession<'a>) {
         match &self.live {
             Some(known) if known.record.id() != session.record.id() => {
                 self.others.push(End::of(&session.record, EndedBy::Client));
@@ -143,25 +194,22 @@ impl Opened {
         }
     }
 
-    fn into_base(mut self, request: &mut RequestFacts, any_cookie: bool) -> Base {
-        match self.live {
-            Some(session) if self.others.is_empty() => {
-                request.token_len = Some(session.token_len);
-                // Its browser has sent the cookie after all.
-                request.cookie_kept_back = false;
-                request.has_previous_secret = session.by_previous_secret;
-                Base::Live { record: session.record, reissue: session.reissue }
-            }
-            Some(session) => {
-                self.others.push(End::of(&session.record, EndedBy::Client));
-                Base::Ambiguous(self.others)
-            }
-            None => Base::Absent(self.absent.or(any_cookie.then_some(Absence::Malformed))),
+    /// The base that the tokens open, if they open any, and the one that counts.
+    fn into_base(mut self, request: &mut RequestFacts) -> Option<(Base, PresentedToken<'a>)> {
+        let session = self.live?;
+        if !self.others.is_empty() {
+            self.others.push(End::of(&session.record, EndedBy::Client));
+            return Some((Base::Ambiguous(self.others), session.token));
         }
+        // Its browser has sent the cookie after all.
+        request.cookie_kept_back = false;
+        request.token_len = Some(session.token.bytes().len());
+        request.has_previous_secret = session.by_previous_secret;
+        Some((Base::Live { record: session.record, reissue: session.reissue }, session.token))
     }
 }
 
-impl OpenedSession {
+impl OpenedSession<'_> {
     /// Of two tokens of one session: a later state, or the same state under its newer secret.
     fn is_newer(&self, known: &Self) -> bool {
         let age = |session: &Self| (session.record.version().counter, !session.by_previous_secret);

@@ -330,8 +330,8 @@ impl SessionManager {
         self.transports([cookie.into()])
     }
 
-    /// Sets how tokens travel, in the order in which requests are searched: the first transport with a token is used, and the
-    /// others are ignored.
+    /// Sets how tokens travel, in the order in which requests are searched: the first transport with a token that opens a session
+    /// is used.
     ///
     /// A client gets its new tokens in the way in which it presented the last one. One that presented none gets them in the first
     /// way, unless the handler [issues a bearer token](crate::Session::issue_bearer).
@@ -423,6 +423,25 @@ impl SessionManager {
     pub(crate) fn try_trust_origin(self, origin: &str) -> Result<Self, &'static str> {
         let origin = Origin::parse(origin)?;
         Ok(self.with(|core| core.sites.trust(origin)))
+    }
+
+    /// Sets the path at which browsers see the app, where a proxy or a nested router takes it away from requests. Default: none.
+    ///
+    /// A cookie with a [path](Cookie::path) needs it to tell which requests come with the cookie, and a cookie without the prefix
+    /// `__Host-` to remove what others have planted for longer paths. A slash at the end means nothing.
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// # let store = MemoryStore::new();
+    /// use cloakroom::Cookie;
+    ///
+    /// // Behind nginx's `location /shop/ { proxy_pass http://127.0.0.1:3000/; }`
+    /// let sessions = SessionManager::new(store).cookie(Cookie::named("shop").path("/shop")).mounted_at("/shop");
+    /// ```
+    #[must_use]
+    pub fn mounted_at(self, path: impl Into<String>) -> Self {
+        let path: String = path.into();
+        self.with(|core| core.mount = path.trim_end_matches('/').to_owned())
     }
 
     /// Sets the clock. Default: that of the system; a test sets a [`ManualClock`](crate::time::ManualClock).
@@ -545,6 +564,22 @@ impl SessionManager {
     #[must_use]
     pub fn exchange(&self, path: &str) -> Exchange {
         Exchange::new(Arc::clone(&self.0), path)
+    }
+
+    /// Whether this is a session of this manager, or of a clone of it.
+    ///
+    /// An adapter asks this where its layers can be nested: two layers of one manager share a session, and a handler inside the
+    /// layers of two managers can name the one that it means.
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// let [shop, admin] = [0, 1].map(|_| SessionManager::new(MemoryStore::new()));
+    /// let lazy = shop.exchange("/").lazy();
+    /// assert!(shop.clone().owns(&lazy) && !admin.owns(&lazy));
+    /// ```
+    #[must_use]
+    pub fn owns(&self, lazy: &LazySession) -> bool {
+        Arc::ptr_eq(&self.0, lazy.core())
     }
 
     fn with(mut self, change: impl FnOnce(&mut Core)) -> Self {

@@ -189,7 +189,7 @@ impl FinalSave {
         let mut state = self.session.lock();
         let request = state.request();
         let client = Client::new(&self.core, request, state.delivery());
-        let removes_cookie = logged_out && request.holds_cookie && !request.from_elsewhere;
+        let removes_cookie = logged_out && request.removes_cookie() && !request.from_elsewhere;
         let SaveError { error, edits } = client.failed(error.into(), removes_cookie);
         error.log();
         let mut all = state.take_edits();

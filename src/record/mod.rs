@@ -206,7 +206,7 @@ impl Record {
         self.0.authenticated_at
     }
 
-    /// When the session began.
+    /// When the session began, or became an ordinary one that had been remembered.
     #[must_use]
     pub fn created_at(&self) -> Timestamp {
         self.0.created_at
@@ -399,6 +399,12 @@ impl Draft {
         self.0.idle = lifetime.idle.into();
         self.0.deadline = now + lifetime.absolute;
         self.0.lifetime_changed = true;
+        self
+    }
+
+    /// Lets the session count as begun just now.
+    pub(crate) fn begun(mut self, now: Timestamp) -> Self {
+        self.0.created_at = self.0.created_at.max(now);
         self
     }
 

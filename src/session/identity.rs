@@ -96,11 +96,19 @@ impl Session {
         self.lock().change(Op::Renew)
     }
 
-    /// Sets a fixed lifetime of `duration`, regardless of activity, and a new token: "remember me" on a login form.
+    /// Lets the session last until it was unused for `duration`, and gives the client a new token: "remember me" on a login form.
     ///
-    /// It replaces both timeouts. The manager's [`remember_at_most`](crate::SessionManager::remember_at_most) limits it, by
-    /// default to 30 days. In a request with the old token of a [renewal](Self::renew) the lifetime of the session changes, but
-    /// that of the client's cookie does not.
+    /// It replaces both timeouts. The manager's [`remember_at_most`](crate::SessionManager::remember_at_most) limits `duration`, by
+    /// default to 30 days. The cookie outlives the browser, even one that otherwise
+    /// [expires with it](crate::Cookie::expires_with_browser).
+    ///
+    /// Use prolongs the session: a request that comes when at least a tenth of the time has passed gets its cookie again, for the
+    /// full time. A store that only reads sessions cannot do that. The session stays remembered when the same subject
+    /// [logs in](Self::log_in) again, as after a change of password; another subject's login ends it, and so does
+    /// [`forget`](Self::forget).
+    ///
+    /// In a request with the old token of a [renewal](Self::renew) the lifetime of the session changes, but that of the client's
+    /// cookie does not.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -118,6 +126,44 @@ impl Session {
     /// Only those that every change has; see [`Session`].
     pub fn remember(&self, duration: Duration) -> Result<(), SessionError> {
         self.lock().change(Op::Remember(duration))
+    }
+
+    /// Takes [`remember`](Self::remember) back without a new login: the session is an ordinary one again.
+    ///
+    /// Both timeouts of the manager count from now on, and the client gets a new token in an ordinary cookie. The subject stays
+    /// logged in. Nothing happens if the session is not remembered.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cloakroom::{Session, SessionError};
+    /// const TWO_WEEKS: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+    ///
+    /// /// The box "stay logged in" on a page of settings.
+    /// fn stay_logged_in(session: &Session, ticked: bool) -> Result<(), SessionError> {
+    ///     if ticked { session.remember(TWO_WEEKS) } else { session.forget() }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Only those that every change has; see [`Session`].
+    pub fn forget(&self) -> Result<(), SessionError> {
+        if !self.is_remembered() {
+            return self.lock().check_open();
+        }
+        self.lock().change(Op::Forget)
+    }
+
+    /// Whether the session is [remembered](Self::remember).
+    ///
+    /// ```
+    /// # use cloakroom::Session;
+    /// fn checkbox(session: &Session) -> &'static str {
+    ///     if session.is_remembered() { "<input type=checkbox checked>" } else { "<input type=checkbox>" }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn is_remembered(&self) -> bool {
+        self.lock().view().remembered.is_some()
     }
 
     /// Returns who is logged in, or `None` for an anonymous session.

@@ -54,13 +54,19 @@ pub(crate) enum Op {
     Act(Option<Subject>),
     Renew,
     Remember(Duration),
+    Forget,
 }
 
 impl Op {
     fn key(&self) -> Option<&str> {
         match self {
             Self::Set { key, .. } | Self::Remove { key, .. } | Self::Update { key, .. } => Some(key),
-            Self::Clear | Self::LogIn { .. } | Self::Act(_) | Self::Renew | Self::Remember(_) => None,
+            Self::Clear
+            | Self::LogIn { .. }
+            | Self::Act(_)
+            | Self::Renew
+            | Self::Remember(_)
+            | Self::Forget => None,
         }
     }
 
@@ -73,7 +79,7 @@ impl Op {
 
     /// Whether it is about who the session belongs to and for how long, not about what it holds.
     fn is_about_identity(&self) -> bool {
-        matches!(self, Self::LogIn { .. } | Self::Act(_) | Self::Renew | Self::Remember(_))
+        matches!(self, Self::LogIn { .. } | Self::Act(_) | Self::Renew | Self::Remember(_) | Self::Forget)
     }
 
     /// Whether it leaves its key the same whatever stood there before.
@@ -93,6 +99,7 @@ impl fmt::Debug for Op {
             Self::Act(_) => "Act",
             Self::Renew => "Renew",
             Self::Remember(_) => "Remember",
+            Self::Forget => "Forget",
         })
     }
 }
@@ -114,7 +121,12 @@ pub(crate) struct View {
     pub(crate) renewed: bool,
     /// Whether the client has been given a newer secret than the one it came with: then only a login changes it again.
     pub(crate) was_renewed: bool,
-    pub(crate) remember: Option<Duration>,
+    /// For how long the session is remembered, if it is.
+    pub(crate) remembered: Option<Duration>,
+    /// Whether its lifetime begins anew, which gives it another cookie.
+    pub(crate) lifetime_changed: bool,
+    /// Whether it goes on for as long again, with the same token.
+    pub(crate) prolonged: bool,
 }
 
 impl View {
@@ -124,13 +136,14 @@ impl View {
             subject: record.owner().cloned(),
             acting_as: record.acting().cloned(),
             authenticated_at: record.authenticated_at(),
+            remembered: record.is_remembered().then(|| record.idle_timeout()),
             ..Self::default()
         }
     }
 
     /// Whether the client has to get a new secret.
     pub(crate) fn rotates(&self) -> bool {
-        self.logged_in || self.switched || ((self.renewed || self.remember.is_some()) && !self.was_renewed)
+        self.logged_in || self.switched || ((self.renewed || self.lifetime_changed) && !self.was_renewed)
     }
 
     /// Applies one change. On an error the view is as it was.
@@ -146,7 +159,9 @@ impl View {
             Op::LogIn { subject, at } => self.log_in(subject, *at),
             Op::Act(subject) => self.act_as(subject.clone()),
             Op::Renew => self.renewed = true,
-            Op::Remember(duration) => self.remember = Some(*duration),
+            Op::Remember(duration) => self.remember(Some(*duration)),
+            Op::Forget if self.remembered.is_some() => self.remember(None),
+            Op::Forget => {}
         }
         Ok(())
     }
@@ -163,12 +178,28 @@ impl View {
         Ok(())
     }
 
-    /// Another subject's data are not for this one; an anonymous visitor's are.
+    fn remember(&mut self, duration: Option<Duration>) {
+        self.remembered = duration;
+        self.lifetime_changed = true;
+    }
+
+    /// Lets a remembered session go on for as long again, unless its lifetime changes anyway.
+    pub(crate) fn prolong(&mut self, duration: Option<Duration>) {
+        if duration.is_some() && !self.logged_in && !self.lifetime_changed {
+            (self.remembered, self.prolonged) = (duration, true);
+        }
+    }
+
+    /// Another subject's data are not for this one; an anonymous visitor's are. Only a subject that was remembered still is.
     fn log_in(&mut self, subject: &Subject, at: Timestamp) {
         let acted = self.acting_as.take().is_some();
-        if acted || self.subject.as_ref().is_some_and(|owner| owner != subject) {
+        let is_same = self.subject.as_ref() == Some(subject);
+        if acted || (self.subject.is_some() && !is_same) {
             self.data = Data::default();
-            self.remember = None;
+        }
+        let asked_before = self.subject.is_none() && self.lifetime_changed;
+        if !is_same && !asked_before {
+            self.remembered = None;
         }
         self.subject = Some(subject.clone());
         self.authenticated_at = Some(at);
@@ -247,7 +278,9 @@ impl Log {
             Op::Set { key, guard, .. } | Op::Remove { key, guard } => self.overwrite(key, guard),
             // Only the last of several counts.
             Op::Renew => self.0.retain(|known| !matches!(known, Op::Renew)),
-            Op::Remember(_) => self.0.retain(|known| !matches!(known, Op::Remember(_))),
+            Op::Remember(_) | Op::Forget => {
+                self.0.retain(|known| !matches!(known, Op::Remember(_) | Op::Forget));
+            }
             Op::LogIn { subject, at } => return self.log_in(subject.clone(), *at),
             Op::Act(_) => self.switch(),
             Op::Update { .. } => {}
@@ -268,7 +301,8 @@ impl Log {
             // Of what another subject did nothing is left.
             Some(_) => {
                 self.clear();
-                self.0.retain(|op| !matches!(op, Op::LogIn { .. } | Op::Act(_) | Op::Remember(_)));
+                self.0
+                    .retain(|op| !matches!(op, Op::LogIn { .. } | Op::Act(_) | Op::Remember(_) | Op::Forget));
                 self.0.extend([Op::Clear, Op::LogIn { subject, at }]);
             }
         }
@@ -282,7 +316,7 @@ impl Log {
 
     /// Forgets what needs a new token and nothing else.
     pub(crate) fn forget_renewals(&mut self) {
-        self.0.retain(|op| !matches!(op, Op::Renew | Op::Remember(_)));
+        self.0.retain(|op| !matches!(op, Op::Renew | Op::Remember(_) | Op::Forget));
     }
 
     fn clear(&mut self) {
@@ -310,7 +344,7 @@ impl Log {
     /// The log from the last login on, and how long that login may last: what a fresh session for it may contain.
     pub(crate) fn since_login(self) -> Self {
         let login = self.0.iter().rposition(|op| matches!(op, Op::LogIn { .. })).unwrap_or(0);
-        let belongs = |(at, op): &(usize, Op)| *at >= login || matches!(op, Op::Remember(_));
+        let belongs = |(at, op): &(usize, Op)| *at >= login || matches!(op, Op::Remember(_) | Op::Forget);
         Self(self.0.into_iter().enumerate().filter(belongs).map(|(_, op)| op).collect())
     }
 
@@ -415,7 +449,7 @@ mod tests {
         let login = || Op::LogIn { subject: Subject::new("alice"), at: Timestamp::from_millis(0) };
         let log = log((0..MAX_CHANGES).map(|_| add("a", 1)));
         assert!(log.check_room(&add("a", 1)).is_err());
-        for op in [login(), Op::Renew, Op::Remember(Duration::MAX)] {
+        for op in [login(), Op::Renew, Op::Remember(Duration::MAX), Op::Forget] {
             assert!(log.check_room(&op).is_ok(), "{op:?}");
         }
     }
@@ -424,6 +458,28 @@ mod tests {
     fn of_repeated_renewals_the_last_one_counts() {
         let log = log([Op::Renew, Op::Remember(Duration::ZERO), Op::Renew, Op::Remember(Duration::MAX)]);
         assert_eq!(format!("{log:?}"), "Log([Renew, Remember])");
+        let taken_back = self::log([Op::Remember(Duration::MAX), Op::Forget]);
+        assert_eq!(format!("{taken_back:?}"), "Log([Forget])");
+    }
+
+    #[test]
+    fn a_login_of_the_same_subject_stays_remembered_and_no_other_does() {
+        let at = Timestamp::from_millis(0);
+        let (alice, bob) = (Subject::new("alice"), Subject::new("bob"));
+        let remembered = |subject: Option<&Subject>| View {
+            subject: subject.cloned(),
+            remembered: Some(Duration::MAX),
+            ..View::default()
+        };
+        for (before, stays) in [(Some(&alice), true), (Some(&bob), false), (None, false)] {
+            let mut view = remembered(before);
+            view.log_in(&alice, at);
+            assert_eq!(view.remembered.is_some(), stays, "{before:?}");
+        }
+        let mut asked = View::default();
+        asked.apply(&Op::Remember(Duration::MAX), LIMIT).unwrap();
+        asked.log_in(&alice, at);
+        assert!(asked.remembered.is_some(), "asked for by the same request");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | `mod` | [`Session`]: its values |
-//! | `identity` | log in, log out, renew, remember |
+//! | `identity` | log in, log out, renew, remember, forget |
 //! | `acting` | one subject acts as another |
 //! | `devices` | the other sessions of the same subject |
 //! | `handle` | a handle that outlives its request |

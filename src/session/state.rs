@@ -125,6 +125,8 @@ pub(crate) struct Changes {
     pub(crate) reserved_id: Option<SessionId>,
     /// Whether the session that they were made to is known to be no more.
     pub(crate) is_lost: bool,
+    /// The token that the client came with, if it needs its cookie again.
+    pub(crate) token: Option<Token>,
 }
 
 impl Changes {
@@ -151,6 +153,8 @@ pub(crate) struct State {
     saving: Option<Data>,
     /// What the client has to be told with the response.
     edits: ResponseEdits,
+    /// The token that the client came with, if it needs its cookie again: with the response to this request, or not at all.
+    due: Option<Token>,
     /// The token that the last save brought.
     token: Option<Token>,
     delivery: Delivery,
@@ -176,6 +180,7 @@ impl State {
             read: ReadSet::default(),
             saving: None,
             edits: ResponseEdits::default(),
+            due: None,
             token: None,
             delivery: Delivery::default(),
             reserved_id: None,
@@ -184,12 +189,13 @@ impl State {
         }
     }
 
-    /// Begins with what was loaded.
-    pub(crate) fn open(&mut self, base: Base, request: RequestFacts) {
+    /// Begins with what was loaded; `due` is the token that the client needs again.
+    pub(crate) fn open(&mut self, base: Base, request: RequestFacts, due: Option<Token>) {
         let read = if base.record().is_some() { Read::Live } else { Read::Absent };
         self.edits = ResponseEdits::read(read);
         self.base = base;
         self.request = request;
+        self.due = due;
     }
 
     pub(crate) fn is_loaded(&self) -> bool {
@@ -482,6 +488,7 @@ impl State {
             delivery: self.delivery,
             reserved_id: self.reserved_id,
             is_lost: self.is_lost,
+            token: if self.phase == Phase::Detached { None } else { self.due.take() },
         }
     }
 

@@ -183,12 +183,12 @@ pub use self::record::{
 pub(crate) use self::token::JwtOptions;
 #[cfg(feature = "cookie-store")]
 pub use self::token::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
+#[cfg(feature = "sealed")]
+pub use self::token::{DEFAULT_MAX_TOKEN, Seal, TokenStore, Unopened};
 #[cfg(all(feature = "cookie-store", feature = "config"))]
 pub(crate) use self::token::{EncryptedCookieOptions, SignedCookieOptions};
 #[cfg(feature = "jwt")]
 pub use self::token::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
-#[cfg(feature = "sealed")]
-pub use self::token::{Seal, TokenStore, Unopened};
 pub use self::{
     answer::{Absence, Created, Ended, Found, Loaded, Replaced, Touched},
     authenticate::authenticate,

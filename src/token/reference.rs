@@ -39,6 +39,11 @@ impl ReferenceToken {
         Self::digits(text).is_some_and(|digits| hex::are_digits(digits))
     }
 
+    /// What of a text is the credential: all but the node. `None` unless it has the form of a token.
+    pub(crate) fn credential(text: &[u8]) -> Option<&[u8]> {
+        Self::digits(text).filter(|digits| hex::are_digits(*digits)).map(|digits| &digits[..])
+    }
+
     /// What should be digits.
     fn digits(text: &[u8]) -> Option<&[u8; HEX_LEN]> {
         let (digits, suffix) = text.split_first_chunk()?;

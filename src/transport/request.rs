@@ -1,9 +1,7 @@
 //! What a request presents: the candidates for its session's token, and the facts on which its response depends.
 
-use tracing::warn;
-
 use super::{
-    Candidates, RequestHead, SiteRules, Transport,
+    Candidates, Place, Places, RequestHead, SiteRules, Transport,
     origin::is_plain_and_remote,
     site::{Initiator, is_safe, keeps_back},
 };
@@ -14,6 +12,7 @@ use crate::{store::SessionStore, time::Timestamp};
 pub(crate) struct RequestFacts {
     /// When the session was loaded.
     pub(crate) loaded_at: Timestamp,
+    initiator: Initiator,
     /// Whether another site began it with a method that may change something.
     pub(crate) cross_site: bool,
     /// Whether another site began it, with whatever method: then it ends no session.
@@ -24,10 +23,22 @@ pub(crate) struct RequestFacts {
     pub(crate) over_plain_http: bool,
     /// Whether its client holds a cookie of the session's name, or is about to get one.
     pub(crate) holds_cookie: bool,
+    /// Whether it went to where its client sends no cookie.
+    pub(crate) outside_path: bool,
+    /// Whether its client may hold a replaced cookie that it does not send there.
+    pub(crate) may_hold_old_cookie: bool,
     /// The highest number of a cookie with a part of a token.
     pub(crate) highest_part: usize,
+    /// Whether a token in parts lacks one of them, which a sibling subdomain may have brought about.
+    pub(crate) incomplete: bool,
+    /// Whether a part of a token has several values.
+    pub(crate) contested: bool,
+    /// Whether it presented more tokens than are tried.
+    pub(crate) too_many: bool,
     /// By which of the manager's transports the token came; the first if none came.
     pub(crate) transport: usize,
+    /// Whether the token came in a cookie that another one has replaced.
+    pub(crate) by_old_cookie: bool,
     /// The size of the token that opened the session.
     pub(crate) token_len: Option<usize>,
     /// Whether that token has the previous secret, within its grace period.
@@ -39,60 +50,80 @@ impl RequestFacts {
     pub(crate) const fn at(now: Timestamp) -> Self {
         Self {
             loaded_at: now,
+            initiator: Initiator { cross_site: false, trusted: false },
             cross_site: false,
             from_elsewhere: false,
             cookie_kept_back: false,
             over_plain_http: false,
             holds_cookie: false,
+            outside_path: false,
+            may_hold_old_cookie: false,
             highest_part: 0,
+            incomplete: false,
+            contested: false,
+            too_many: false,
             transport: 0,
+            by_old_cookie: false,
             token_len: None,
             has_previous_secret: false,
         }
     }
 
-    /// Reads a request: the first transport by which a token came provides the candidates.
+    /// Reads a request. By which place its session came is [told later](Self::came_by).
     pub(crate) fn read<'a>(
         head: &RequestHead<'a>,
         transports: &[Transport],
         store: &dyn SessionStore,
         rules: &SiteRules,
         now: Timestamp,
-    ) -> (Self, Candidates<'a>) {
+    ) -> (Self, Places<'a>) {
         let mut facts = Self::at(now);
-        let mut chosen = Candidates::default();
+        let mut places = Places::default();
         for (at, transport) in transports.iter().enumerate() {
-            let candidates = transport.candidates(head, store);
-            if let Transport::Cookie(_) = transport {
-                facts.holds_cookie |= candidates.any;
-                facts.highest_part = facts.highest_part.max(candidates.highest_part);
-            }
-            if candidates.too_many {
-                warn!("a request presented more session tokens than are tried");
-            }
-            if chosen.is_empty() && !candidates.is_empty() {
-                facts.transport = at;
-                chosen = candidates;
-            } else {
-                chosen.any |= candidates.any;
-            }
+            transport.presented(head, store, &mut |is_old, candidates| {
+                facts.note(transport, &candidates);
+                places.add(at, is_old, candidates);
+            });
         }
-        // A browser does not add a bearer token to a request of its own accord.
-        let by_bearer = !chosen.is_empty() && matches!(transports[facts.transport], Transport::Bearer(_));
-        if !by_bearer {
-            facts.judge_initiator(head, &transports[facts.transport], rules);
-        }
-        (facts, chosen)
+        facts.initiator = Initiator::of(head, rules);
+        facts.over_plain_http =
+            !facts.initiator.cross_site && head.header("origin").is_some_and(is_plain_and_remote);
+        facts.judge_initiator(&transports[0], head);
+        (facts, places)
     }
 
-    /// Finds out what the request may not do because of who began it. `transport` brings the client its new token.
-    fn judge_initiator(&mut self, head: &RequestHead<'_>, transport: &Transport, rules: &SiteRules) {
-        let Initiator { cross_site, trusted } = Initiator::of(head, rules);
-        self.over_plain_http = !cross_site && head.header("origin").is_some_and(is_plain_and_remote);
-        self.from_elsewhere = cross_site && !trusted;
+    fn note(&mut self, transport: &Transport, candidates: &Candidates<'_>) {
+        if let Transport::Cookie(cookie) = transport {
+            self.holds_cookie |= candidates.any;
+            self.highest_part = self.highest_part.max(candidates.highest_part);
+            self.incomplete |= candidates.incomplete && cookie.has_variants();
+            self.contested |= candidates.contested;
+        }
+    }
+
+    /// Whether a logout removes cookies.
+    pub(crate) fn removes_cookie(&self) -> bool {
+        self.holds_cookie || self.outside_path || self.may_hold_old_cookie
+    }
+
+    /// Notes the place that opened the session; where none did, the first with tokens in it.
+    pub(crate) fn came_by(&mut self, place: &Place<'_>, transports: &[Transport], head: &RequestHead<'_>) {
+        self.transport = place.transport;
+        self.by_old_cookie = place.is_old;
+        self.judge_initiator(&transports[place.transport], head);
+    }
+
+    /// Finds out what the request may not do because of who began it. `transport` brought its token, or brings it a new one.
+    fn judge_initiator(&mut self, transport: &Transport, head: &RequestHead<'_>) {
+        let Initiator { cross_site, trusted } = self.initiator;
+        // A browser does not add a bearer token to a request of its own accord.
+        let cookie = match transport {
+            Transport::Cookie(cookie) => Some(cookie),
+            Transport::Bearer(_) => None,
+        };
+        self.from_elsewhere = cookie.is_some() && cross_site && !trusted;
         self.cross_site = self.from_elsewhere && !is_safe(head.method);
-        self.cookie_kept_back =
-            cross_site && matches!(transport, Transport::Cookie(cookie) if keeps_back(cookie, head));
+        self.cookie_kept_back = cross_site && cookie.is_some_and(|cookie| keeps_back(cookie, head));
     }
 
     /// Another site may begin requests to its path, whatever they do.

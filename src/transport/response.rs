@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use super::ResponseHeaders;
+use super::{ResponseHeaders, Sweep, Target, Transport};
+
+/// How many bytes of `Set-Cookie` lines there are at the most before removals of variants wait for the next response: with the
+/// rest of the headers they have to fit into the 4 KiB that nginx reads.
+const MOST_LINES: usize = 3 * 1024;
 
 /// The changes to a response's headers.
 #[derive(Debug, Default)]
@@ -11,6 +15,10 @@ pub(crate) struct ResponseEdits {
     removals: Vec<Secretive>,
     /// What hands out the token.
     token: Vec<Secretive>,
+    /// Which variants of the cookie go.
+    sweep: Sweep,
+    /// Where they may have come from; `None` where there are none.
+    target: Option<Box<Target>>,
     read: Read,
 }
 
@@ -56,6 +64,16 @@ impl ResponseEdits {
         Self { read, ..Self::default() }
     }
 
+    /// Removes these variants of the cookie, if the request can have brought any.
+    pub(crate) fn sweep(&mut self, sweep: Sweep) {
+        self.sweep = self.sweep.max(sweep);
+    }
+
+    /// Notes where variants of the cookie may have come from.
+    pub(crate) fn aim_at(&mut self, target: Box<Target>) {
+        self.target = Some(target);
+    }
+
     /// Removes a cookie, before anything is handed out.
     pub(super) fn remove(&mut self, line: Secretive) {
         self.removals.push(line);
@@ -68,15 +86,18 @@ impl ResponseEdits {
 
     /// Adds what `later` has to tell the client. A token that was replaced or taken back is not handed out any more.
     pub(crate) fn merge(&mut self, later: Self) {
-        if later.lines().next().is_some() {
+        self.sweep(later.sweep);
+        self.target = self.target.take().or(later.target);
+        if !later.removals.is_empty() || !later.token.is_empty() {
             self.token = later.token;
             self.removals.extend(later.removals);
         }
     }
 
     /// Makes the changes; a response that has read the session depends on these headers of its request.
-    pub(crate) fn apply(&self, headers: &mut dyn ResponseHeaders, vary: &[String]) {
-        for line in self.lines() {
+    pub(crate) fn apply(&self, headers: &mut dyn ResponseHeaders, vary: &[String], transports: &[Transport]) {
+        let variants = self.variants(transports);
+        for line in variants.iter().chain(&self.removals).chain(&self.token) {
             if line.name == SET_COOKIE {
                 headers.append(&line.name, &line.value);
             } else {
@@ -86,21 +107,35 @@ impl ResponseEdits {
         if self.read != Read::Not {
             vary.iter().for_each(|name| add_vary(headers, name));
         }
-        if self.lines().next().is_some() {
+        if !variants.is_empty() || !self.removals.is_empty() || !self.token.is_empty() {
             forbid_storing(headers);
         } else if self.read == Read::Live && !has(headers, "cache-control") {
             headers.set("cache-control", "private, no-cache");
         }
     }
 
-    fn lines(&self) -> impl Iterator<Item = &Secretive> {
-        self.removals.iter().chain(&self.token)
+    /// What removes variants of the cookies.
+    fn variants(&self, transports: &[Transport]) -> Vec<Secretive> {
+        let (Some(target), true) = (&self.target, self.sweep > Sweep::Nothing) else { return Vec::new() };
+        let len = |lines: &[Secretive]| lines.iter().map(|line| line.value.len()).sum::<usize>();
+        let mut space = MOST_LINES.saturating_sub(len(&self.removals) + len(&self.token));
+        let mut variants = Vec::new();
+        for transport in transports {
+            if let Transport::Cookie(cookie) = transport {
+                let lines = cookie.remove_variants(self.sweep, target, space);
+                let lines: Vec<_> = lines.into_iter().map(Secretive::cookie).collect();
+                space -= len(&lines);
+                variants.extend(lines);
+            }
+        }
+        variants
     }
 
     /// The `Set-Cookie` lines.
     #[cfg(test)]
     pub(super) fn cookies(&self) -> impl Iterator<Item = &str> {
-        self.lines().filter(|line| line.name == SET_COOKIE).map(|line| &*line.value)
+        let lines = self.removals.iter().chain(&self.token);
+        lines.filter(|line| line.name == SET_COOKIE).map(|line| &*line.value)
     }
 }
 
@@ -160,7 +195,7 @@ mod tests {
     fn applied(edits: &ResponseEdits, given: &[(&str, &str)]) -> Vec<(String, String)> {
         let mut headers =
             Headers(given.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect());
-        edits.apply(&mut headers, &["Cookie".to_owned()]);
+        edits.apply(&mut headers, &["Cookie".to_owned()], &[]);
         headers.0.sort();
         headers.0
     }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `routes` | extractors, where the middleware may stand, refusals |
 //! | `log_lines` | what is logged of errors that clients see |
+//! | `nested` | middleware inside other middleware |
 //! | `failures` | errors of inner middleware |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
@@ -23,6 +24,7 @@ mod failures;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod hooked;
 mod log_lines;
+mod nested;
 #[path = "../promises/probe.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod probe;

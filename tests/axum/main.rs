@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `routes` | where the layer may stand, targets, refusals |
 //! | `log_lines` | what is logged of errors that clients see |
+//! | `nested` | layers inside each other |
 //! | `bodies` | any body, plain tower services, streams |
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
@@ -16,6 +17,7 @@ mod events;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod hooked;
 mod log_lines;
+mod nested;
 #[path = "../promises/probe.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod probe;

@@ -9,7 +9,7 @@ use axum::{
     routing::post,
 };
 use cloakroom::{
-    Cookie, Session, SessionManager,
+    Cookie, SameSite, Session, SessionManager,
     keyring::{KeyRing, SecretKey},
     store::{EncryptedCookieStore, MemoryStore},
     tower::SessionLayer,
@@ -37,6 +37,17 @@ fn tenant(keys: &KeyRing, name: &str) -> SessionManager {
     SessionManager::new(EncryptedCookieStore::new(keys).context(name)).cookie(cookie())
 }
 
+/// The pages that other sites show in a frame have a cookie of their own, and the same store.
+fn embedded(sessions: &SessionManager) -> SessionManager {
+    let cookie = Cookie::named("__Host-embedded").same_site(SameSite::None).partitioned();
+    sessions.clone().cookie(cookie)
+}
+
+/// The app was at /app and is at / now, with a name that no sibling subdomain can plant.
+fn moved() -> Cookie {
+    Cookie::named("__Host-session").replaces(Cookie::named("session").path("/app"))
+}
+
 async fn allow_origin(mut response: Response) -> Response {
     let origin = HeaderValue::from_static("https://app.example");
     response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -50,6 +61,41 @@ async fn a_refusal_has_the_headers_of_the_layers_outside() {
     let response = super::Browser::new(&app).open(request.unwrap()).await;
     assert_eq!(response.status(), 403);
     assert!(response.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+}
+
+#[tokio::test]
+async fn embedded_pages_have_a_cookie_that_browsers_send_there() {
+    let sessions = SessionManager::new(MemoryStore::new());
+    let log_in = || Router::new().route("/", post(async |session: Session| session.log_in("alice")));
+    let frame = log_in().layer(SessionLayer::new(embedded(&sessions)));
+    let app = log_in().nest("/frame", frame).layer(SessionLayer::new(sessions));
+    for (path, name, attributes) in [
+        ("/", "__Host-session=", "; SameSite=Lax"),
+        ("/frame", "__Host-embedded=", "; SameSite=None; Partitioned"),
+    ] {
+        let response = super::Browser::new(&app).open(Request::post(path).body(Body::empty()).unwrap()).await;
+        let line = response.headers()["set-cookie"].to_str().unwrap();
+        assert!(line.starts_with(name) && line.ends_with(attributes), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_goes_on_when_the_app_moves() {
+    let sessions = SessionManager::new(MemoryStore::new());
+    let app = |cookie: Cookie| {
+        let who = async |session: Session| session.subject().unwrap_or_else(|| "anonymous".to_owned());
+        let route = post(async |session: Session| session.log_in("alice")).get(who);
+        let layer = SessionLayer::new(sessions.clone().cookie(cookie));
+        Router::new().route("/app", route).layer(layer)
+    };
+    let (before, after) = (app(Cookie::named("session").path("/app")), app(moved()));
+    let mut browser = super::Browser::new(&before);
+    browser.post("/app", "").await;
+    let mut later = super::Browser::new(&after);
+    later.cookies = browser.cookies;
+    assert_eq!(later.get("/app").await.text, "alice");
+    assert_eq!(later.cookies.keys().collect::<Vec<_>>(), ["__Host-session"]);
+    assert_eq!(later.get("/app").await.text, "alice");
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@
 //! | 14 a store is tested against what it declares | `tests/conformance.rs`, `stores` |
 //! | clocks that differ, requests that are older than several changes | `clocks` |
 //! | how tokens travel | `transports` |
+//! | sessions that are remembered | `remember` |
+//! | cookies that others planted or the app left behind | `planted` |
 //! | 2 against a naive model | `model` |
 //! | several handles of one session, and those that outlive their request | `handles` |
 //! | handles that look again, and learn of an end | `long_lived` |
@@ -40,6 +42,7 @@ mod hooked;
 mod hostile;
 mod identity;
 mod ids;
+mod jar;
 mod log_table;
 mod logs;
 mod long_lived;
@@ -47,7 +50,9 @@ mod model;
 mod outages;
 mod outside;
 mod plain_http;
+mod planted;
 mod probe;
+mod remember;
 mod secrets;
 mod sites;
 #[path = "../steps/mod.rs"]

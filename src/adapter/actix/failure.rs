@@ -11,7 +11,7 @@ use actix_web::{
     http::{StatusCode, header::HeaderMap},
 };
 
-use super::refusal::Refusal;
+use super::{headers::keep_inner_cookies, refusal::Refusal};
 use crate::manager::Finished;
 
 /// An error whose response is the refusal where the session could not be saved, else its own; with the session's headers.
@@ -42,7 +42,11 @@ impl ResponseError for Failure {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = match self.finished.error() {
-            Some(error) => self.refusal.response(error),
+            Some(error) => {
+                let mut refused = self.refusal.response(error);
+                keep_inner_cookies(self.error.error_response().headers(), refused.headers_mut());
+                refused
+            }
             None => self.error.error_response(),
         };
         self.finished.apply(response.headers_mut());

@@ -9,7 +9,7 @@ use std::{
 use actix_web::{Error, body::EitherBody, dev::ServiceResponse};
 use pin_project_lite::pin_project;
 
-use super::{failure::finished_error, refusal::Refusal};
+use super::{failure::finished_error, headers::keep_inner_cookies, refusal::Refusal};
 use crate::{
     adapter::exchange::{Answer, ExchangeFuture},
     manager::{Exchange, Finished},
@@ -25,7 +25,7 @@ pin_project! {
 }
 
 impl<F: Future> ResponseFuture<F> {
-    pub(super) fn new(handler: F, exchange: Exchange, refusal: Refusal) -> Self {
+    pub(super) fn new(handler: F, exchange: Option<Exchange>, refusal: Refusal) -> Self {
         Self { exchange: ExchangeFuture::new(handler, exchange), refusal }
     }
 }
@@ -70,7 +70,11 @@ fn finished_response<B>(
     refusal: &Refusal,
 ) -> ServiceResponse<EitherBody<B>> {
     let mut response = match finished.error() {
-        Some(error) => response.into_response(refusal.response(error)).map_into_right_body(),
+        Some(error) => {
+            let mut refused = refusal.response(error);
+            keep_inner_cookies(response.headers(), refused.headers_mut());
+            response.into_response(refused).map_into_right_body()
+        }
         None => response.map_into_left_body(),
     };
     finished.apply(response.headers_mut());

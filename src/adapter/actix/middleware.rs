@@ -44,6 +44,9 @@ pub struct SessionMiddleware {
 impl SessionMiddleware {
     /// A middleware of this manager's sessions.
     ///
+    /// One inside another one of the same manager, or of its clone, shares the session of that one. Inside those of two managers a
+    /// handler gets the session of the inner one; the other is reached by [`session_of`](super::session_of).
+    ///
     /// Make the manager outside of the closure that is given to `HttpServer::new`, and clone it inside: the closure runs
     /// once for each worker, and a store made in it would be that worker's alone.
     #[must_use]
@@ -99,9 +102,10 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         // Here, because others further in may rewrite the path.
-        let exchange = self.manager.exchange(request.path());
-        let handle = SessionHandle { lazy: exchange.lazy(), authority: request.uri().authority().cloned() };
-        request.extensions_mut().insert(handle);
+        let outer = request.extensions_mut().remove();
+        let (path, authority) = (request.path(), request.uri().authority().cloned());
+        let (sessions, exchange) = SessionHandle::enter(outer, &self.manager, path, authority);
+        request.extensions_mut().insert(sessions);
         ResponseFuture::new(self.inner.call(request), exchange, self.refusal.clone())
     }
 }

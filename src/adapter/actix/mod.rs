@@ -1,7 +1,8 @@
 //! Sessions for actix-web 4.
 //!
 //! [`SessionMiddleware`] gives each request a session. Handlers get it as an extractor: [`Session`](crate::Session), or
-//! [`ExistingSession`] for one that exists already; other code calls [`session`] or [`existing_session`].
+//! [`ExistingSession`] for one that exists already; other code calls [`session`] or [`existing_session`]. Inside
+//! the middleware of two managers, [`session_of`] and [`existing_session_of`] name the one.
 //!
 //! ```no_run
 //! use actix_web::{App, HttpServer, web};
@@ -31,7 +32,7 @@
 //! into `None`, an outage included, and is `Some` for a new, empty session.
 
 // The modules:
-// `mod`: `session` and `existing_session`, for code other than handlers
+// `mod`: `session`, `session_of` and the like, for code other than handlers
 // `middleware`: `SessionMiddleware` and `SessionService`
 // `extract`: the extractors `Session` and `ExistingSession`, and the response to a `SessionError`
 // `future`: `ResponseFuture`: the response, with what its session adds
@@ -53,9 +54,10 @@ pub use self::{
     future::ResponseFuture,
     middleware::{SessionMiddleware, SessionService},
 };
+use super::nested::Sessions;
 use crate::{
     error::{SessionError, SessionErrorKind},
-    manager::LazySession,
+    manager::SessionManager,
     session::Session,
     transport::RequestHead,
 };
@@ -99,22 +101,71 @@ pub async fn existing_session(request: &HttpRequest) -> Result<Option<Session>, 
     handle.lazy.load_existing(&handle.head(request)).await
 }
 
-/// What the middleware puts into a request, for extractors.
-#[derive(Debug, Clone)]
-struct SessionHandle {
-    lazy: LazySession,
-    /// As the middleware saw it: middleware further in may rewrite the target.
-    authority: Option<Authority>,
+/// Like [`session`], but returns the session of this manager, where the middleware of several is around the route.
+///
+/// ```
+/// use actix_web::{HttpRequest, web::Data};
+/// use cloakroom::{SessionError, SessionManager, actix::session_of};
+///
+/// /// A page of the administrators, who have sessions of their own, about the cart that they have in the shop.
+/// async fn cart(shop: Data<SessionManager>, request: HttpRequest) -> Result<String, SessionError> {
+///     let cart = session_of(&request, &shop).await?.get::<Vec<String>>("cart")?;
+///     Ok(cart.unwrap_or_default().join(", "))
+/// }
+/// ```
+///
+/// # Errors
+/// [`LayerMissing`](SessionErrorKind::LayerMissing) unless a [`SessionMiddleware`] of this manager, or of a clone of it, is around
+/// the route; otherwise those of the store.
+pub async fn session_of(request: &HttpRequest, manager: &SessionManager) -> Result<Session, SessionError> {
+    let handle = handle_of(request, manager)?;
+    handle.lazy.load(&handle.head(request)).await
 }
+
+/// Like [`session_of`], but returns `None` unless a live session came with the request, and never begins one.
+///
+/// ```
+/// use actix_web::HttpRequest;
+/// use cloakroom::{SessionError, SessionManager, actix::existing_session_of};
+///
+/// async fn is_staff(request: &HttpRequest, admin: &SessionManager) -> Result<bool, SessionError> {
+///     Ok(existing_session_of(request, admin).await?.is_some_and(|session| session.subject().is_some()))
+/// }
+/// ```
+///
+/// # Errors
+/// Those of [`session_of`]. An outage is an error, too, unless the manager
+/// [serves anonymously](crate::OnOutage::ServeAnonymous) then.
+pub async fn existing_session_of(
+    request: &HttpRequest,
+    manager: &SessionManager,
+) -> Result<Option<Session>, SessionError> {
+    let handle = handle_of(request, manager)?;
+    handle.lazy.load_existing(&handle.head(request)).await
+}
+
+/// What the middleware puts into a request, for extractors: its sessions, and the authority in the target, as the middleware saw
+/// it, because middleware further in may rewrite the target.
+type SessionHandle = Sessions<Option<Authority>>;
 
 impl SessionHandle {
     fn head<'a>(&'a self, request: &'a HttpRequest) -> RequestHead<'a> {
         RequestHead {
             method: request.method().as_str(),
-            authority: self.authority.as_ref().map(Authority::as_str),
+            authority: self.about.as_ref().map(Authority::as_str),
             headers: request.headers(),
         }
     }
+}
+
+fn handle_of(request: &HttpRequest, manager: &SessionManager) -> Result<SessionHandle, SessionError> {
+    handle(request)?.of(manager).cloned().ok_or_else(|| {
+        SessionError::new(
+            SessionErrorKind::LayerMissing,
+            "this route asks for a session of a manager that has no SessionMiddleware around it: wrap the app, the scope or the \
+             resource in one of that manager, or of a clone of it",
+        )
+    })
 }
 
 /// A copy, because a request's extensions must not be borrowed across an await.

@@ -9,7 +9,7 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 
-use super::Refusal;
+use super::{Refusal, headers::keep_inner_cookies};
 use crate::{
     adapter::exchange::{Answer, ExchangeFuture},
     manager::{Exchange, Finished},
@@ -25,7 +25,7 @@ pin_project! {
 }
 
 impl<F: Future, R> ResponseFuture<F, R> {
-    pub(super) fn new(handler: F, exchange: Exchange, refusal: R) -> Self {
+    pub(super) fn new(handler: F, exchange: Option<Exchange>, refusal: R) -> Self {
         Self { exchange: ExchangeFuture::new(handler, exchange), refusal }
     }
 }
@@ -64,7 +64,11 @@ fn finished_response<B>(
     refusal: &impl Refusal<B>,
 ) -> Response<B> {
     let mut response = match finished.error() {
-        Some(error) => refusal.response(error),
+        Some(error) => {
+            let mut refused = refusal.response(error);
+            keep_inner_cookies(response.headers(), refused.headers_mut());
+            refused
+        }
         None => response,
     };
     finished.apply(response.headers_mut());

@@ -37,7 +37,9 @@ pub struct SessionLayer<R = PlainText> {
 impl SessionLayer {
     /// Makes a layer that gives requests the sessions of `manager`.
     ///
-    /// Add it after the routes that use sessions, so that it is around them.
+    /// Add it after the routes that use sessions, so that it is around them. A layer inside another one of the same manager, or of
+    /// its clone, shares the session of that one. Inside layers of two managers a handler gets the session of the inner one; the
+    /// other is reached by [`session_of`](super::session_of).
     #[must_use]
     pub fn new(manager: SessionManager) -> Self {
         Self { manager, refusal: PlainText }
@@ -98,9 +100,10 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         // Taken here, because a nested router shows its routes only the rest of the path.
-        let exchange = self.manager.exchange(request.uri().path());
-        let handle = SessionHandle { lazy: exchange.lazy(), authority: request.uri().authority().cloned() };
-        request.extensions_mut().insert(handle);
+        let outer = request.extensions_mut().remove();
+        let (path, authority) = (request.uri().path(), request.uri().authority().cloned());
+        let (sessions, exchange) = SessionHandle::enter(outer, &self.manager, path, authority);
+        request.extensions_mut().insert(sessions);
         ResponseFuture::new(self.inner.call(request), exchange, self.refusal.clone())
     }
 }

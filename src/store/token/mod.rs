@@ -40,6 +40,12 @@ use crate::{
     time::Timestamp,
 };
 
+/// The longest token of the stores in this crate whose clients carry the session, in bytes, unless chosen otherwise.
+///
+/// A response that hands it out, with a kilobyte of other headers, fits into the 4 KiB that nginx reads by default, the least
+/// of all common proxies; a request, with the other cookies of a site, into the 8 KiB that nginx and Apache take as one header.
+pub const DEFAULT_MAX_TOKEN: usize = 2800;
+
 /// How a store of this kind turns records into tokens and back.
 pub trait Seal: fmt::Debug + Send + Sync + 'static {
     /// The store's name.

@@ -16,7 +16,8 @@ fn the_cookie_has_the_safest_attributes() {
         let (pair, attributes) = line.split_once("; ").unwrap();
         let mut attributes: Vec<_> = attributes.split("; ").collect();
         attributes.sort_unstable();
-        assert_eq!(attributes, ["HttpOnly", "Max-Age=43200", "Path=/", "SameSite=Lax", "Secure"]);
+        let expires = "Expires=Tue, 22 Sep 2026 02:13:20 GMT";
+        assert_eq!(attributes, [expires, "HttpOnly", "Max-Age=43200", "Path=/", "SameSite=Lax", "Secure"]);
         assert!(pair.strip_prefix(COOKIE).is_some_and(|value| value.len() > 64), "{pair}");
     });
 }

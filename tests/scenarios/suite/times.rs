@@ -56,10 +56,12 @@ fn remember_me_replaces_both_timeouts_within_its_bound() {
         let mut device = stage.device();
         let asked = (90 * DAY).as_secs();
         device.posts("/login", json!({ "name": "alice", "remember": asked })).await;
-        stage.clock.advance(29 * DAY);
-        assert_eq!(device.subject().await.as_deref(), Some("alice"));
-        stage.clock.advance(DAY);
-        assert_eq!(device.subject().await, None, "thirty days have passed");
+        for _ in 0..3 {
+            stage.clock.advance(29 * DAY);
+            assert_eq!(device.subject().await.as_deref(), Some("alice"));
+        }
+        stage.clock.advance(30 * DAY);
+        assert_eq!(device.subject().await, None, "it was not used for thirty days");
     });
 }
 

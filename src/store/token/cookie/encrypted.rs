@@ -69,7 +69,11 @@ impl EncryptedCookieStore {
         self
     }
 
-    /// The longest token, in bytes. Default: 7 KiB, which two cookies hold.
+    /// The longest token, in bytes. Default: 2800, which one cookie holds and every common proxy lets pass.
+    ///
+    /// A session that does not fit is refused with [`TooLarge`](crate::SessionErrorKind::TooLarge). A longer token comes in
+    /// several cookies, of which browsers hold up to nine with about 3.9 KB each; proxies and clients that are no browsers hold less
+    /// (see the page on deployment).
     #[must_use]
     pub fn max_token(mut self, bytes: usize) -> Self {
         self.seal.envelope.longest = bytes;

@@ -8,17 +8,13 @@
 //! The format says how the body is sealed. It selects a derived key, never how one key is used: each format has keys of
 //! its own, and the header is bound into the seal.
 
-use super::{base64url, too_large};
+use super::{DEFAULT_MAX_TOKEN, base64url, too_large};
 use crate::{
     error::{StoreError, StoreErrorKind},
     keyring::KeyId,
     record::{MAX_SUBJECT_LEN, Record, SEALED_OVERHEAD},
     store::Token,
 };
-
-/// The longest token of a cookie store, unless chosen otherwise: with the other cookies of a site it stays below the
-/// 8 KiB that servers accept as a header.
-const DEFAULT_LONGEST: usize = 7 * 1024;
 
 /// How a body is sealed. Numbers are never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +77,7 @@ pub(super) struct Envelope {
 impl Envelope {
     /// `seal_len` is the number of bytes that a seal adds to a record.
     pub(super) const fn new(formats: &'static [Format], seal_len: usize) -> Self {
-        Self { formats, overhead: HEADER + seal_len, longest: DEFAULT_LONGEST }
+        Self { formats, overhead: HEADER + seal_len, longest: DEFAULT_MAX_TOKEN }
     }
 
     /// Whether a token has the letters, the length and the header of one of the formats.

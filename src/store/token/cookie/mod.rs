@@ -26,4 +26,4 @@ pub use self::{
     encrypted::{Encrypted, EncryptedCookieStore},
     signed::{Signed, SignedCookieStore},
 };
-use super::{Seal, TokenStore, Unopened, base64url, too_large};
+use super::{DEFAULT_MAX_TOKEN, Seal, TokenStore, Unopened, base64url, too_large};

@@ -34,7 +34,7 @@ use self::{
     claims::{Claims, Format},
     jws::Jws,
 };
-use super::{Seal, TokenStore, Unopened, base64url, too_large};
+use super::{DEFAULT_MAX_TOKEN, Seal, TokenStore, Unopened, base64url, too_large};
 use crate::{
     error::{StoreError, StoreErrorKind},
     keyring::{KeyRing, SecretKey},
@@ -98,9 +98,6 @@ pub type JwtStore = TokenStore<Jwt>;
 
 /// The name under which the ring's keys are derived for tokens.
 const PURPOSE: &[u8] = b"jwt HS256";
-
-/// The longest token, unless chosen otherwise: the longest header that common servers accept.
-const DEFAULT_MAX_TOKEN: usize = 8 * 1024;
 
 impl JwtStore {
     /// A store whose tokens are signed with this key.
@@ -199,7 +196,11 @@ impl JwtStore {
         self
     }
 
-    /// The longest token, in bytes. Default: 8 KiB.
+    /// The longest token, in bytes. Default: 2800, which one cookie holds and every common proxy lets pass.
+    ///
+    /// A session that does not fit is refused with [`TooLarge`](crate::SessionErrorKind::TooLarge). A longer token comes in
+    /// several cookies, of which browsers hold up to nine with about 3.9 KB each; proxies and clients that are no browsers hold less
+    /// (see the page on deployment).
     ///
     /// Keys and subjects count as JSON writes them, which takes more bytes for quotes, backslashes and control characters.
     #[must_use]

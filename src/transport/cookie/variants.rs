@@ -1,0 +1,289 @@
+//! Cookies of the session cookie's name that are not the session cookie.
+//!
+//! To a browser a cookie is its name, its domain and its path together. So a sibling subdomain can plant a cookie of the
+//! same name for a parent domain or a longer path, and an application leaves its own old cookie behind when it changes
+//! one of the three. A server sees only the name and the value. What it can do is to remove every variant that the
+//! browser may have sent with a request, apart from its own.
+
+use std::sync::Arc;
+
+use super::{Cookie, HOST_PREFIX, has_prefix, is_legal_path};
+use crate::time::Timestamp;
+
+/// How many parent domains of a host are cleaned.
+const MOST_PARENTS: usize = 8;
+
+/// How many paths are cleaned, which are two for each slash.
+const MOST_PATHS: usize = 64;
+
+/// About how many lines fit into a response: a second later they begin that much further on.
+const USUAL_LINES: usize = 20;
+
+/// Which variants are to go.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sweep {
+    #[default]
+    Nothing,
+    /// Those of the cookies with parts of a token.
+    Parts,
+    /// All of them.
+    Everything,
+}
+
+/// Where a request went, as its browser sees it: this limits which cookies it can have sent.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) host: Box<[u8]>,
+    pub(crate) path: Arc<str>,
+    pub(crate) highest_part: usize,
+    pub(crate) at: Timestamp,
+}
+
+impl Cookie {
+    /// Lines that remove the variants which may have come with a request, in `space` bytes at the most.
+    ///
+    /// Where they do not fit, the lines begin at another place at another time, so that a few responses remove them all.
+    pub(crate) fn remove_variants(&self, sweep: Sweep, target: &Target, space: usize) -> Vec<String> {
+        let (names, domains, paths) =
+            (self.names(sweep, target), self.domains(sweep, target), paths(&target.path));
+        let count = names.len() * domains.len() * paths.len();
+        let begin = usize::try_from(target.at.as_millis() / 1000).unwrap_or(0).wrapping_mul(USUAL_LINES);
+        let line = |number: usize| {
+            let name = &names[number % names.len()];
+            let number = number / names.len();
+            let domain = &domains[number % domains.len()];
+            self.variant(domain.as_deref(), paths[number / domains.len()])
+                .map(|cookie| cookie.short_removal(name))
+        };
+        let fitting = |begin: usize| {
+            let mut left = space;
+            let lines = (0..count).filter_map(|number| line((begin + number) % count));
+            lines.map_while(|line| Some(line).filter(|line| takes(&mut left, line.len()))).collect::<Vec<_>>()
+        };
+        let all = (0..count).filter_map(line).map(|line| line.len()).sum::<usize>();
+        if all <= space { fitting(0) } else { fitting(begin % count) }
+    }
+
+    /// The names under which something may have been planted.
+    fn names(&self, sweep: Sweep, target: &Target) -> Vec<String> {
+        let mut names = Vec::new();
+        for cookie in std::iter::once(self).chain(&self.replaced) {
+            if !cookie.can_be_planted() || names.contains(&cookie.name) {
+                continue;
+            }
+            if sweep == Sweep::Everything {
+                names.push(cookie.name.clone());
+            }
+            if sweep >= Sweep::Parts {
+                names.extend((1..=target.highest_part).map(|number| cookie.part_name(number)));
+            }
+        }
+        names
+    }
+
+    /// The domains that such a cookie may have, `None` for the host alone, for which only the app itself sets cookies.
+    fn domains(&self, sweep: Sweep, target: &Target) -> Vec<Option<String>> {
+        let parents = parent_domains(&target.host).map(|domain| Some(domain.to_owned()));
+        if sweep == Sweep::Parts {
+            return parents.collect();
+        }
+        let own = self
+            .domain
+            .clone()
+            .filter(|own| !parent_domains(&target.host).any(|known| known.eq_ignore_ascii_case(own)));
+        parents.chain(own.map(Some)).chain([None]).collect()
+    }
+
+    /// The cookie with another domain and path; `None` if that is the cookie itself.
+    fn variant(&self, domain: Option<&str>, path: &str) -> Option<Self> {
+        let is_own = |domain: Option<&str>| match (domain, self.domain.as_deref()) {
+            (Some(domain), Some(own)) => domain.eq_ignore_ascii_case(own),
+            (domain, own) => domain.is_none() && own.is_none(),
+        };
+        let same = is_own(domain) && path == self.path;
+        (!same).then(|| Self { domain: domain.map(str::to_owned), path: path.to_owned(), ..self.bare() })
+    }
+
+    /// The cookie without the list of those that it replaces.
+    fn bare(&self) -> Self {
+        Self { replaced: Vec::new(), ..self.clone() }
+    }
+
+    /// Whether a sibling subdomain can plant a cookie of this name.
+    pub(crate) fn can_be_planted(&self) -> bool {
+        !has_prefix(&self.name, HOST_PREFIX)
+    }
+
+    /// Whether such a cookie can be planted, or one that it replaces.
+    pub(crate) fn has_variants(&self) -> bool {
+        self.can_be_planted() || self.replaced.iter().any(Self::can_be_planted)
+    }
+
+    /// Whether it replaces a cookie that browsers do not send with requests to `path`, so that nobody can tell whether it is there.
+    pub(crate) fn replaces_elsewhere(&self, path: &str) -> bool {
+        self.replaced.iter().any(|old| !old.covers(path))
+    }
+
+    /// Whether a browser sends the cookie with requests to `path` (RFC 6265, section 5.1.4).
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        match path.strip_prefix(self.path.as_str()) {
+            Some(rest) => rest.is_empty() || self.path.ends_with('/') || rest.starts_with('/'),
+            None => false,
+        }
+    }
+}
+
+fn takes(left: &mut usize, len: usize) -> bool {
+    let rest = left.checked_sub(len);
+    *left = rest.unwrap_or(0);
+    rest.is_some()
+}
+
+/// The host itself and each parent with at least one dot: what a sibling could have set a `Domain` to.
+fn parent_domains(host: &[u8]) -> impl Iterator<Item = &str> {
+    let host = std::str::from_utf8(host).unwrap_or_default();
+    let name = host.split(':').next().unwrap_or_default();
+    let legal = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+    let is_address = name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let first = (legal && !is_address && name.len() <= 253).then_some(name);
+    std::iter::successors(first, |name| name.split_once('.').map(|(_, parent)| parent))
+        .filter(|name| name.contains('.'))
+        .take(MOST_PARENTS)
+}
+
+/// The paths of cookies that browsers send to `path`: each one before and with a slash, and the path itself.
+fn paths(path: &str) -> Vec<&str> {
+    let path = if is_legal_path(path) { path } else { "/" };
+    let slashes = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/').map(|(at, _)| at);
+    let mut paths: Vec<_> =
+        slashes.flat_map(|at| [&path[..at], &path[..=at]]).skip(1).take(MOST_PATHS).collect();
+    paths.push(path);
+    paths.dedup();
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOMY: usize = 100_000;
+
+    fn target(host: &[u8], path: &str, highest_part: usize) -> Target {
+        Target { host: host.into(), path: path.into(), highest_part, at: Timestamp::from_millis(0) }
+    }
+
+    fn removed(cookie: &Cookie, sweep: Sweep, target: &Target) -> Vec<String> {
+        let lines = cookie.remove_variants(sweep, target, ROOMY);
+        lines.iter().map(|line| line.split("; Max-Age=0").next().unwrap().to_owned()).collect()
+    }
+
+    fn planted(host: &[u8], path: &str) -> Vec<String> {
+        removed(&Cookie::named("id"), Sweep::Everything, &target(host, path, 0))
+    }
+
+    #[test]
+    fn variants_go_for_each_domain_and_path_that_could_have_brought_them() {
+        assert_eq!(
+            planted(b"app.example.com:8443", "/a/b"),
+            [
+                "id=; Path=/; Domain=app.example.com",
+                "id=; Path=/; Domain=example.com",
+                "id=; Path=/a; Domain=app.example.com",
+                "id=; Path=/a; Domain=example.com",
+                "id=; Path=/a",
+                "id=; Path=/a/; Domain=app.example.com",
+                "id=; Path=/a/; Domain=example.com",
+                "id=; Path=/a/",
+                "id=; Path=/a/b; Domain=app.example.com",
+                "id=; Path=/a/b; Domain=example.com",
+                "id=; Path=/a/b",
+            ]
+        );
+    }
+
+    #[test]
+    fn our_own_cookie_stays_however_its_domain_is_spelled() {
+        for own in ["example.com", ".example.com", "Example.COM"] {
+            let cookie = Cookie::named("id").domain(own).path("/a");
+            let lines = removed(&cookie, Sweep::Everything, &target(b"App.Example.Com", "/a", 0));
+            let own = |line: &String| line.to_ascii_lowercase().ends_with("path=/a; domain=example.com");
+            assert!(!lines.iter().any(own), "{lines:?}");
+            assert!(lines.contains(&"id=; Path=/".to_owned()) && lines.contains(&"id=; Path=/a".to_owned()));
+            assert_eq!(lines.len(), 5);
+        }
+    }
+
+    #[test]
+    fn parts_go_too_and_alone_where_only_they_were_planted() {
+        let cookie = Cookie::named("id");
+        let target = target(b"shop.example", "/", 2);
+        assert_eq!(
+            removed(&cookie, Sweep::Everything, &target),
+            ["id", "id-1", "id-2"].map(|name| format!("{name}=; Path=/; Domain=shop.example"))
+        );
+        assert_eq!(
+            removed(&cookie, Sweep::Parts, &target),
+            ["id-1", "id-2"].map(|name| format!("{name}=; Path=/; Domain=shop.example"))
+        );
+        assert_eq!(removed(&cookie, Sweep::Nothing, &target), [""; 0]);
+    }
+
+    #[test]
+    fn what_no_sibling_can_plant_has_no_variants_but_the_cookie_that_it_replaces_has() {
+        let target = target(b"shop.example", "/", 0);
+        assert_eq!(removed(&Cookie::default(), Sweep::Everything, &target), [""; 0]);
+        let cookie = Cookie::default().replaces(Cookie::named("old"));
+        assert!(
+            removed(&cookie, Sweep::Everything, &target)
+                .contains(&"old=; Path=/; Domain=shop.example".to_owned())
+        );
+    }
+
+    #[test]
+    fn no_name_of_a_host_brings_a_domain_that_is_none() {
+        for hostile in
+            [&b"127.0.0.1:80"[..], b"localhost", b"a.b\r\nSet-Cookie: x", b"[::1]:80", b"\xff.a", b""]
+        {
+            assert_eq!(planted(hostile, "/"), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn paths_are_those_that_a_browser_matches() {
+        assert_eq!(paths("/"), ["/"]);
+        assert_eq!(paths("/a/"), ["/", "/a", "/a/"]);
+        assert_eq!(paths("/a//b"), ["/", "/a", "/a/", "/a//", "/a//b"]);
+        for hostile in ["", "*", "a", "/a;b", "/\r\n", &format!("/{}", "a".repeat(2000))] {
+            assert_eq!(paths(hostile), ["/"], "{hostile:?}");
+        }
+        assert!(paths(&"/a".repeat(500)).len() <= MOST_PATHS + 1);
+    }
+
+    #[test]
+    fn where_lines_do_not_fit_a_few_responses_remove_them_all() {
+        let cookie = Cookie::named("id");
+        let at = |seconds: i64| Target {
+            at: Timestamp::from_millis(seconds * 1000),
+            ..target(b"app.example.com", "/a/b/c/d", 1)
+        };
+        let all = cookie.remove_variants(Sweep::Everything, &at(0), ROOMY);
+        let mut seen = std::collections::BTreeSet::new();
+        for second in 0..60 {
+            let some = cookie.remove_variants(Sweep::Everything, &at(second), 1000);
+            assert!(some.iter().map(String::len).sum::<usize>() <= 1000 && !some.is_empty());
+            seen.extend(some);
+        }
+        assert_eq!(seen.len(), all.len());
+    }
+
+    #[test]
+    fn a_cookie_covers_its_path_and_what_is_below() {
+        let at = |path: &str| Cookie::named("id").path(path);
+        for (own, path) in [("/", "/x"), ("/app", "/app"), ("/app", "/app/x"), ("/app/", "/app/x")] {
+            assert!(at(own).covers(path), "{own} {path}");
+        }
+        for (own, path) in [("/app", "/"), ("/app", "/apple"), ("/app/", "/app"), ("/app", "")] {
+            assert!(!at(own).covers(path), "{own} {path}");
+        }
+    }
+}
