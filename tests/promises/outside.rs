@@ -112,8 +112,8 @@ async fn nobody_has_the_sessions_of_an_empty_name() {
 async fn a_test_has_a_session_in_one_line() {
     let stores: [Box<dyn Fn() -> Server>; 3] = [
         Box::new(|| Server::new(MemoryStore::new())),
-        Box::new(|| Server::new(EncryptedCookieStore::new(&keys()))),
-        Box::new(|| Server::new(JwtStore::from_ring(&keys()))),
+        Box::new(|| Server::new(EncryptedCookieStore::new(&keys()).max_token(6_000))),
+        Box::new(|| Server::new(JwtStore::from_ring(&keys()).max_token(6_000))),
     ];
     for server in stores {
         let server = server();

@@ -105,7 +105,7 @@ fn a_public_key_is_no_secret_of_hs256() {
 
 #[test]
 fn a_kid_is_compared_and_nothing_else() {
-    for kid in ["HS", "hs ", "", "h", "../hs", "' OR 1=1 --", "hs\\u0000", &"h".repeat(2000)] {
+    for kid in ["HS", "hs ", "", "h", "../hs", "' OR 1=1 --", "hs\\u0000", &"h".repeat(1000)] {
         let header = format!(r#"{{"typ":"session+jwt","alg":"HS256","kid":"{kid}"}}"#);
         assert_eq!(under(&store(), &header), Err(Absence::UnknownKey), "{kid}");
     }
