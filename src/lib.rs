@@ -35,6 +35,9 @@
 //! | --- | --- |
 //! | read and change a session in a handler | [`Session`], [`Key`] |
 //! | log users in and out | [`Session::log_in`], [`Session::log_out`], [`Session::end_others`] |
+//! | list and end sessions from a job | [`SessionManager::sessions_of`], [`SessionManager::end_sessions_of`] |
+//! | let support act as a user | [`Session::act_as`] |
+//! | serve a websocket or an event stream | [`Session::keep_open`], [`Session::reload`] |
 //! | set timeouts, the cookie, what happens in an outage | [`SessionManager`], [`Cookie`] |
 //! | serve non-browser clients | [`Bearer`], [`SessionManager::transports`] |
 //! | choose a store | [`store`], [`store::Guarantees`] |
@@ -47,7 +50,7 @@
 //! | write an adapter for another framework | [`manager::Exchange`] |
 //! | allow requests of other sites | [`SessionManager::allow_cross_site`], [`SessionManager::trusted_origins`] |
 //! | be told at the start what the store lacks | [`SessionManager::require`] |
-//! | test an app without sleeping | [`time::ManualClock`] |
+//! | test an app without sleeping | [`time::ManualClock`], [`SessionManager::test_session`] |
 //!
 //! The repository has a cookbook (guards, CSRF tokens, flash messages, OAuth, websockets), and pages about testing, deployment, logs and
 //! moving from tower-sessions and actix-session.

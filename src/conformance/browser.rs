@@ -1,13 +1,14 @@
 //! A browser and the server behind it: whole requests through the engine, without any framework.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{Failure, trial::Trial};
 use crate::{
     error::SessionError,
     manager::{Exchange, Finish, Finished, SessionManager},
     session::Session,
-    time::ManualClock,
+    store::SessionStore,
+    time::{ManualClock, Timestamp},
     transport::{RequestHead, RequestHeaders, ResponseHeaders},
 };
 
@@ -15,6 +16,8 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Browser {
     sessions: SessionManager,
+    /// What a server is made of.
+    server: (Arc<dyn SessionStore>, Timestamp, Duration),
     /// What it sends, as `name=value`.
     cookie: Option<String>,
 }
@@ -22,10 +25,19 @@ pub(super) struct Browser {
 impl Browser {
     /// A browser without a cookie, at a server on top of the store.
     pub(super) fn new(trial: &Trial) -> Self {
-        let clock = Arc::new(ManualClock::new(trial.now));
-        let sessions =
-            SessionManager::new(Arc::clone(&trial.store)).clock(clock).store_timeout(trial.patience);
-        Self { sessions, cookie: None }
+        Self::at((Arc::clone(&trial.store), trial.now, trial.patience))
+    }
+
+    fn at(server: (Arc<dyn SessionStore>, Timestamp, Duration)) -> Self {
+        let (store, now, patience) = &server;
+        let clock = Arc::new(ManualClock::new(*now));
+        let sessions = SessionManager::new(Arc::clone(store)).clock(clock).store_timeout(*patience);
+        Self { sessions, server, cookie: None }
+    }
+
+    /// Another tab, whose requests go to another server: writers in one process would wait for each other.
+    pub(super) fn elsewhere(&self) -> Self {
+        Self::at(self.server.clone()).with_cookie_of(self)
     }
 
     /// The same browser at another server or time.

@@ -19,6 +19,15 @@ pub(super) async fn listed(trial: &Trial, subject: &str) -> Result<Vec<SessionIn
     within(cx.deadline, index.list(subject, cx)).await.map_err(|error| failed("list", &error))
 }
 
+/// Fails if fewer sessions are counted than there are.
+async fn counts(trial: &Trial, subject: &str, there_are: usize) -> Verdict {
+    let index = trial.store.index().ok_or_else(|| broken("an index is declared, but there is none"))?;
+    let cx = trial.cx();
+    let count =
+        within(cx.deadline, index.count(subject, cx)).await.map_err(|error| failed("count", &error))?;
+    ensure(count >= there_are, || format!("{count} sessions are counted, but there are {there_are}"))
+}
+
 /// Fails unless exactly these sessions are listed, in this order.
 pub(super) async fn lists(trial: &Trial, subject: &str, expected: &[SessionId]) -> Verdict {
     let ids: Vec<_> = listed(trial, subject).await?.iter().map(SessionInfo::id).collect();
@@ -40,7 +49,7 @@ pub async fn there_is_an_index_if_and_only_if_it_is_declared(harness: &dyn Harne
     ensure(declared == there, || format!("an index is declared: {declared}; there is one: {there}"))
 }
 
-/// The sessions of a subject are listed, the newest first, each with its times.
+/// The sessions of a subject are listed, the newest first, each with its times; no fewer are counted.
 ///
 /// # Errors
 /// With what was seen, if it is not so.
@@ -56,7 +65,8 @@ pub async fn the_sessions_of_a_subject_are_listed_the_newest_first(harness: &dyn
     all.sort_by_key(|held| std::cmp::Reverse(held.record.created_at()));
     let expected: Vec<_> = all.iter().map(|held| SessionInfo::of(&held.record)).collect();
     let seen = listed(&later, "alice").await?;
-    ensure(seen == expected, || format!("listed are {seen:?} in place of {expected:?}"))
+    ensure(seen == expected, || format!("listed are {seen:?} in place of {expected:?}"))?;
+    counts(&later, "alice", expected.len()).await
 }
 
 /// A login puts a session on its subject's list, and one of somebody else takes it from there to theirs.

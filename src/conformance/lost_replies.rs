@@ -131,7 +131,7 @@ pub async fn requests_at_the_same_time_count_once_although_replies_are_lost(
     browser.request(|session| session.insert("count", 0)).await?;
     for _ in 0..ROUNDS {
         crowd_of(REMEMBERED_WRITES, |_| {
-            let mut tab = browser.clone();
+            let mut tab = browser.elsewhere();
             async move {
                 let visit = tab.arrive().await?;
                 pause().await;

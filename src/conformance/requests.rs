@@ -53,7 +53,7 @@ pub async fn requests_at_the_same_time_each_count(harness: &dyn Harness) -> Verd
     let trial = Trial::begin(harness).await;
     let mut browser = browser_with(&trial, "count", 0).await?;
     crowd(|_| {
-        let mut tab = browser.clone();
+        let mut tab = browser.elsewhere();
         async move {
             for _ in 0..REQUESTS {
                 let visit = tab.arrive().await?;
@@ -76,7 +76,7 @@ pub async fn requests_with_keys_of_their_own_all_keep_them(harness: &dyn Harness
     let trial = Trial::begin(harness).await;
     let mut browser = browser_with(&trial, "count", 0).await?;
     crowd(|member| {
-        let mut tab = browser.clone();
+        let mut tab = browser.elsewhere();
         async move {
             let visit = tab.arrive().await?;
             pause().await;

@@ -171,3 +171,15 @@ async fn a_session_is_saved_before_the_first_byte_of_a_stream_and_refuses_change
     assert!(cookie(&response).is_some());
     assert_eq!(text(response).await, "Some(1)");
 }
+
+#[actix_web::test]
+async fn a_test_of_an_app_has_a_session_in_one_line() {
+    async fn who(session: Session) -> String {
+        session.subject().unwrap_or_default()
+    }
+    let sessions = manager();
+    let app = App::new().wrap(SessionMiddleware::new(sessions.clone())).route("/", web::get().to(who));
+    let app = init_service(app).await;
+    let (name, value) = sessions.test_session(|session| session.log_in("alice")).await.unwrap();
+    assert_eq!(text(send!(app, get("/", None).insert_header((&*name, value)))).await, "alice");
+}

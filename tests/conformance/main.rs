@@ -225,6 +225,8 @@ flaws_are_caught! {
         a_refused_write_changes_no_list;
     an_index_in_the_wrong_order_is_caught: index::ListsTheOldestFirst by
         the_sessions_of_a_subject_are_listed_the_newest_first;
+    a_count_of_too_few_is_caught: index::CountsTooFew by
+        the_sessions_of_a_subject_are_listed_the_newest_first;
     an_index_of_strangers_is_caught: index::ListsByPrefix by nobody_sees_the_sessions_of_another;
     a_missing_index_is_caught: index::HasNoIndex by there_is_an_index_if_and_only_if_it_is_declared;
     a_touch_that_goes_back_is_caught: times::TouchesBackwards by

@@ -5,7 +5,7 @@
 
 use std::{panic::resume_unwind, sync::Arc, time::Duration};
 
-use cloakroom::{Key, Session, SessionError, SessionErrorKind, SessionManager};
+use cloakroom::{Key, Session, SessionError, SessionErrorKind, SessionManager, SessionStatus};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Barrier;
@@ -301,9 +301,28 @@ pub(crate) fn plain() -> Answer {
     Answer { status: 200, headers: Vec::new(), body: "{}".into() }
 }
 
+/// Asks a connection that has left HTTP whether its user is still logged in: 1 if so, else 0.
+pub(crate) const LOOK: u8 = 0;
+
+/// Asks such a connection to give the client a new token, which it cannot.
+pub(crate) const RENEW: u8 = 200;
+
 /// What a connection that has left HTTP answers to each byte: the sum so far, which the session keeps, or 255 where it
 /// cannot be kept because the client would need a new token.
 pub(crate) async fn sum_up(session: &Session, byte: u8) -> u8 {
+    match byte {
+        LOOK => {
+            let status = session.reload().await.unwrap();
+            assert_eq!(status == SessionStatus::Live, session.subject().is_some(), "{status:?}");
+            return u8::from(status == SessionStatus::Live);
+        }
+        RENEW => {
+            session.renew().unwrap();
+            assert_eq!(session.save().await.unwrap_err().kind(), SessionErrorKind::TokenUndeliverable);
+            return u8::MAX;
+        }
+        _ => {}
+    }
     let sum = session.update(SUM, move |sum| {
         *sum = sum.wrapping_add(byte);
         *sum

@@ -140,3 +140,14 @@ impl Flaw for ListsExpired {
         good.list(subject, StoreContext::new(earlier, cx.deadline)).await
     }
 }
+
+/// Counts one session less than there are.
+#[derive(Debug, Default)]
+pub(crate) struct CountsTooFew;
+
+#[async_trait]
+impl Flaw for CountsTooFew {
+    async fn count(&self, good: &Plain, subject: &str, cx: StoreContext) -> Result<usize, StoreError> {
+        Ok(good.count(subject, cx).await?.saturating_sub(1))
+    }
+}

@@ -107,6 +107,10 @@ pub(crate) trait Flaw: fmt::Debug + Send + Sync + 'static {
         good.list(subject, cx).await
     }
 
+    async fn count(&self, good: &Plain, subject: &str, cx: StoreContext) -> Result<usize, StoreError> {
+        good.count(subject, cx).await
+    }
+
     fn has_index(&self) -> bool {
         true
     }
@@ -178,6 +182,10 @@ impl<F: Flaw> SessionStore for Broken<F> {
 impl<F: Flaw> SessionIndex for Broken<F> {
     async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
         self.1.list(&self.0, subject, cx).await
+    }
+
+    async fn count(&self, subject: &str, cx: StoreContext) -> Result<usize, StoreError> {
+        self.1.count(&self.0, subject, cx).await
     }
 }
 

@@ -111,11 +111,11 @@ pub(super) fn touch(parts: &[Value], id: &SessionId, now: Timestamp) -> Result<T
     Ok(Touched::Gone(absence))
 }
 
-/// The reply to `bury.lua`, with the record that was stored, if it can be read.
+/// The reply to `bury.lua`, with the record that was stored, without its data, if it can be read.
 pub(super) fn bury(parts: &[Value], id: &SessionId) -> Result<(Ended, Option<Record>), ReplyError> {
     match verdict(parts)? {
         (b"already", _) => Ok((Ended::Already, None)),
-        (b"ended", bytes) => Ok((Ended::Done, bytes.and_then(|bytes| Record::decode(bytes).ok()))),
+        (b"ended", bytes) => Ok((Ended::Done, bytes.and_then(|bytes| Record::decode_head(bytes).ok()))),
         // It is neither a tombstone nor a record of this version: reading it tells why.
         (b"found", Some(bytes)) => stored(bytes, id).and(Err(ReplyError::Mismatched)),
         _ => Err(ReplyError::Mismatched),

@@ -88,7 +88,7 @@ mod tests {
 
     use crate::{
         id::{SessionId, WriteId},
-        record::{Lifetime, Record},
+        record::{HEAD_LEN, Lifetime, Record},
         secret::Secret,
         store::{EndedBy, Stored, Tombstone},
         time::Timestamp,
@@ -108,6 +108,7 @@ mod tests {
         let int = |at: usize| i64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
         assert_eq!(bytes[0], 1);
         assert_eq!(bytes[2..18], [1; 16]);
+        assert!(include_str!("scripts/layout.lua").contains(&format!(" = 94, {HEAD_LEN}, ")), "the head");
         assert_eq!(int(18), 1, "counter");
         assert_eq!(bytes[26..30], [0; 4], "epoch");
         assert_eq!(bytes[30..38], [1, 2, 3, 4, 5, 6, 7, 8], "last write");

@@ -1,10 +1,10 @@
 -- Replaces whatever is stored under the key, nothing included, with a tombstone.
 -- KEYS: session. ARGV: tag, now, tombstone.
--- Replies {tag, 'ended', what was stored or ''}, {tag, 'already'} or {tag, 'found', what cannot be read}.
+-- Replies {tag, 'ended', the head of what was stored or ''}, {tag, 'already'} or {tag, 'found', what cannot be read}.
 
 local tag, now, tombstone = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local stored = redis.call('GET', KEYS[1]) or ''
-local reply = {tag, 'ended', stored}
+local reply = {tag, 'ended', stored:sub(1, HEAD)}
 
 local function reserve_until(bytes)
   tombstone = tombstone:sub(1, 25) .. bytes .. tombstone:sub(34)

@@ -1,7 +1,8 @@
 -- What is stored under a session's key: a record (first byte 1) or a tombstone (first byte 0). `Stored::encode` has their forms.
 -- Offsets are those of the fixed part of a record, counted from one. Integers are little endian; times are in ms.
 
-local FIXED, MARGIN, LONGEST = 94, 120000, 1e15
+-- The head of a record is all but its data, and has HEAD bytes at most.
+local FIXED, HEAD, MARGIN, LONGEST = 94, 2048, 120000, 1e15
 
 local function int(blob, at)
   return (struct.unpack('<i8', blob, at))
