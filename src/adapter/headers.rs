@@ -68,8 +68,11 @@ macro_rules! engine_sees_headers {
 
         /// The names that nearly every request asks for: to read one anew takes longer than to look for it.
         fn known(name: &str) -> Option<$name> {
+            static SEC_FETCH_SITE: $name = <$name>::from_static("sec-fetch-site");
             Some(match name {
                 "cookie" => $headers::COOKIE,
+                "sec-fetch-site" => SEC_FETCH_SITE.clone(),
+                "origin" => $headers::ORIGIN,
                 "vary" => $headers::VARY,
                 "cache-control" => $headers::CACHE_CONTROL,
                 "set-cookie" => $headers::SET_COOKIE,

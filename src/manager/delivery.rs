@@ -68,7 +68,7 @@ impl<'a> Client<'a> {
             };
             transport.hand_out(&handout, &mut edits);
             if transport.is_secure_cookie() {
-                self.core.notices.secure_cookie_handed_out(self.request.over_plain_http);
+                self.core.notices.secure_cookie_handed_out(self.request.over_plain_http());
             }
             used = Some(transport);
         }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::{SessionError, SessionErrorKind, StoreErrorKind},
     policy::OnOutage,
-    session::{Base, Session, Shared},
+    session::{Base, Session, Shared, State},
     transport::{RequestFacts, RequestHead, ResponseEdits, Sweep, Target},
 };
 
@@ -62,14 +62,15 @@ impl LazySession {
     /// # Errors
     /// Those of the store, unless the manager [serves anonymously](crate::OnOutage::ServeAnonymous) then.
     pub async fn load(&self, head: &RequestHead<'_>) -> Result<Session, SessionError> {
-        if !self.shared.lock().is_loaded() {
-            // A second caller waits for the first.
-            let _turn = self.shared.turn().await;
-            if !self.shared.lock().is_loaded() {
-                self.open(load(self.core(), head).await, head);
-            }
+        if let Some(admitted) = self.admit(&self.shared.lock()) {
+            return admitted;
         }
-        self.admit()
+        // A second caller waits for the first.
+        let _turn = self.shared.turn().await;
+        if let Some(admitted) = self.admit(&self.shared.lock()) {
+            return admitted;
+        }
+        self.open(load(self.core(), head).await, head)
     }
 
     /// Like [`load`](Self::load), but returns `None` unless a live session came with the request.
@@ -93,7 +94,11 @@ impl LazySession {
         Ok((!session.is_new()).then_some(session))
     }
 
-    fn open(&self, Arrival { base, mut request, token }: Arrival, head: &RequestHead<'_>) {
+    fn open(
+        &self,
+        Arrival { base, mut request, token }: Arrival,
+        head: &RequestHead<'_>,
+    ) -> Result<Session, SessionError> {
         if request.holds_cookie {
             self.core().notices.cookie_came_back();
         }
@@ -118,6 +123,7 @@ impl LazySession {
         if let Some(edits) = edits {
             state.deposit(edits, None);
         }
+        self.admit(&state).unwrap_or_else(|| Ok(self.session()))
     }
 
     /// What is to be done about cookies that pass for the session's: at once where they were noticed, else with a logout.
@@ -152,11 +158,12 @@ impl LazySession {
         Some(edits)
     }
 
-    /// The loaded session as its handler gets it.
-    fn admit(&self) -> Result<Session, SessionError> {
-        match self.shared.lock().base() {
-            Base::Outage(error) if !self.core().serves_without_store(error) => Err(error.clone()),
-            _ => Ok(self.session()),
+    /// The session as its handler gets it, once it is loaded.
+    fn admit(&self, state: &State) -> Option<Result<Session, SessionError>> {
+        match state.base() {
+            Base::Unloaded => None,
+            Base::Outage(error) if !self.core().serves_without_store(error) => Some(Err(error.clone())),
+            _ => Some(Ok(self.session())),
         }
     }
 

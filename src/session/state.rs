@@ -149,7 +149,7 @@ pub(crate) struct State {
     /// The base with the log applied. Made by the first call that needs it: most requests only look at the base.
     view: Option<View>,
     read: ReadSet,
-    /// While a save is under way: the data that the handler saw when it began.
+    /// While a save is under way and the handler may still change the session: the data that it saw when the save began.
     saving: Option<Data>,
     /// What the client has to be told with the response.
     edits: ResponseEdits,
@@ -467,7 +467,7 @@ impl State {
         }
     }
 
-    /// Whether a save is under way. What it writes is not among what is unsaved.
+    /// Whether a handler's save is under way. What it writes is not among what is unsaved.
     pub(crate) fn is_saving(&self) -> bool {
         self.saving.is_some()
     }
@@ -476,7 +476,7 @@ impl State {
     pub(crate) fn take(&mut self) -> Changes {
         self.in_doubt = None;
         let view = self.view().clone();
-        self.saving = Some(view.data.clone());
+        self.saving = (self.phase != Phase::Closed).then(|| view.data.clone());
         Changes {
             request: self.request,
             phase: self.phase,

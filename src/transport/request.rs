@@ -2,7 +2,6 @@
 
 use super::{
     Candidates, Place, Places, RequestHead, SiteRules, Transport,
-    origin::is_plain_and_remote,
     site::{Initiator, is_safe, keeps_back},
 };
 use crate::{store::SessionStore, time::Timestamp};
@@ -19,8 +18,6 @@ pub(crate) struct RequestFacts {
     pub(crate) from_elsewhere: bool,
     /// Whether the browser may hold a session cookie that it kept back from this request.
     pub(crate) cookie_kept_back: bool,
-    /// Whether a browser sent it from a page that came over plain HTTP from another machine.
-    pub(crate) over_plain_http: bool,
     /// Whether its client holds a cookie of the session's name, or is about to get one.
     pub(crate) holds_cookie: bool,
     /// Whether it went to where its client sends no cookie.
@@ -50,11 +47,10 @@ impl RequestFacts {
     pub(crate) const fn at(now: Timestamp) -> Self {
         Self {
             loaded_at: now,
-            initiator: Initiator { cross_site: false, trusted: false },
+            initiator: Initiator::UNKNOWN,
             cross_site: false,
             from_elsewhere: false,
             cookie_kept_back: false,
-            over_plain_http: false,
             holds_cookie: false,
             outside_path: false,
             may_hold_old_cookie: false,
@@ -86,8 +82,6 @@ impl RequestFacts {
             });
         }
         facts.initiator = Initiator::of(head, rules);
-        facts.over_plain_http =
-            !facts.initiator.cross_site && head.header("origin").is_some_and(is_plain_and_remote);
         facts.judge_initiator(&transports[0], head);
         (facts, places)
     }
@@ -99,6 +93,11 @@ impl RequestFacts {
             self.incomplete |= candidates.incomplete && cookie.has_variants();
             self.contested |= candidates.contested;
         }
+    }
+
+    /// Whether a browser sent it from a page that came over plain HTTP from another machine.
+    pub(crate) fn over_plain_http(&self) -> bool {
+        self.initiator.over_plain_http
     }
 
     /// Whether a logout removes cookies.
@@ -115,7 +114,7 @@ impl RequestFacts {
 
     /// Finds out what the request may not do because of who began it. `transport` brought its token, or brings it a new one.
     fn judge_initiator(&mut self, transport: &Transport, head: &RequestHead<'_>) {
-        let Initiator { cross_site, trusted } = self.initiator;
+        let Initiator { cross_site, trusted, .. } = self.initiator;
         // A browser does not add a bearer token to a request of its own accord.
         let cookie = match transport {
             Transport::Cookie(cookie) => Some(cookie),

@@ -6,7 +6,7 @@
 use super::{
     Cookie, SameSite,
     head::RequestHead,
-    origin::{Origin, is_own},
+    origin::{Origin, is_own, is_plain_and_remote},
     path_pattern::PathPattern,
 };
 
@@ -31,8 +31,8 @@ impl SiteRules {
         self.paths.iter().any(|allowed| allowed.matches(path))
     }
 
-    fn trusts(&self, origin: Option<&[u8]>) -> bool {
-        origin.is_some_and(|sent| self.origins.iter().any(|origin| origin.is(sent)))
+    fn trusts(&self, sent: &[u8]) -> bool {
+        self.origins.iter().any(|origin| origin.is(sent))
     }
 }
 
@@ -43,20 +43,28 @@ pub(super) struct Initiator {
     pub(super) cross_site: bool,
     /// Whether it is a page whose requests may change sessions all the same.
     pub(super) trusted: bool,
+    /// Whether it is a page that came over plain HTTP from another machine.
+    pub(super) over_plain_http: bool,
 }
 
 impl Initiator {
+    /// Nothing speaks for another site.
+    pub(super) const UNKNOWN: Self = Self { cross_site: false, trusted: false, over_plain_http: false };
+
     /// A browser that sends `Sec-Fetch-Site` knows best, whatever a proxy did to `Host`. For others the `Origin` has to be this
     /// host or trusted. A request with neither does not come from a page of another site in any browser of this decade.
     pub(super) fn of(head: &RequestHead<'_>, rules: &SiteRules) -> Self {
-        let origin = head.header("origin");
-        let trusted = rules.trusts(origin);
-        let cross_site = match head.header("sec-fetch-site") {
-            Some(site) => !matches!(site, b"same-origin" | b"same-site" | b"none"),
-            // A trusted origin is then taken for our own, behind a proxy that changed `Host`.
-            None => !trusted && origin.is_some_and(|origin| !is_own(origin, head.host())),
+        let site = head.header("sec-fetch-site");
+        if let Some(b"same-origin" | b"same-site" | b"none") = site {
+            return Self::UNKNOWN;
+        }
+        let Some(origin) = head.header("origin") else {
+            return Self { cross_site: site.is_some(), ..Self::UNKNOWN };
         };
-        Self { cross_site, trusted }
+        let trusted = rules.trusts(origin);
+        // Without `Sec-Fetch-Site` a trusted origin is taken for our own, behind a proxy that changed `Host`.
+        let cross_site = site.is_some() || (!trusted && !is_own(origin, head.host()));
+        Self { cross_site, trusted, over_plain_http: !cross_site && is_plain_and_remote(origin) }
     }
 }
 
@@ -141,12 +149,15 @@ mod tests {
         let initiator = |headers: &[_]| with_head("POST", headers, |head| Initiator::of(head, &rules));
         let origin = ("origin", "https://app.example");
         let host = ("host", "10.0.0.7:3000");
-        assert_eq!(initiator(&[origin, host]), Initiator { cross_site: false, trusted: true });
+        assert_eq!(initiator(&[origin, host]), Initiator { trusted: true, ..Initiator::UNKNOWN });
         assert_eq!(
             initiator(&[origin, host, ("sec-fetch-site", "cross-site")]),
-            Initiator { cross_site: true, trusted: true }
+            Initiator { cross_site: true, trusted: true, over_plain_http: false }
         );
-        assert_eq!(initiator(&[("origin", "null"), host]), Initiator { cross_site: true, trusted: false });
+        assert_eq!(
+            initiator(&[("origin", "null"), host]),
+            Initiator { cross_site: true, ..Initiator::UNKNOWN }
+        );
     }
 
     #[test]
