@@ -21,7 +21,8 @@ use crate::{
 /// [finishes](Self::finish) it when the handler has answered. An exchange that is dropped before, because the client
 /// disconnected or the handler panicked, still completes a login or logout, in a task of its own.
 ///
-/// This is an adapter for a framework that keeps headers as a list of lines:
+/// This is an adapter for a framework that keeps headers as a list of lines. With the feature `tower` the header traits are
+/// implemented for `http::HeaderMap`, and with `actix` for that of actix-web.
 ///
 /// ```
 /// use cloakroom::{

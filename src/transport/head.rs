@@ -34,13 +34,13 @@ impl<'a> RequestHead<'a> {
     }
 }
 
-/// A request's headers.
+/// A request's headers. The features `tower` and `actix` implement it for the maps of `http` 1.x and of actix-web.
 pub trait RequestHeaders: Sync {
     /// Calls `visit` with each value of the header `name` (lowercase), in order.
     fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8]));
 }
 
-/// A response's headers.
+/// A response's headers. Implemented for the same maps as [`RequestHeaders`].
 pub trait ResponseHeaders {
     /// Calls `visit` with each value of the header `name` (lowercase), in order.
     fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8]));
