@@ -241,10 +241,10 @@ async fn a_paused_server_is_an_outage_until_it_goes_on() {
     let site = scene.site();
     let mut browser = site.browser();
     browser.does(|session| add(session, "n")).await;
-    let () = scene.server.command(&["CLIENT", "PAUSE", "1200", "ALL"]);
+    let () = scene.server.command(&["CLIENT", "PAUSE", "2400", "ALL"]);
     assert_eq!(look(&browser, "n").await, Err(503));
     assert_eq!(recovers(&browser, "n").await, Some(1));
-    let () = scene.server.command(&["CLIENT", "PAUSE", "1200", "WRITE"]);
+    let () = scene.server.command(&["CLIENT", "PAUSE", "2400", "WRITE"]);
     assert_eq!(look(&browser, "n").await, Ok(Some(1)), "reads go on");
     let timeout = Some(SessionErrorKind::Store(StoreErrorKind::Timeout));
     assert_eq!(outcome(&mut browser, |session| add(session, "n")).await, timeout);

@@ -184,7 +184,7 @@ impl Harm {
 
     /// Whoever is to be served is given time, whoever is not does not wait for it.
     fn patience(&self) -> Duration {
-        if self.feels == Outage { Duration::from_millis(800) } else { Duration::from_secs(10) }
+        if self.feels == Outage { Duration::from_secs(1) } else { Duration::from_secs(10) }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How long a request waits for the store.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(400);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A Redis server with a proxy before it.
 pub(crate) struct Scene {
