@@ -359,7 +359,10 @@ mod tests {
     async fn an_earlier_call_that_is_answered_closes_it() {
         let breaker = CircuitBreaker::new(RESTING);
         let (answers, answer) = tokio::sync::oneshot::channel();
-        let mut earlier = Box::pin(breaker.call(soon(), async { Ok(answer.await.unwrap()) }));
+        let mut earlier = Box::pin(breaker.call(soon(), async {
+            answer.await.unwrap();
+            Ok(())
+        }));
         assert!(futures_poll(&mut earlier).is_none());
         fails(&breaker, 3).await;
         assert_eq!(ask(&breaker, Ok(())).await, OPEN);

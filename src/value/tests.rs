@@ -69,7 +69,8 @@ fn floats_are_read_back_to_the_last_bit() {
 
 #[test]
 fn a_number_that_is_not_finite_is_refused_wherever_it_stands() {
-    for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+    for short in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let float = f64::from(short);
         let named = Named { float, inner: None, variant: Variant::Unit };
         assert!(refused(&float).contains("infinite or not a number"));
         for refusal in [
@@ -78,8 +79,8 @@ fn a_number_that_is_not_finite_is_refused_wherever_it_stands() {
             refused(&(1, float)),
             refused(&BTreeMap::from([("a", vec![float])])),
             refused(&named),
-            refused(&Newtype(Some(float as f32))),
-            refused(&Some(Newtype(Some(float as f32)))),
+            refused(&Newtype(Some(short))),
+            refused(&Some(Newtype(Some(short)))),
         ] {
             assert!(refusal.contains("infinite or not a number"), "{refusal}");
         }

@@ -13,6 +13,7 @@ use crate::{
 const OPEN: SessionErrorKind = SessionErrorKind::Store(StoreErrorKind::CircuitOpen);
 
 /// What a look is answered: after what time, and with which error.
+#[expect(clippy::disallowed_methods, reason = "real servers follow no clock of ours")]
 async fn looks(browser: Browser) -> (Duration, Option<SessionErrorKind>) {
     let began = Instant::now();
     let error = browser.try_visit(&browser.request()).await.err().map(|error| error.kind());

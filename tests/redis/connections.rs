@@ -78,6 +78,7 @@ async fn a_greeting_that_is_lost_delays_a_request_and_fails_none() {
 
 /// The network swallows everything for three seconds, greetings included.
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "real servers follow no clock of ours")]
 async fn connections_are_made_as_soon_as_the_network_is_back() {
     let scene = Scene::new();
     let site = patient_site(&scene);
@@ -92,10 +93,11 @@ async fn connections_are_made_as_soon_as_the_network_is_back() {
     scene.proxy.clear();
     let back = Instant::now();
     eventually("requests are served", async || look(&browser, "n").await == Ok(Some(1))).await;
-    assert!(back.elapsed() < Duration::from_millis(1500), "{:?}", back.elapsed());
+    assert!(back.elapsed() < Duration::from_secs(3), "{:?}", back.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "real servers follow no clock of ours")]
 async fn connecting_ends_when_nobody_waits_for_it() {
     let scene = Scene::new();
     let site = scene.site();

@@ -115,7 +115,7 @@ async fn shifted_replies_show_nobody_anothers_session_or_none() {
     for number in 0..6_u64 {
         let mut browser = elsewhere.browser();
         let begins = |session: &Session| {
-            session.log_in(&number.to_string()).and_then(|()| session.insert("own", number))
+            session.log_in(number.to_string()).and_then(|()| session.insert("own", number))
         };
         assert!(browser.does(begins).await.is_ok());
         let browser = crate::scene::at(&site, &browser);

@@ -142,7 +142,7 @@ impl Client {
                     pause(FIRST_PAUSE * (1 << (attempts - 1))).await;
                 }
                 Retry::OverNewConnection if attempts == 1 => {
-                    progress.is_repeated.store(true, Ordering::SeqCst)
+                    progress.is_repeated.store(true, Ordering::SeqCst);
                 }
                 _ => return Err(error.error),
             }
