@@ -17,6 +17,11 @@ fn fill(session: &Session, len: usize) -> Result<(), SessionError> {
     session.insert("large", "x".repeat(len))
 }
 
+/// A site whose requests wait for the store, however busy the machine is.
+fn patient(site: Server) -> Server {
+    site.with(|sessions| sessions.store_timeout(Duration::from_secs(20)))
+}
+
 async fn logged_in(site: &Server, len: usize) -> Browser {
     let mut browser = site.browser();
     let response = browser.does(|session| session.log_in("alice").and_then(|()| fill(session, len))).await;
@@ -33,8 +38,8 @@ fn bytes(scene: &Scene) -> usize {
 async fn neither_a_list_nor_an_end_reads_what_sessions_hold() {
     const SESSIONS: usize = 60;
     let scene = Scene::new();
-    let site = scene.site().with(|sessions| sessions.store_timeout(Duration::from_secs(20)));
-    let elsewhere = scene.direct_site(&site);
+    let site = patient(scene.site());
+    let elsewhere = patient(scene.direct_site(&site));
     for _ in 0..SESSIONS {
         logged_in(&elsewhere, LARGE).await;
     }
@@ -52,8 +57,8 @@ async fn neither_a_list_nor_an_end_reads_what_sessions_hold() {
 async fn a_login_beyond_the_limit_reads_no_data_and_one_below_it_lists_nothing() {
     for beyond in [OnTooManySessions::Refuse, OnTooManySessions::EndOldest] {
         let scene = Scene::new();
-        let site = scene.site().with(|sessions| sessions.sessions_per_subject(20, beyond));
-        let elsewhere = scene.direct_site(&site);
+        let site = patient(scene.site()).with(|sessions| sessions.sessions_per_subject(20, beyond));
+        let elsewhere = patient(scene.direct_site(&site));
         for _ in 0..19 {
             logged_in(&elsewhere, LARGE).await;
         }
@@ -71,7 +76,8 @@ async fn a_login_beyond_the_limit_reads_no_data_and_one_below_it_lists_nothing()
 
 /// A site with a local cache, whose clock stands still.
 fn cached(scene: &Scene, cache: LocalCache) -> Server {
-    site(scene.builder().local_cache(LocalCache { within: Duration::from_secs(3600), ..cache }).build())
+    let cache = LocalCache { within: Duration::from_secs(3600), ..cache };
+    patient(site(scene.builder().local_cache(cache).build()))
 }
 
 async fn is_known(scene: &Scene, browser: &Browser) -> bool {
@@ -84,7 +90,7 @@ async fn is_known(scene: &Scene, browser: &Browser) -> bool {
 async fn tokens_of_unknown_sessions_push_nobody_out_of_the_local_cache() {
     let scene = Scene::new();
     let site = cached(&scene, LocalCache { sessions: 100, ..LocalCache::default() });
-    let browser = at(&site, &logged_in(&scene.direct_site(&site), 10).await);
+    let browser = at(&site, &logged_in(&patient(scene.direct_site(&site)), 10).await);
     eventually("it is in the local cache", async || is_known(&scene, &browser).await).await;
     for number in 0..2_000 {
         let junk = Browser { server: site.clone(), cookie: Some(format!("{number:064x}")) };
@@ -99,7 +105,7 @@ async fn the_local_cache_keeps_no_more_bytes_than_it_may() {
     let scene = Scene::new();
     // Sixteen parts, each for two of these sessions in either half.
     let site = cached(&scene, LocalCache { bytes: 16 * 2 * 2 * 11_000, ..LocalCache::default() });
-    let elsewhere = scene.direct_site(&site);
+    let elsewhere = patient(scene.direct_site(&site));
     let (mut small, mut large) = (Vec::new(), Vec::new());
     for _ in 0..SESSIONS {
         small.push(at(&site, &logged_in(&elsewhere, 10_000).await));
