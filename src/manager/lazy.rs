@@ -140,7 +140,7 @@ impl LazySession {
         let path = self.path.as_ref().filter(|_| request.holds_cookie)?;
         let mut edits = ResponseEdits::default();
         edits.aim_at(Box::new(Target {
-            host: head.host().unwrap_or_default().into(),
+            host: Target::host_of(head),
             path: Arc::clone(path),
             highest_part: request.highest_part,
             at: request.loaded_at,

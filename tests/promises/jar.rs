@@ -12,6 +12,8 @@ struct Kept {
     /// Whether it is for that host alone.
     host_only: bool,
     path: String,
+    /// Whether it is in the jar of this site as the one that the user visits.
+    partitioned: bool,
     value: String,
 }
 
@@ -40,11 +42,12 @@ impl Jar {
             host_only: domain.is_none(),
             domain: domain.unwrap_or_else(|| host.to_owned()),
             path: attribute("Path").unwrap(),
+            partitioned: line.split("; ").any(|part| part == "Partitioned"),
             value: value.to_owned(),
         };
         self.0.retain(|known| {
-            (&known.name, &known.domain, known.host_only, &known.path)
-                != (&kept.name, &kept.domain, kept.host_only, &kept.path)
+            (&known.name, &known.domain, known.host_only, &known.path, known.partitioned)
+                != (&kept.name, &kept.domain, kept.host_only, &kept.path, kept.partitioned)
         });
         if attribute("Max-Age").as_deref() != Some("0") {
             self.0.push(kept);

@@ -185,6 +185,37 @@ async fn a_planted_session_is_refused_whatever_its_path_and_goes_at_once() {
     }
 }
 
+/// Browsers keep partitioned cookies apart, and send both.
+#[tokio::test]
+async fn a_planted_session_goes_from_both_jars() {
+    let server = Server::new(MemoryStore::new()).with(|it| it.cookie(plain()));
+    let planted = token(&server, "mallory").await;
+    let mut surfer = Surfer::new(&server, HOST);
+    surfer.logs_in("/login", "alice").await;
+    for more in ["", "; Secure; Partitioned"] {
+        surfer.jar.obey(SIBLING, &format!("id={planted}; Path=/a; Domain=example.com{more}"));
+    }
+    assert_eq!(surfer.subject("/a/b").await, None);
+    assert_eq!(surfer.subject("/a/b").await.as_deref(), Some("alice"));
+    assert_eq!(surfer.jar.names(), ["id shop.example.com/"]);
+}
+
+/// A proxy that puts its own host in the place of the browser's names that one elsewhere.
+#[tokio::test]
+async fn a_planted_session_goes_behind_a_proxy_that_changes_the_host() {
+    let server = Server::new(MemoryStore::new()).with(|it| it.cookie(plain()));
+    let planted = token(&server, "mallory").await;
+    let mut surfer = Surfer::new(&server, HOST);
+    surfer.logs_in("/login", "alice").await;
+    plant(&mut surfer, "id", &planted, "/a");
+    let mut request = surfer.request("/a");
+    request.headers.retain(|(name, _)| name != "host");
+    let request = request.with("host", "127.0.0.1:3000").with("x-forwarded-host", HOST);
+    let visit = server.browser().try_visit(&request).await.unwrap();
+    surfer.jar.keep(HOST, &finish(visit, 200).await);
+    assert_eq!(surfer.jar.names(), ["id shop.example.com/"]);
+}
+
 /// A session that needs several cookies.
 async fn in_parts(server: &Server) -> Surfer {
     let mut surfer = Surfer::new(server, HOST);

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{Cookie, HOST_PREFIX, has_prefix, is_legal_path};
+use super::{super::head::RequestHead, Cookie, HOST_PREFIX, has_prefix, is_legal_path};
 use crate::time::Timestamp;
 
 /// How many parent domains of a host are cleaned.
@@ -39,11 +39,45 @@ pub(crate) struct Target {
     pub(crate) at: Timestamp,
 }
 
+impl Target {
+    /// The host that a request was sent to, as its browser sees it: some proxies put another one in its place, and then name it
+    /// elsewhere. It is used for nothing but the domains of cookies that are removed, so a client that lies harms itself.
+    pub(crate) fn host_of(head: &RequestHead<'_>) -> Box<[u8]> {
+        let after_scheme = |origin: &'_ [u8]| {
+            let at = origin.windows(3).position(|window| window == b"://")?;
+            Some(at + 3)
+        };
+        let origin = head.header("origin").and_then(|origin| origin.get(after_scheme(origin)?..));
+        let forwarded =
+            head.header("x-forwarded-host").and_then(|hosts| hosts.split(|byte| *byte == b',').next());
+        let known = [head.host(), forwarded.map(<[u8]>::trim_ascii), origin];
+        let host = known.into_iter().flatten().find(|host| parent_domains(host).next().is_some());
+        host.unwrap_or_default().into()
+    }
+}
+
 impl Cookie {
     /// Lines that remove the variants which may have come with a request, in `space` bytes at the most.
     ///
-    /// Where they do not fit, the lines begin at another place at another time, so that a few responses remove them all.
+    /// Where they do not fit, the lines begin at another place at another time, so that a few responses remove them all. Browsers
+    /// keep partitioned cookies apart, so those have lines of their own, after the others.
     pub(crate) fn remove_variants(&self, sweep: Sweep, target: &Target, space: usize) -> Vec<String> {
+        let jars = if self.secure { &[self.partitioned, !self.partitioned][..] } else { &[false] };
+        let mut lines: Vec<String> = Vec::new();
+        for partitioned in jars {
+            let left = space - lines.iter().map(String::len).sum::<usize>();
+            lines.extend(self.remove_variants_in(*partitioned, sweep, target, left));
+        }
+        lines
+    }
+
+    fn remove_variants_in(
+        &self,
+        partitioned: bool,
+        sweep: Sweep,
+        target: &Target,
+        space: usize,
+    ) -> Vec<String> {
         let (names, domains, paths) =
             (self.names(sweep, target), self.domains(sweep, target), paths(&target.path));
         let count = names.len() * domains.len() * paths.len();
@@ -51,9 +85,9 @@ impl Cookie {
         let line = |number: usize| {
             let name = &names[number % names.len()];
             let number = number / names.len();
-            let domain = &domains[number % domains.len()];
-            self.variant(domain.as_deref(), paths[number / domains.len()])
-                .map(|cookie| cookie.short_removal(name))
+            let domain = domains[number % domains.len()].as_deref();
+            let variant = self.variant(domain, paths[number / domains.len()], partitioned);
+            variant.map(|cookie| cookie.short_removal(name))
         };
         let fitting = |begin: usize| {
             let mut left = space;
@@ -94,14 +128,15 @@ impl Cookie {
         parents.chain(own.map(Some)).chain([None]).collect()
     }
 
-    /// The cookie with another domain and path; `None` if that is the cookie itself.
-    fn variant(&self, domain: Option<&str>, path: &str) -> Option<Self> {
+    /// The cookie with another domain and path, or in another jar; `None` if that is the cookie itself.
+    fn variant(&self, domain: Option<&str>, path: &str, partitioned: bool) -> Option<Self> {
         let is_own = |domain: Option<&str>| match (domain, self.domain.as_deref()) {
             (Some(domain), Some(own)) => domain.eq_ignore_ascii_case(own),
             (domain, own) => domain.is_none() && own.is_none(),
         };
-        let same = is_own(domain) && path == self.path;
-        (!same).then(|| Self { domain: domain.map(str::to_owned), path: path.to_owned(), ..self.bare() })
+        let same = is_own(domain) && path == self.path && partitioned == self.partitioned;
+        let (domain, path) = (domain.map(str::to_owned), path.to_owned());
+        (!same).then(|| Self { domain, path, partitioned, ..self.bare() })
     }
 
     /// The cookie without the list of those that it replaces.
@@ -165,6 +200,7 @@ fn paths(path: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::RequestHeaders;
 
     const ROOMY: usize = 100_000;
 
@@ -173,7 +209,8 @@ mod tests {
     }
 
     fn removed(cookie: &Cookie, sweep: Sweep, target: &Target) -> Vec<String> {
-        let lines = cookie.remove_variants(sweep, target, ROOMY);
+        let mut lines = cookie.remove_variants(sweep, target, ROOMY);
+        lines.retain(|line| !line.contains("; Partitioned"));
         lines.iter().map(|line| line.split("; Max-Age=0").next().unwrap().to_owned()).collect()
     }
 
@@ -199,6 +236,56 @@ mod tests {
                 "id=; Path=/a/b",
             ]
         );
+    }
+
+    #[test]
+    fn both_jars_of_a_browser_are_cleaned() {
+        let target = target(b"shop.example", "/", 0);
+        let cut = |cookie: &Cookie| -> Vec<String> {
+            let lines = cookie.remove_variants(Sweep::Everything, &target, ROOMY);
+            lines
+                .iter()
+                .map(|line| line.replace("; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT", ""))
+                .collect()
+        };
+        assert_eq!(
+            cut(&Cookie::named("id")),
+            [
+                "id=; Path=/; Domain=shop.example; Secure",
+                "id=; Path=/; Domain=shop.example; Secure; Partitioned",
+                "id=; Path=/; Secure; Partitioned",
+            ]
+        );
+        let embedded = cut(&Cookie::named("id").partitioned());
+        assert!(embedded.contains(&"id=; Path=/; Secure".to_owned()), "from before it was partitioned");
+        assert!(!embedded.contains(&"id=; Path=/; Secure; Partitioned".to_owned()));
+        assert_eq!(
+            cut(&Cookie::insecure_for_local_development("id")).len(),
+            1,
+            "browsers partition no such cookie"
+        );
+    }
+
+    struct Headers(&'static [(&'static str, &'static str)]);
+
+    impl RequestHeaders for Headers {
+        fn each<'a>(&'a self, name: &str, visit: &mut dyn FnMut(&'a [u8])) {
+            self.0.iter().filter(|(key, _)| *key == name).for_each(|(_, value)| visit(value.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn the_host_is_found_behind_a_proxy_that_puts_its_own_in_its_place() {
+        for (headers, host) in [
+            (&[("host", "shop.example"), ("x-forwarded-host", "evil.example")][..], "shop.example"),
+            (&[("host", "127.0.0.1:3000"), ("x-forwarded-host", "shop.example, inner")], "shop.example"),
+            (&[("host", "backend"), ("origin", "https://shop.example:8443")], "shop.example:8443"),
+            (&[("host", "backend"), ("origin", "null")], ""),
+            (&[], ""),
+        ] {
+            let head = RequestHead { method: "POST", authority: None, headers: &Headers(headers) };
+            assert_eq!(&*Target::host_of(&head), host.as_bytes());
+        }
     }
 
     #[test]
