@@ -7,7 +7,7 @@ use redis::Value;
 use super::tag::Tag;
 use crate::{
     id::SessionId,
-    record::{InvalidRecord, Record},
+    record::{InvalidRecord, REMEMBERED_WRITES, Record},
     store::{Absence, Ended, Stored, Swapped, Touched},
     time::Timestamp,
 };
@@ -82,20 +82,26 @@ pub(super) fn count(parts: &[Value]) -> Result<usize, ReplyError> {
 
 /// The reply to `swap.lua`.
 ///
-/// If the call was made more than once and finds a record that does not remember its write, the write may have been made,
-/// and so many others since that the record has forgotten it. That is for the engine to find out.
+/// If the call was made more than once, an earlier attempt may have been the one that wrote. The record remembers that,
+/// unless so many writes have followed that it has forgotten it, which is for the engine to judge.
 pub(super) fn swap(parts: &[Value], repeated: Repeated, next: &Record) -> Result<Swapped, ReplyError> {
     match verdict(parts)? {
         (b"done", _) => Ok(Swapped::Done),
         (b"absent", _) => Ok(Swapped::Found(None)),
         (b"found", Some(bytes)) => match stored(bytes, &next.id())? {
-            Stored::Record(record) if repeated.0 && !record.remembers(next.version().write) => {
+            Stored::Record(record) if repeated.0 && may_have_forgotten(&record, next) => {
                 Err(ReplyError::InDoubt)
             }
             stored => Ok(Swapped::Found(Some(stored))),
         },
         _ => Err(ReplyError::Mismatched),
     }
+}
+
+/// Whether so much was written since `next` would have been that the record need not remember it any more.
+fn may_have_forgotten(record: &Record, next: &Record) -> bool {
+    let [stored, written] = [record.version().counter, next.version().counter];
+    !record.remembers(next.version().write) && stored.saturating_sub(written) >= REMEMBERED_WRITES as u64
 }
 
 /// The reply to `touch.lua`.
@@ -180,6 +186,30 @@ mod tests {
         secret::Secret,
         store::{End, EndedBy, Tombstone},
     };
+
+    /// The reply to a repeated swap whose record was written by others so many times since.
+    fn swapped_after(others: u64, remembered: bool) -> Result<Swapped, ReplyError> {
+        let id = SessionId::from_bytes([1; 16]);
+        let lifetime = Lifetime { idle: Duration::from_secs(1), absolute: Duration::from_secs(1) };
+        let secret = Secret::from_bytes([2; 16]);
+        let first = Record::new(id, secret, WriteId::from_u64(1), lifetime, Timestamp::from_millis(5));
+        let next = first.successor(WriteId::from_u64(2)).finish();
+        let mut stored = if remembered { next.clone() } else { first };
+        for other in 0..others {
+            stored = stored.successor(WriteId::from_u64(100 + other)).finish();
+        }
+        let parts = [Value::BulkString(b"found".to_vec()), Value::BulkString(stored.encode())];
+        swap(&parts, Repeated(true), &next)
+    }
+
+    #[test]
+    fn a_repeated_write_is_in_doubt_only_if_it_may_have_been_forgotten() {
+        assert!(matches!(swapped_after(1, false), Ok(Swapped::Found(_))), "another was faster");
+        assert!(matches!(swapped_after(4, false), Ok(Swapped::Found(_))));
+        assert!(matches!(swapped_after(5, false), Err(ReplyError::InDoubt)));
+        assert!(matches!(swapped_after(3, true), Ok(Swapped::Found(_))), "it is recognised");
+        assert!(matches!(swapped_after(4, true), Err(ReplyError::InDoubt)));
+    }
 
     #[test]
     fn what_is_stored_of_another_session_is_a_mismatched_reply() {
