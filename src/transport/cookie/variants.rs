@@ -60,42 +60,34 @@ impl Cookie {
     /// Lines that remove the variants which may have come with a request, in `space` bytes at the most.
     ///
     /// Where they do not fit, the lines begin at another place at another time, so that a few responses remove them all. Browsers
-    /// keep partitioned cookies apart, so those have lines of their own, after the others.
+    /// keep partitioned cookies apart, so those have lines of their own.
     pub(crate) fn remove_variants(&self, sweep: Sweep, target: &Target, space: usize) -> Vec<String> {
-        let jars = if self.secure { &[self.partitioned, !self.partitioned][..] } else { &[false] };
-        let mut lines: Vec<String> = Vec::new();
-        for partitioned in jars {
-            let left = space - lines.iter().map(String::len).sum::<usize>();
-            lines.extend(self.remove_variants_in(*partitioned, sweep, target, left));
+        let partitioned = if self.secure { &[self.partitioned, !self.partitioned][..] } else { &[false] };
+        let mut jars: Vec<_> = partitioned.iter().map(|jar| self.removals_in(*jar, sweep, target)).collect();
+        let seconds = usize::try_from(target.at.as_millis() / 1000).unwrap_or(0);
+        if seconds % 2 == 1 && total_len(&jars[0]) > space {
+            jars.reverse();
         }
-        lines
+        let mut chosen: Vec<String> = Vec::new();
+        for lines in jars {
+            let left = space - total_len(&chosen);
+            chosen.extend(fitting(lines, (seconds / 2).wrapping_mul(USUAL_LINES), left));
+        }
+        chosen
     }
 
-    fn remove_variants_in(
-        &self,
-        partitioned: bool,
-        sweep: Sweep,
-        target: &Target,
-        space: usize,
-    ) -> Vec<String> {
-        let (names, domains, paths) =
-            (self.names(sweep, target), self.domains(sweep, target), paths(&target.path));
-        let count = names.len() * domains.len() * paths.len();
-        let begin = usize::try_from(target.at.as_millis() / 1000).unwrap_or(0).wrapping_mul(USUAL_LINES);
-        let line = |number: usize| {
-            let name = &names[number % names.len()];
-            let number = number / names.len();
-            let domain = domains[number % domains.len()].as_deref();
-            let variant = self.variant(domain, paths[number / domains.len()], partitioned);
-            variant.map(|cookie| cookie.short_removal(name))
-        };
-        let fitting = |begin: usize| {
-            let mut left = space;
-            let lines = (0..count).filter_map(|number| line((begin + number) % count));
-            lines.map_while(|line| Some(line).filter(|line| takes(&mut left, line.len()))).collect::<Vec<_>>()
-        };
-        let all = (0..count).filter_map(line).map(|line| line.len()).sum::<usize>();
-        if all <= space { fitting(0) } else { fitting(begin % count) }
+    /// The lines for all variants, partitioned or not.
+    fn removals_in(&self, partitioned: bool, sweep: Sweep, target: &Target) -> Vec<String> {
+        let (names, domains) = (self.names(sweep, target), self.domains(sweep, target));
+        let mut lines = Vec::new();
+        for path in paths(&target.path) {
+            for domain in &domains {
+                if let Some(variant) = self.variant(domain.as_deref(), path, partitioned) {
+                    lines.extend(names.iter().map(|name| variant.short_removal(name)));
+                }
+            }
+        }
+        lines
     }
 
     /// The names under which something may have been planted.
@@ -168,10 +160,25 @@ impl Cookie {
     }
 }
 
-fn takes(left: &mut usize, len: usize) -> bool {
-    let rest = left.checked_sub(len);
-    *left = rest.unwrap_or(0);
-    rest.is_some()
+fn total_len(lines: &[String]) -> usize {
+    lines.iter().map(String::len).sum()
+}
+
+/// All lines if there is space for them, else as many as there is space for, from the one at `begin` on.
+fn fitting(mut lines: Vec<String>, begin: usize, space: usize) -> Vec<String> {
+    if total_len(&lines) <= space {
+        return lines;
+    }
+    let count = lines.len();
+    lines.rotate_left(begin % count);
+    let mut left = Some(space);
+    let mut fits = |line: &String| {
+        left = left.and_then(|left| left.checked_sub(line.len()));
+        left.is_some()
+    };
+    let fitting = lines.iter().take_while(|line| fits(line)).count();
+    lines.truncate(fitting);
+    lines
 }
 
 /// The host itself and each parent with at least one dot: what a sibling could have set a `Domain` to.
