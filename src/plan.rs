@@ -126,6 +126,7 @@ fn ended_by_logout(base: &Base, policy: &Policy, now: Timestamp) -> Vec<End> {
         Base::Absent(Some(Absence::Rotated { id, at })) if policy.is_recent(*at, now) => {
             vec![End { id: *id, until: now, by: EndedBy::Client }]
         }
+        Base::Absent(_) => superseded(base, now),
         base => base.presented(),
     }
 }
@@ -196,8 +197,8 @@ pub(crate) fn overtaken() -> SessionError {
     )
 }
 
-/// The session that somebody else has ended, and in whose place its client now logs in: from now on its requests that were sent
-/// before count as overtaken.
+/// The session that somebody else has ended, and whose client now logs in or out: from now on its requests that were sent before
+/// count as overtaken.
 fn superseded(base: &Base, now: Timestamp) -> Vec<End> {
     match base {
         Base::Absent(Some(Absence::Ended { id, by: EndedBy::Other, .. })) => {

@@ -192,6 +192,18 @@ async fn a_request_from_before_the_login_of_an_ended_device_displaces_nothing() 
 }
 
 #[tokio::test]
+async fn a_request_from_before_the_log_out_of_an_ended_device_displaces_nothing() {
+    let (server, _) = apart(Duration::ZERO);
+    let (phone, mut laptop) = (alice(&server).await, alice(&server).await);
+    phone.visit().await.session.end_others().await.unwrap();
+    let mut late = laptop.clone();
+    assert_eq!(laptop.does(|session| session.log_out()).await.cookie(), Some(""));
+    laptop.logs_in("alice").await;
+    let response = late.does(|session| session.insert("csrf", "x")).await;
+    assert_eq!((response.status(), response.cookie()), (409, None));
+}
+
+#[tokio::test]
 async fn a_double_clicked_login_leaves_one_session() {
     for loaded_before in [true, false] {
         let (server, _) = apart(Duration::ZERO);
