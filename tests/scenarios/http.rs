@@ -1,6 +1,6 @@
 //! A small HTTP/1.1 client, so that a test says exactly which bytes are sent and sees exactly what comes back.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use serde_json::Value;
 use tokio::{
@@ -95,13 +95,13 @@ impl Connection {
     }
 
     /// Sends a request and waits for nothing.
-    pub(crate) async fn send(&mut self, request: &Request) {
-        self.stream.write_all(&request.bytes(self.server)).await.unwrap();
+    pub(crate) async fn send(&mut self, request: &Request) -> io::Result<()> {
+        self.stream.write_all(&request.bytes(self.server)).await
     }
 
     /// The response to a request; `None` where the server closes the connection instead.
     pub(crate) async fn exchange(&mut self, request: &Request) -> Option<Response> {
-        self.send(request).await;
+        self.send(request).await.ok()?;
         let (status, headers) = self.head().await?;
         let mut response = Response { status, headers, body: Vec::new() };
         let has_no_body = request.method == "HEAD" || matches!(status, 101 | 204 | 304);

@@ -43,7 +43,7 @@ fn a_log_out_is_carried_through_when_its_client_goes_away_during_the_write() {
         let mut device = stage.logged_in("alice").await;
         let write = stage.line.hold();
         let mut connection = stage.connect().await;
-        connection.send(&device.post("/logout", json!({}))).await;
+        connection.send(&device.post("/logout", json!({}))).await.unwrap();
         write.reached().await;
         drop(connection);
         stage.gate().abandoned().await;
