@@ -85,6 +85,13 @@ pub(crate) struct Handout<'a> {
 }
 
 impl Transport {
+    pub(crate) fn as_cookie(&self) -> Option<&Cookie> {
+        match self {
+            Self::Cookie(cookie) => Some(cookie),
+            Self::Bearer(_) => None,
+        }
+    }
+
     /// Whether clients return its tokens only over HTTPS.
     pub(crate) fn is_secure_cookie(&self) -> bool {
         matches!(self, Self::Cookie(cookie) if cookie.is_secure())

@@ -1,7 +1,7 @@
 //! What a request presents: the candidates for its session's token, and the facts on which its response depends.
 
 use super::{
-    Candidates, Place, Places, RequestHead, SiteRules, Transport,
+    Candidates, Cookie, Place, Places, RequestHead, SiteRules, Transport,
     site::{Initiator, is_safe, keeps_back},
 };
 use crate::{store::SessionStore, time::Timestamp};
@@ -82,7 +82,8 @@ impl RequestFacts {
             });
         }
         facts.initiator = Initiator::of(head, rules);
-        facts.judge_initiator(&transports[0], head);
+        // Without a token it may be a browser's, whatever other clients the manager serves.
+        facts.judge_initiator(transports.iter().find_map(Transport::as_cookie), head);
         (facts, places)
     }
 
@@ -109,17 +110,13 @@ impl RequestFacts {
     pub(crate) fn came_by(&mut self, place: &Place<'_>, transports: &[Transport], head: &RequestHead<'_>) {
         self.transport = place.transport;
         self.by_old_cookie = place.is_old;
-        self.judge_initiator(&transports[place.transport], head);
+        self.judge_initiator(transports[place.transport].as_cookie(), head);
     }
 
-    /// Finds out what the request may not do because of who began it. `transport` brought its token, or brings it a new one.
-    fn judge_initiator(&mut self, transport: &Transport, head: &RequestHead<'_>) {
+    /// Finds out what the request may not do because of who began it. `cookie` brought its token, or would bring it a new one; a
+    /// browser does not add a bearer token to a request of its own accord.
+    fn judge_initiator(&mut self, cookie: Option<&Cookie>, head: &RequestHead<'_>) {
         let Initiator { cross_site, trusted, .. } = self.initiator;
-        // A browser does not add a bearer token to a request of its own accord.
-        let cookie = match transport {
-            Transport::Cookie(cookie) => Some(cookie),
-            Transport::Bearer(_) => None,
-        };
         self.from_elsewhere = cookie.is_some() && cross_site && !trusted;
         self.cross_site = self.from_elsewhere && !is_safe(head.method);
         self.cookie_kept_back = cross_site && cookie.is_some_and(|cookie| keeps_back(cookie, head));

@@ -295,3 +295,20 @@ async fn promise_7_a_log_out_removes_the_cookie_even_if_a_bearer_token_is_issued
         assert_eq!(browser.cookie, None);
     }
 }
+
+/// A browser's request has no bearer token, wherever one would be looked for first.
+#[tokio::test]
+async fn another_site_cannot_write_where_bearer_tokens_come_first() {
+    for transports in [
+        [Bearer::authorization().into(), Cookie::named("__Host-id").into()],
+        [Cookie::named("__Host-id").into(), Bearer::authorization().into()],
+    ] {
+        let server = Server::new(Probe::default()).with(|sessions| sessions.transports(transports));
+        let foreign = post(&[("sec-fetch-site", "cross-site".into())]);
+        let visit = server.browser().try_visit(&foreign).await.unwrap();
+        visit.session.insert("cart", 1).unwrap();
+        let response = finish(visit, 200).await;
+        assert_eq!(response.status(), 403);
+        assert!(response.headers.iter().all(|(name, _)| name == "vary"), "{:?}", response.headers);
+    }
+}

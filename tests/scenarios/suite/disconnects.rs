@@ -8,7 +8,7 @@ use crate::{device::Device, everywhere::everywhere, http::Request, stage::Stage}
 /// Sends a request, and goes away when its handler waits.
 async fn leaves_during(stage: &Stage, request: &Request) {
     let mut connection = stage.connect().await;
-    connection.send(request).await;
+    connection.send(request).await.unwrap();
     stage.gate().reached().await;
     drop(connection);
     stage.gate().abandoned().await;
