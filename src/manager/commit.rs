@@ -17,7 +17,8 @@ use crate::{
     record::{Record, Version},
     session::{Base, Changes, Delivery, Sent, View, conflict},
     store::{
-        Absence, Created, End, Found, Guarantees, Replaced, Scope, SessionInfo, Token, Touched, Updates,
+        Absence, Created, End, EndedBy, Found, Guarantees, Replaced, Scope, SessionInfo, Token, Touched,
+        Updates,
     },
 };
 
@@ -256,12 +257,22 @@ impl<'a> Commit<'a> {
                     return self.join(twin).await;
                 }
             }
-            Base::Absent(Some(Absence::Ended { id, .. })) if !self.changes.view.logged_in => {
+            Base::Absent(Some(Absence::Ended { id, by: EndedBy::Other, .. }))
+                if !self.changes.view.logged_in =>
+            {
                 self.check_overtaken(id).await?;
+                self.supersede(id).await?;
             }
             _ => {}
         }
         self.create().await
+    }
+
+    /// Lets no other session begin in place of one that somebody else has ended: a request that was sent before, and comes late,
+    /// would displace whatever the client has made of the session that begins now.
+    async fn supersede(&mut self, id: SessionId) -> Result<(), SessionError> {
+        self.calls.end(End { id, until: self.calls.cx.now, by: EndedBy::Client }).await?;
+        Ok(())
     }
 
     /// Refuses to begin a session in place of one that was ended, if its client has logged in since this request was loaded.

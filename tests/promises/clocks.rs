@@ -191,6 +191,23 @@ async fn a_request_from_before_the_login_of_an_ended_device_displaces_nothing() 
     }
 }
 
+/// The way to the login leads over a page that writes.
+#[tokio::test]
+async fn a_request_with_the_cookie_of_an_ended_session_displaces_no_login_after_it() {
+    let (server, _) = apart(Duration::ZERO);
+    let (phone, mut laptop) = (alice(&server).await, alice(&server).await);
+    phone.visit().await.session.end_others().await.unwrap();
+    let mut late = laptop.clone();
+    let loaded = late.visit().await;
+    assert!(laptop.does(|session| session.insert("csrf", "x")).await.is_ok());
+    laptop.logs_in("alice").await;
+    loaded.session.insert("csrf", "y").unwrap();
+    for response in [finish(loaded, 200).await, late.does(|session| session.insert("csrf", "z")).await] {
+        assert_eq!((response.status(), response.cookie()), (409, None));
+    }
+    assert_eq!(laptop.subject().await.as_deref(), Some("alice"));
+}
+
 #[tokio::test]
 async fn a_request_from_before_the_log_out_of_an_ended_device_displaces_nothing() {
     let (server, _) = apart(Duration::ZERO);

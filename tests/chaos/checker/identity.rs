@@ -6,10 +6,6 @@ use crate::{
     order::Deed,
 };
 
-/// Whether a late request displaces nothing although its session was ended from elsewhere and its browser has logged in with another
-/// one since. The store knows nothing of the two but that the first has ended.
-const TAKES_THE_PLACE_OF_AN_END: bool = false;
-
 pub(super) fn check(life: &Life, findings: &mut Findings) {
     for event in &life.events {
         nothing_of_others(life, event, findings);
@@ -88,10 +84,7 @@ fn late_requests_displace_nothing(life: &Life, event: &Event, findings: &mut Fin
     }
     let Some(issuer) = life.issuer(held).filter(|issuer| issuer.is_before(event)) else { return };
     let as_sent_now = Event { token: Some(held.clone()), ..event.clone() };
-    if issuer.deed == Deed::LogIn
-        && life.surely_current(&as_sent_now).is_some()
-        && (TAKES_THE_PLACE_OF_AN_END || issuer.token == event.token)
-    {
+    if issuer.deed == Deed::LogIn && life.surely_current(&as_sent_now).is_some() {
         let displaces = *event.told() != Told::Nothing;
         findings.judge("no late request displaces a login", !displaces, held.session(), request);
     }
