@@ -8,9 +8,11 @@
 //! | `devices` | the other sessions of the same subject |
 //! | `handle` | a handle that outlives its request |
 //! | `typed` | values and updates with their types |
-//! | `state` | what the session is based on, what was logged, and whether it may still change |
+//! | `state` | the state of a session, and what its calls and saves do to it |
+//! | `base`, `changes` | what it is based on; what of it is to be written |
 //! | `status` | what a handle knows of its session |
-//! | `log` | the operation log and its replay |
+//! | `log`, `op` | the operation log and its replay; one change in it |
+//! | `view` | the session with its log applied |
 //! | `read_set` | which stored values were looked at |
 //! | `in_doubt` | a write whose reply never came |
 //! | `engine` | what a session asks of the engine |
@@ -19,16 +21,20 @@
 //! leave.
 
 mod acting;
+mod base;
+mod changes;
 mod devices;
 mod engine;
 mod handle;
 mod identity;
 mod in_doubt;
 mod log;
+mod op;
 mod read_set;
 mod state;
 mod status;
 mod typed;
+mod view;
 
 use std::{
     convert::Infallible,
@@ -41,14 +47,18 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::status::SessionStatus;
 pub(crate) use self::{
+    base::Base,
+    changes::{Changes, Delivery, Logout, Phase, Unsaved},
     engine::{BoxFuture, Engine},
     identity::valid_subject,
     in_doubt::Sent,
-    log::{Log, View, conflict},
-    state::{Base, Changes, Delivery, Logout, Phase, State, Unsaved},
+    log::Log,
+    op::conflict,
+    state::State,
+    view::View,
 };
 use self::{
-    log::{Guard, Op, panicked},
+    op::{Guard, Op, panicked},
     typed::{erase, read},
 };
 use crate::{

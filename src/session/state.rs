@@ -1,10 +1,14 @@
 //! The state of a session: what it is based on, what was logged since, and whether it may still change.
 
 use super::{
+    base::Base,
+    changes::{Changes, Delivery, Logout, Phase, Unsaved},
     in_doubt::{InDoubt, Sent},
-    log::{Change, Guard, Log, Op, View, conflict},
+    log::Log,
+    op::{Change, Guard, Op, conflict},
     read_set::{ReadSet, Sight},
     status::SessionStatus,
+    view::View,
 };
 use crate::{
     error::{SessionError, SessionErrorKind},
@@ -14,126 +18,6 @@ use crate::{
     time::Timestamp,
     transport::{Read, RequestFacts, ResponseEdits},
 };
-
-/// What a session is based on: the outcome of its load, or of its last save.
-#[derive(Debug, Clone)]
-pub(crate) enum Base {
-    /// It is not loaded yet, so no handler has it.
-    Unloaded,
-    /// A live record; `reissue` asks for a write although nothing changed.
-    Live { record: Record, reissue: bool },
-    /// No session, for this reason; `None` where no token was presented.
-    Absent(Option<Absence>),
-    /// Tokens of these live sessions were presented; none is believed.
-    Ambiguous(Vec<End>),
-    /// The store could not answer.
-    Outage(SessionError),
-}
-
-impl Base {
-    /// A record that was written just now.
-    pub(crate) fn written(record: Record) -> Self {
-        Self::Live { record: record.settled(), reissue: false }
-    }
-
-    pub(crate) fn record(&self) -> Option<&Record> {
-        match self {
-            Self::Live { record, .. } => Some(record),
-            _ => None,
-        }
-    }
-
-    /// The session that the presented token names, if it is its current or an earlier token.
-    pub(crate) fn id(&self) -> Option<SessionId> {
-        match self {
-            Self::Live { record, .. } => Some(record.id()),
-            Self::Absent(Some(Absence::Rotated { id, .. })) => Some(*id),
-            _ => None,
-        }
-    }
-
-    /// What a logout ends: every live session whose token came with the request. They are all this client's, for it
-    /// knew their secrets.
-    pub(crate) fn presented(&self) -> Vec<End> {
-        match self {
-            Self::Live { record, .. } => vec![End::of(record, EndedBy::Client)],
-            Self::Ambiguous(presented) => presented.clone(),
-            Self::Unloaded | Self::Absent(_) | Self::Outage(_) => Vec::new(),
-        }
-    }
-
-    /// What it shows before anything is changed.
-    fn view(&self) -> View {
-        self.record().map_or_else(View::default, View::of)
-    }
-}
-
-/// Whether a session may still change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// The handler runs; the response will carry what the client has to know.
-    Open,
-    /// The same, and the handler said that it outlives its response.
-    KeptOpen,
-    /// The response has left, and the handler saves for itself.
-    Detached,
-    /// The request has ended.
-    Closed,
-}
-
-/// A logout that is not written yet. It ends the base; what was logged since belongs to a new session.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Logout {
-    /// The session that ends beside the base: one whose creation or rotation was in doubt.
-    pub(crate) also: Option<End>,
-}
-
-/// How the client gets a new token.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Delivery {
-    /// The way in which it presented the last one.
-    #[default]
-    AsPresented,
-    /// As a bearer token, because the handler asked for that.
-    Bearer,
-}
-
-/// What of a session is not written yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unsaved {
-    Nothing,
-    /// Changes that are lost if the client disconnects.
-    Changes,
-    /// A login or logout, which is carried through.
-    Identity,
-}
-
-/// What is to be written: everything since the base.
-#[derive(Debug)]
-pub(crate) struct Changes {
-    pub(crate) request: RequestFacts,
-    pub(crate) phase: Phase,
-    pub(crate) base: Base,
-    /// With a logout, the log and the view belong to a session yet to be created.
-    pub(crate) logout: Option<Logout>,
-    /// What the changes were last written as, until the store has answered.
-    pub(crate) sent: Option<Sent>,
-    pub(crate) log: Log,
-    pub(crate) view: View,
-    pub(crate) delivery: Delivery,
-    /// The ID of the session that they begin, if the handler was told it.
-    pub(crate) reserved_id: Option<SessionId>,
-    /// Whether the session that they were made to is known to be no more.
-    pub(crate) is_lost: bool,
-    /// The token that the client came with, if it needs its cookie again.
-    pub(crate) token: Option<Token>,
-}
-
-impl Changes {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.logout.is_none() && self.log.is_empty()
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct State {

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::log::{Change, conflict};
+use super::op::{Change, conflict};
 use crate::{
     error::SessionError,
     key::KeyName,
