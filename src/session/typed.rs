@@ -33,9 +33,24 @@ pub(super) fn erase<T, R, E>(
 where
     T: Default + Serialize + DeserializeOwned,
 {
-    Box::new(move |current| {
-        let mut value: T = decoded(current, discards_undecodable)?.unwrap_or_default();
-        change(&mut value).map_err(|_| conflict("an update refused what another request has written"))?;
-        encode(&value)
-    })
+    // Not captured: the box of a closure that captures nothing needs no allocation.
+    if discards_undecodable {
+        Box::new(move |current| changed(&change, current, true))
+    } else {
+        Box::new(move |current| changed(&change, current, false))
+    }
+}
+
+/// The text of the value that `change` makes of the stored one.
+fn changed<T, R, E>(
+    change: impl Fn(&mut T) -> Result<R, E>,
+    current: Option<&[u8]>,
+    discards_undecodable: bool,
+) -> Result<Vec<u8>, SessionError>
+where
+    T: Default + Serialize + DeserializeOwned,
+{
+    let mut value: T = decoded(current, discards_undecodable)?.unwrap_or_default();
+    change(&mut value).map_err(|_| conflict("an update refused what another request has written"))?;
+    encode(&value)
 }
