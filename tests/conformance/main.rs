@@ -170,6 +170,7 @@ flaws_are_caught! {
         a_refused_write_changes_no_list
         a_login_beats_the_requests_under_way;
     a_version_that_is_a_count_is_caught: writes::ComparesCountsOnly by a_version_is_more_than_a_count;
+    a_rounded_number_is_caught: writes::RoundsNumbers by values_are_read_back_exactly;
     a_write_in_two_steps_is_caught: writes::WritesInTwoSteps by
         of_many_writes_on_one_state_one_is_done
         requests_at_the_same_time_each_count;
