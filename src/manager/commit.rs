@@ -67,6 +67,7 @@ impl<'a> Commit<'a> {
             self.changes.base = Base::Absent(None);
         }
         let loaded = self.changes.base.record().cloned();
+        let logs_in = self.changes.view.logged_in;
         let beyond = self.check_session_limit().await?;
         let written = match (plan.write, loaded) {
             (Write::Create, _) => self.create_or_join().await?,
@@ -76,6 +77,9 @@ impl<'a> Commit<'a> {
             _ => (self.changes.base.clone(), None),
         };
         session_limit::enforce(&self.calls, &beyond).await;
+        if let (true, Some(record)) = (logs_in, written.0.record()) {
+            session_limit::enforce_default(&self.calls, &self.core.policy, record).await;
+        }
         Ok(written)
     }
 

@@ -92,8 +92,6 @@ async fn a_crash_between_entry_and_session_leaves_an_entry_and_no_session() {
     let elsewhere = scene.direct_site(&site);
     let one = logged_in(&elsewhere, "alice").await;
     let mut unlucky = site.browser();
-    // How many sessions the subject has is asked before.
-    scene.proxy.next("EVALSHA", Fault::Trickle);
     scene.proxy.next("EVALSHA", Fault::Trickle);
     let swap = scene.proxy.always("EVALSHA", Fault::DropBefore);
     let response = unlucky.logs_in("alice").await;
