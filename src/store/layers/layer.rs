@@ -21,7 +21,7 @@ use crate::{
 /// `SessionStore`. A layer that weakens what the inner store guarantees must override [`guarantees`](Self::guarantees).
 ///
 /// ```
-/// use cloakroom::{SessionId, SessionStore, StoreError, store::{Ended, StoreContext, StoreLayer}, time::Timestamp};
+/// use cloakroom::{SessionStore, StoreError, store::{End, Ended, StoreContext, StoreLayer}};
 ///
 /// /// Counts the sessions that are ended.
 /// #[derive(Debug)]
