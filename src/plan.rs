@@ -126,7 +126,10 @@ fn ended_by_logout(base: &Base, policy: &Policy, now: Timestamp) -> Vec<End> {
         Base::Absent(Some(Absence::Rotated { id, at })) if policy.is_recent(*at, now) => {
             vec![End { id: *id, until: now, by: EndedBy::Client }]
         }
-        Base::Absent(_) => superseded(base, now),
+        // Somebody else has ended it. From now on requests that its client sent before count as overtaken.
+        Base::Absent(Some(Absence::Ended { id, by: EndedBy::Other, .. })) => {
+            vec![End { id: *id, until: now, by: EndedBy::Client }]
+        }
         base => base.presented(),
     }
 }
@@ -160,14 +163,7 @@ fn ordinary(situation: &Situation<'_>) -> Result<Plan, PlanError> {
         Base::Live { record, .. } if is_unchanged(record, &changes.view) => situation.upkeep(),
         Base::Live { .. } => Write::Replace,
         _ if begin(changes) != Write::Create => begin(changes),
-        base if changes.view.logged_in => {
-            return Ok(Plan {
-                ends: superseded(base, now),
-                write: Write::Create,
-                removes_cookie: false,
-                unconfirmed: None,
-            });
-        }
+        _ if changes.view.logged_in => Write::Create,
         Base::Ambiguous(_) => return Err(ambiguous().into()),
         _ if is_outside_path(changes) => return Err(SessionError::outside_cookie_path().into()),
         Base::Absent(reason) if was_overtaken(*reason, policy, now) => return Err(overtaken().into()),
@@ -195,17 +191,6 @@ pub(crate) fn overtaken() -> SessionError {
     conflict(
         "this request presents a token from before a login or logout of the same client, or from the future",
     )
-}
-
-/// The session that somebody else has ended, and whose client now logs in or out: from now on its requests that were sent before
-/// count as overtaken.
-fn superseded(base: &Base, now: Timestamp) -> Vec<End> {
-    match base {
-        Base::Absent(Some(Absence::Ended { id, by: EndedBy::Other, .. })) => {
-            vec![End { id: *id, until: now, by: EndedBy::Client }]
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// What becomes of a session that does not exist yet.

@@ -7,7 +7,7 @@ use crate::{
     error::SessionError,
     id::SessionId,
     session::valid_subject,
-    store::{End, Ended, EndedBy, Found, MOST_LISTED, SessionInfo},
+    store::{Ended, Found, MOST_LISTED, SessionInfo},
 };
 
 impl SessionManager {
@@ -140,7 +140,6 @@ impl Core {
     }
 
     async fn end_one(&self, session: &SessionInfo) -> Result<bool, SessionError> {
-        let end = End { id: session.id(), until: session.deadline(), by: EndedBy::Other };
-        Ok(StoreCalls::new(self).end(end).await? == Ended::Done)
+        Ok(StoreCalls::new(self).end(session.as_end()).await? == Ended::Done)
     }
 }

@@ -1,5 +1,7 @@
 //! From a session's log to the store: carries out a plan, and what follows from the store's answers.
 
+use std::time::Duration;
+
 use tracing::{debug, warn};
 
 use super::{
@@ -103,11 +105,9 @@ impl<'a> Commit<'a> {
         Ok(outcome?)
     }
 
-    /// Lets a remembered session go on, if its client can be sent the cookie that says so.
-    fn prolong(&self, record: &Record, view: &mut View) {
-        if self.changes.token.is_some() {
-            view.prolong(self.core.policy.prolongs(record, self.calls.cx.now));
-        }
+    /// For how long a remembered session goes on, if its client can be sent the cookie that says so.
+    fn prolonged(&self, record: &Record) -> Option<Duration> {
+        self.changes.token.as_ref().and_then(|_| self.core.policy.prolongs(record, self.calls.cx.now))
     }
 
     /// Stores the last-activity time.
@@ -122,7 +122,7 @@ impl<'a> Commit<'a> {
     /// Writes a record that has not changed: its rotation is confirmed, its form is outdated, or its client needs its cookie again.
     async fn reissue(&mut self, record: &Record) -> Result<Written, SessionError> {
         let mut view = View::of(record);
-        self.prolong(record, &mut view);
+        view.prolong(self.prolonged(record));
         let next = self.next(record, &view, true)?;
         Ok(match self.calls.store.replace(&next, record.version(), self.calls.cx).await? {
             Replaced::Done(token) => (Base::written(next), token.or(self.changes.token.take())),
@@ -143,9 +143,7 @@ impl<'a> Commit<'a> {
     /// Replaces `loaded` by the changed record, and replays the log whenever another request was faster.
     async fn replace(&mut self, loaded: Record) -> Result<Written, SessionError> {
         let mut reissue = matches!(self.changes.base, Base::Live { reissue: true, .. });
-        let mut view = self.changes.view.clone();
-        self.prolong(&loaded, &mut view);
-        self.changes.view = view;
+        self.changes.view.prolong(self.prolonged(&loaded));
         let mut turn = self.write_turn(loaded.id()).await?;
         let mut known = turn.as_ref().and_then(|turn| turn.later_than(&loaded));
         let (mut current, mut conflicts) = (None, 0);
@@ -261,10 +259,10 @@ impl<'a> Commit<'a> {
                     return self.join(twin).await;
                 }
             }
-            Base::Absent(Some(Absence::Ended { id, by: EndedBy::Other, .. }))
-                if !self.changes.view.logged_in =>
-            {
-                self.check_overtaken(id).await?;
+            Base::Absent(Some(Absence::Ended { id, by: EndedBy::Other, .. })) => {
+                if !self.changes.view.logged_in {
+                    self.check_overtaken(id).await?;
+                }
                 self.supersede(id).await?;
             }
             _ => {}

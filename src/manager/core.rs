@@ -1,14 +1,13 @@
 //! What all requests of a manager share.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
 use super::{notices::Notices, writers::Writers};
 use crate::{
     plan::{self, Situation, Write},
     policy::Policy,
     random::{Random, SystemRandom, WriteIds},
-    record::ClockId,
-    record::Record,
+    record::{ClockId, Record},
     session::{Base, Changes},
     store::{Guarantees, SessionStore, StoreContext},
     time::{Clock, Deadline, SystemClock, Timestamp},
@@ -34,8 +33,6 @@ pub(crate) struct Core {
     pub(super) write_ids: WriteIds,
     /// Whose clock the times are of that this manager writes.
     pub(super) clock_id: ClockId,
-    /// Whether clocks that differ were reported.
-    pub(super) has_warned_of_clocks: Arc<AtomicBool>,
     pub(super) writers: Arc<Writers>,
 }
 
@@ -54,7 +51,6 @@ impl Core {
             random: Arc::new(SystemRandom::new()),
             write_ids: WriteIds::default(),
             clock_id: ClockId::random(),
-            has_warned_of_clocks: Arc::default(),
             writers: Arc::default(),
         }
     }

@@ -1,12 +1,11 @@
 //! From the tokens that a request presents to what its session is based on.
 
-use std::sync::atomic::Ordering;
-
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::core::Core;
 use crate::{
     error::{SessionError, StoreError},
+    id::SessionId,
     record::Record,
     session::Base,
     store::{Absence, End, EndedBy, Found, Loaded, PresentedToken, ReferenceToken, StoreContext, Token},
@@ -40,10 +39,7 @@ pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> Arrival {
         let mut opened = Opened { absent, ..Opened::default() };
         for token in place.candidates.tokens() {
             match core.load_token(token, now, &mut deadline).await {
-                Ok(loaded) => {
-                    let loaded = core.within_grace(loaded, token, now).await;
-                    opened.add(core.checked(loaded, now), token, now - core.policy.leeway);
-                }
+                Ok(loaded) => opened.add(core.checked(loaded, now), token, now - core.policy.leeway),
                 Err(error) => {
                     let error = SessionError::from(error).at_load();
                     error.log();
@@ -85,22 +81,27 @@ fn nothing_opened(
 }
 
 impl Core {
-    /// The store's answer, unless another server has replaced the token's secret and still honours it by its own clock.
-    async fn within_grace(&self, loaded: Loaded, token: PresentedToken<'_>, now: Timestamp) -> Loaded {
-        let Loaded::Absent(Absence::Rotated { id, at }) = loaded else { return loaded };
-        let Some(token) = ReferenceToken::parse(token.bytes()) else { return loaded };
-        if !self.policy.is_recent(at, now) {
-            return loaded;
-        }
-        match self.store.find(&id, self.cx()).await {
-            Ok(Found::Live(record))
-                if record.may_be_honoured(token.secret(), self.clock_id, self.policy.leeway, now) =>
+    /// What a token opens that the store takes for replaced: its session, if another server has replaced the secret and still
+    /// honours it by its own clock.
+    ///
+    /// # Errors
+    /// Those of the store, because an outage is never "no session".
+    async fn within_grace(
+        &self,
+        replaced: Loaded,
+        id: SessionId,
+        token: PresentedToken<'_>,
+        cx: StoreContext,
+    ) -> Result<Loaded, StoreError> {
+        let Some(token) = ReferenceToken::parse(token.bytes()) else { return Ok(replaced) };
+        Ok(match self.store.find(&id, cx).await? {
+            Found::Live(record)
+                if record.may_be_honoured(token.secret(), self.clock_id, self.policy.leeway, cx.now) =>
             {
                 Loaded::Live { record, reissue: false }
             }
-            // It was replaced, whatever a second question is answered.
-            _ => loaded,
-        }
+            _ => replaced,
+        })
     }
 
     async fn load_token(
@@ -109,11 +110,20 @@ impl Core {
         now: Timestamp,
         deadline: &mut Option<Deadline>,
     ) -> Result<Loaded, StoreError> {
-        if let Some(answer) = self.store.load_now(token, now) {
-            return answer;
+        let mut cx = || {
+            let deadline = deadline.get_or_insert_with(|| Deadline::after(self.policy.store_timeout));
+            StoreContext::new(now, *deadline)
+        };
+        let loaded = match self.store.load_now(token, now) {
+            Some(answer) => answer?,
+            None => self.store.load(token, cx()).await?,
+        };
+        match loaded {
+            Loaded::Absent(Absence::Rotated { id, at }) if self.policy.is_recent(at, now) => {
+                self.within_grace(loaded, id, token, cx()).await
+            }
+            loaded => Ok(loaded),
         }
-        let deadline = *deadline.get_or_insert_with(|| Deadline::after(self.policy.store_timeout));
-        self.store.load(token, StoreContext::new(now, deadline)).await
     }
 
     /// The store's answer, after the engine has checked the times once more.
@@ -121,7 +131,7 @@ impl Core {
         if let Loaded::Live { record, .. } = &loaded
             && self.policy.is_ahead(record, now)
         {
-            self.warn_of_clocks(record, now);
+            self.notices.clocks_differ(record.latest_time().since(now), self.policy.leeway);
         }
         match loaded {
             Loaded::Live { record, .. } if self.policy.has_expired(&record, now) => {
@@ -131,16 +141,6 @@ impl Core {
                 Loaded::Absent(Absence::NotYetValid)
             }
             loaded => loaded,
-        }
-    }
-}
-
-impl Core {
-    /// Says once that another server's clock is ahead of this one by more than the leeway, or this one behind.
-    fn warn_of_clocks(&self, record: &Record, now: Timestamp) {
-        if !self.has_warned_of_clocks.swap(true, Ordering::Relaxed) {
-            let ahead = record.latest_time().since(now);
-            warn!(?ahead, leeway = ?self.policy.leeway, "the clocks of the servers differ by more than the leeway");
         }
     }
 }

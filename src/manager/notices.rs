@@ -1,6 +1,9 @@
 //! What a manager says once, however often it happens: it is about its settings, not about a request.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    time::Duration,
+};
 
 use tracing::{debug, warn};
 
@@ -9,6 +12,7 @@ use crate::transport::{RequestHead, origin_and_host};
 /// What has been said. Shared by all clones of a manager.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
+    clocks: AtomicBool,
     kept_back: AtomicBool,
     dropped: AtomicBool,
     host: AtomicBool,
@@ -21,6 +25,13 @@ pub(super) struct Notices {
 const ENOUGH: u32 = 3;
 
 impl Notices {
+    /// Another server's clock is ahead of this one by more than the leeway, or this one behind.
+    pub(super) fn clocks_differ(&self, ahead: Duration, leeway: Duration) {
+        if is_first(&self.clocks) {
+            warn!(?ahead, ?leeway, "the clocks of the servers differ by more than the leeway");
+        }
+    }
+
     /// A path that other sites may send requests to got one without the session cookie.
     pub(super) fn cookie_kept_back(&self) {
         if is_first(&self.kept_back) {

@@ -13,7 +13,7 @@ use crate::{
     id::SessionId,
     policy::{OnTooManySessions, Policy, SessionLimit},
     record::Record,
-    store::{End, EndedBy, SessionInfo},
+    store::SessionInfo,
 };
 
 /// Refuses a login where the subject has all the sessions that it may have, and none of them is to be ended for it. Otherwise
@@ -73,8 +73,7 @@ pub(super) async fn enforce(calls: &StoreCalls<'_>, beyond: &[SessionInfo]) {
         if calls.cx.deadline.is_over() {
             return warn!("the time to end all sessions beyond a subject's limit did not suffice");
         }
-        let end = End { id: session.id(), until: session.deadline(), by: EndedBy::Other };
-        let _ = calls.end(end).await;
+        let _ = calls.end(session.as_end()).await;
     }
 }
 

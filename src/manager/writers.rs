@@ -80,7 +80,7 @@ impl Writers {
         self.shards.0[at].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes out who is next; if nobody is, the session is free.
+    /// Removes the next waiter; if there is none, the session is free.
     fn next(&self, id: &SessionId) -> Option<oneshot::Sender<WriteTurn>> {
         let mut shard = self.shard(id);
         let next = shard.get_mut(id).and_then(VecDeque::pop_front);

@@ -4,7 +4,7 @@ use super::Session;
 use crate::{
     error::SessionError,
     id::SessionId,
-    store::{End, Ended, EndedBy, SessionInfo},
+    store::{Ended, SessionInfo},
 };
 
 impl Session {
@@ -53,8 +53,7 @@ impl Session {
         self.check_site()?;
         let sessions = self.sessions().await?;
         let Some(session) = sessions.iter().find(|session| session.id() == id) else { return Ok(false) };
-        let end = End { id: session.id(), until: session.deadline(), by: EndedBy::Other };
-        Ok(self.0.engine.end(end).await? == Ended::Done)
+        Ok(self.0.engine.end(session.as_end()).await? == Ended::Done)
     }
 
     /// Ends all other sessions of this subject and returns how many there were.

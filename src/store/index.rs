@@ -5,7 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
-use super::StoreContext;
+use super::{End, EndedBy, StoreContext};
 use crate::{
     error::StoreError,
     id::SessionId,
@@ -108,8 +108,8 @@ impl SessionInfo {
         self.here
     }
 
-    /// By when it will have ended, used or not.
-    pub(crate) fn deadline(&self) -> Timestamp {
-        self.deadline
+    /// Its end on somebody else's account than its client's.
+    pub(crate) fn as_end(&self) -> End {
+        End { id: self.id, until: self.deadline, by: EndedBy::Other }
     }
 }

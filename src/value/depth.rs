@@ -4,8 +4,8 @@ use memchr::memchr_iter;
 
 /// Whether the objects and arrays of a valid text are nested at most so deep.
 ///
-/// `serde_json` has no such limit for what it writes, nor for values that are kept as text.
-pub(super) fn is_nested_at_most(deepest: usize, text: &[u8]) -> bool {
+/// `serde_json` has no such limit for what it writes, nor for values that it keeps as text.
+pub(crate) fn is_nested_at_most(deepest: usize, text: &[u8]) -> bool {
     // Most texts have fewer brackets than that, and counting bytes takes less time than looking for strings.
     let brackets = memchr_iter(b'{', text).count() + memchr_iter(b'[', text).count();
     brackets <= deepest || depth(text) <= deepest

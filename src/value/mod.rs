@@ -13,7 +13,7 @@ mod tests;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::error::Category;
 
-use self::depth::is_nested_at_most;
+pub(crate) use self::depth::is_nested_at_most;
 use crate::error::{SessionError, SessionErrorKind};
 
 /// How deep the lists and objects of a value may be nested. `serde_json` reads a little more than that; what a token wraps

@@ -39,6 +39,7 @@ const HELPERS: &[(&str, &str)] = &[
     ("hex", "digits, in constant time"),
     ("store::token::base64url", "letters of tokens"),
     ("store::token::too_large", "one message for all tokens that are too long"),
+    ("value::depth::is_nested_at_most", "how deep a JSON text is nested"),
     ("options", "how configurations write values and refer to secrets"),
     ("time::millis", "a duration as a number"),
     ("keyring::derivation", "keys for our own token formats, by HKDF"),

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use cloakroom::{
     OnTooManySessions::{EndOldest, Refuse},
+    StoreError, StoreErrorKind,
     keyring::{KeyRing, SecretKey},
     store::{EncryptedCookieStore, MemoryStore},
     time::ManualClock,
@@ -11,6 +12,7 @@ use cloakroom::{
 
 use crate::{
     browser::{Browser, HOUR, MINUTE, START, Server, finish},
+    hooked::{Call, Hook, Hooked},
     logs::Logs,
 };
 
@@ -286,4 +288,32 @@ async fn clocks_that_differ_by_more_than_the_leeway_are_reported_once() {
     let logged = logs.text();
     assert_eq!(logged.matches("the clocks of the servers differ").count(), 1, "{logged}");
     assert!(logged.contains("ahead=90s leeway=60s"), "{logged}");
+}
+
+/// A store that cannot be asked a second time.
+#[derive(Debug, Default)]
+struct CannotFind;
+
+impl Hook for CannotFind {
+    async fn around<T: Send>(
+        &self,
+        call: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        match call {
+            Call::Find => Err(StoreError::new(StoreErrorKind::Unavailable, "the store is gone")),
+            _ => made.await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_grace_that_cannot_be_judged_is_an_outage_and_no_logged_out_user() {
+    let store = Hooked { store: MemoryStore::new(), hook: CannotFind };
+    let (ahead, behind) = ahead_of(Server::new(store), 32 * SECOND);
+    let mut browser = alice(&behind).await;
+    let old = at(&ahead, &browser);
+    browser.does(|session| session.renew()).await;
+    let error = old.try_visit(&old.request()).await.err().unwrap();
+    assert_eq!(error.status(), 503);
 }
