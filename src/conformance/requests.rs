@@ -3,7 +3,7 @@
 use super::{
     Failure, Harness, Verdict,
     browser::Browser,
-    crowd::{CROWD, crowd, pause},
+    crowd::{crowd_of, pause},
     trial::Trial,
     verdict::{broken, ensure},
 };
@@ -13,7 +13,10 @@ use crate::{
     session::Session,
 };
 
-/// How many requests each of the crowd makes.
+/// How many servers write one session at the same time.
+const SERVERS: usize = 16;
+
+/// How many requests each of them is sent.
 const REQUESTS: u64 = 3;
 
 pub(super) fn count(session: &Session) -> Result<(), SessionError> {
@@ -45,14 +48,14 @@ pub async fn requests_in_a_row_each_count(harness: &dyn Harness) -> Verdict {
     counted(&mut browser, 10).await
 }
 
-/// Sixty-four requests of one session at the same time, again and again: each is counted exactly once.
+/// Requests of one session at the same time at sixteen servers, again and again: each is counted exactly once.
 ///
 /// # Errors
 /// With what was seen, if it is not so.
 pub async fn requests_at_the_same_time_each_count(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
     let mut browser = browser_with(&trial, "count", 0).await?;
-    crowd(|_| {
+    crowd_of(SERVERS, |_| {
         let mut tab = browser.elsewhere();
         async move {
             for _ in 0..REQUESTS {
@@ -65,17 +68,17 @@ pub async fn requests_at_the_same_time_each_count(harness: &dyn Harness) -> Verd
         }
     })
     .await?;
-    counted(&mut browser, REQUESTS * CROWD as u64).await
+    counted(&mut browser, REQUESTS * SERVERS as u64).await
 }
 
-/// Sixty-four requests of one session at the same time that each write a value of their own: all are kept.
+/// Requests of one session at the same time at sixteen servers that each write a value of their own: all are kept.
 ///
 /// # Errors
 /// With what was seen, if it is not so.
 pub async fn requests_with_keys_of_their_own_all_keep_them(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
     let mut browser = browser_with(&trial, "count", 0).await?;
-    crowd(|member| {
+    crowd_of(SERVERS, |member| {
         let mut tab = browser.elsewhere();
         async move {
             let visit = tab.arrive().await?;
@@ -85,7 +88,7 @@ pub async fn requests_with_keys_of_their_own_all_keep_them(harness: &dyn Harness
         }
     })
     .await?;
-    for member in 0..CROWD {
+    for member in 0..SERVERS {
         let value = browser.number(&format!("key {member}")).await?;
         ensure(value == Some(member as u64), || format!("the value of request {member} reads {value:?}"))?;
     }

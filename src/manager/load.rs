@@ -4,7 +4,7 @@ use tracing::debug;
 
 use super::core::Core;
 use crate::{
-    error::{SessionError, StoreError},
+    error::{SessionError, StoreError, StoreErrorKind},
     id::SessionId,
     record::Record,
     session::Base,
@@ -85,7 +85,7 @@ impl Core {
     /// honours it by its own clock.
     ///
     /// # Errors
-    /// Those of the store, because an outage is never "no session".
+    /// Those of the store, because an outage is never "no session". A store whose clients carry its sessions has no other answer.
     async fn within_grace(
         &self,
         replaced: Loaded,
@@ -94,12 +94,13 @@ impl Core {
         cx: StoreContext,
     ) -> Result<Loaded, StoreError> {
         let Some(token) = ReferenceToken::parse(token.bytes()) else { return Ok(replaced) };
-        Ok(match self.store.find(&id, cx).await? {
-            Found::Live(record)
+        Ok(match self.store.find(&id, cx).await {
+            Ok(Found::Live(record))
                 if record.may_be_honoured(token.secret(), self.clock_id, self.policy.leeway, cx.now) =>
             {
                 Loaded::Live { record, reissue: false }
             }
+            Err(error) if error.kind() != StoreErrorKind::Unsupported => return Err(error),
             _ => replaced,
         })
     }

@@ -1,11 +1,8 @@
 //! Visitors who count without pause, while others do harm.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
 };
 
 use cloakroom::SessionError;
@@ -14,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::{
     browser::{Browser, Server, finish},
     rig::eventually,
-    scene::{add, look, recovers},
+    scene::{add, breathes, look, recovers},
 };
 
 /// Several visitors, each with a session of its own.
@@ -139,11 +136,6 @@ async fn rests(shared: &Shared) {
         }
         shared.resting.fetch_sub(1, SeqCst);
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "real servers follow no clock of ours")]
-async fn breathes() {
-    tokio::time::sleep(Duration::from_millis(5)).await;
 }
 
 /// What an error says, its causes included.

@@ -13,7 +13,7 @@ use cloakroom::Session;
 use crate::{
     browser::{Browser, Server},
     rig::{Fault, RedisServer, proxy::ANY},
-    scene::{Scene, add, look, recovers},
+    scene::{Scene, add, breathes, look, recovers},
 };
 
 /// A visitor with a token that nothing is stored for.
@@ -142,4 +142,88 @@ async fn shifted_replies_show_nobody_anothers_session_or_none() {
     for visitor in crowd {
         assert!(visitor.await.expect("everybody saw what was theirs") > 0);
     }
+}
+
+/// Two refusals where one was asked for: the second comes in the place of another call's reply.
+fn refused_twice(words: &str) -> Fault {
+    Fault::Reply(format!("-{words}\r\n").repeat(2).into_bytes())
+}
+
+/// Counts in the browser's session while another call is refused twice; whether that was acknowledged.
+async fn counts_beside_a_doubled_refusal(
+    scene: &Scene,
+    site: &Server,
+    browser: &Browser,
+    words: &str,
+) -> bool {
+    assert!(recovers(browser, "n").await.is_some(), "the connection is there");
+    let visit = browser.visit().await;
+    add(&visit.session, "n").unwrap();
+    scene.proxy.hold();
+    let refused = scene.proxy.next("EVALSHA", refused_twice(words));
+    let mut other = site.browser();
+    let first = tokio::spawn(async move { other.does(|session| session.insert("own", 1)).await });
+    breathes().await;
+    let mut browser = browser.clone();
+    let second = tokio::spawn(async move { browser.receive(visit).await });
+    breathes().await;
+    scene.proxy.heal();
+    first.await.unwrap();
+    let response = second.await.unwrap();
+    assert_eq!(refused.count(), 1);
+    assert!(response.is_ok() || response.status() == 503, "{words}: {}", response.status());
+    response.is_ok()
+}
+
+/// A site behind the proxy, and a browser there whose session holds a number.
+async fn a_count(scene: &Scene) -> (Server, Browser) {
+    let site = scene.site();
+    let mut browser = scene.direct_site(&site).browser();
+    assert!(browser.does(|session| session.insert("n", 0)).await.is_ok());
+    let browser = crate::scene::at(&site, &browser);
+    (site, browser)
+}
+
+const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+const LOADING: &str = "LOADING Redis is loading the dataset in memory";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_was_said_to_another_is_not_believed() {
+    for words in [OUT_OF_MEMORY, LOADING] {
+        let scene = Scene::new();
+        let (site, browser) = a_count(&scene).await;
+        for n in 1..10 {
+            assert!(counts_beside_a_doubled_refusal(&scene, &site, &browser, words).await, "{words}");
+            assert_eq!(recovers(&browser, "n").await, Some(n), "{words}");
+        }
+    }
+}
+
+/// Others write so often that the record soon forgets a write.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_read_anothers_refusal_counts_once_among_busy_writers() {
+    let scene = Scene::new();
+    let (site, browser) = a_count(&scene).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let busy = tokio::spawn({
+        let mut elsewhere = crate::scene::at(&scene.direct_site(&site), &browser);
+        let over = Arc::clone(&over);
+        async move {
+            while !over.load(SeqCst) {
+                for _ in 0..8 {
+                    elsewhere.does(|session| add(session, "elsewhere")).await;
+                }
+                breathes().await;
+            }
+        }
+    });
+    let mut counted = 0;
+    for _ in 0..30 {
+        let is_counted = counts_beside_a_doubled_refusal(&scene, &site, &browser, LOADING).await;
+        let seen = recovers(&browser, "n").await.expect("the session is there");
+        assert!((counted + u64::from(is_counted)..=counted + 1).contains(&seen), "{seen} after {counted}");
+        counted = seen;
+    }
+    over.store(true, SeqCst);
+    busy.await.unwrap();
 }

@@ -81,14 +81,18 @@ pub(crate) async fn look(browser: &Browser, name: &str) -> Result<Option<u64>, u
 }
 
 /// Waits until a site serves this browser again; what it then sees.
-#[expect(clippy::disallowed_methods, reason = "real servers follow no clock of ours")]
 pub(crate) async fn recovers(browser: &Browser, name: &str) -> Option<u64> {
-    for _ in 0..3000 {
+    for _ in 0..6000 {
         match look(browser, name).await {
             Ok(value) => return value,
             Err(status) => assert_eq!(status, 503),
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        breathes().await;
     }
     panic!("waited in vain until the site serves its visitors again");
+}
+
+#[expect(clippy::disallowed_methods, reason = "real servers follow no clock of ours")]
+pub(crate) async fn breathes() {
+    tokio::time::sleep(Duration::from_millis(5)).await;
 }

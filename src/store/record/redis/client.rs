@@ -3,8 +3,9 @@
 //! # One call
 //! A call waits for the connection and for its reply, both within its deadline. What the server refused without executing it
 //! is sent again a few times with growing pauses: the server is loading, or a primary is being replaced. A call that was
-//! lost on the way is sent again once, over a new connection. Doing it twice does no harm: a write that finds itself done
-//! is recognised.
+//! lost on the way is sent again once, over a new connection. So is a script that the server would refuse again: a refusal does
+//! not name its call, so one that a faulty way has doubled could be taken for the reply to another write, which was done. Doing
+//! it twice does no harm: a write that finds itself done is recognised.
 //!
 //! # Silence
 //! Nothing tells a slow server from a connection that a firewall has dropped without a sign. So a call that has waited for
@@ -70,6 +71,12 @@ pub(super) struct Client {
 pub(super) enum Request<'a> {
     Command(Cmd),
     Script(ScriptCall<'a>),
+}
+
+impl Request<'_> {
+    const fn is_script(&self) -> bool {
+        matches!(self, Self::Script(_))
+    }
 }
 
 /// What is known of a call that is under way.
@@ -141,11 +148,12 @@ impl Client {
                 Retry::AfterPause if attempts < MAX_ATTEMPTS => {
                     pause(FIRST_PAUSE * (1 << (attempts - 1))).await;
                 }
-                Retry::OverNewConnection if attempts == 1 => {
-                    progress.is_repeated.store(true, Ordering::SeqCst);
-                }
+                Retry::OverNewConnection if attempts == 1 => {}
+                // It names no call: it may have been the reply to another one, while this one was executed.
+                Retry::Never if attempts == 1 && error.is_refusal && request.is_script() => {}
                 _ => return Err(error.error),
             }
+            progress.is_repeated.store(true, Ordering::SeqCst);
             attempts += 1;
         }
     }

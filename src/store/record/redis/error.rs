@@ -22,12 +22,14 @@ pub(super) struct CallError {
     pub(super) retry: Retry,
     /// Whether another connection might do better: this one is broken, or leads to the wrong server.
     pub(super) ends_connection: bool,
+    /// Whether it is a reply of the server, which names no call.
+    pub(super) is_refusal: bool,
     pub(super) error: StoreError,
 }
 
 impl From<StoreError> for CallError {
     fn from(error: StoreError) -> Self {
-        Self { retry: Retry::Never, ends_connection: false, error }
+        Self { retry: Retry::Never, ends_connection: false, is_refusal: false, error }
     }
 }
 
@@ -37,6 +39,7 @@ impl From<ReplyError> for CallError {
             ReplyError::Mismatched => Self {
                 retry: Retry::OverNewConnection,
                 ends_connection: true,
+                is_refusal: false,
                 error: StoreError::new(
                     StoreErrorKind::Unavailable,
                     "Redis sent the reply to another call; the connection was closed",
@@ -59,8 +62,9 @@ impl From<ReplyError> for CallError {
 
 impl From<RedisError> for CallError {
     fn from(error: RedisError) -> Self {
+        let is_refusal = matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension);
         let (retry, ends_connection, kind, message) = classify(&error);
-        Self { retry, ends_connection, error: StoreError::new(kind, message).with_source(error) }
+        Self { retry, ends_connection, is_refusal, error: StoreError::new(kind, message).with_source(error) }
     }
 }
 
