@@ -11,7 +11,7 @@ use super::{
 use crate::error::StoreErrorKind;
 
 /// How long a store that does not answer is waited for, on the real clock.
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A call whose deadline has already passed ends, with an answer or as a timeout.
 ///
