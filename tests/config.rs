@@ -84,6 +84,7 @@ fn a_mistake_names_its_field_and_what_may_stand_there() {
         ("redis://h?local_cache=0s", &["local_cache", "longer than zero"]),
         ("redis://h?local_cache=1s&local_cache_sessions=0", &["local_cache_sessions", "at least 1"]),
         ("redis://h?anonymous_share=0", &["anonymous_share", "1 to 100"]),
+        ("redis://h?replicas=0", &["replicas", "at least 1"]),
         ("redis://h?circuit_threshold=0", &["circuit_threshold", "at least 1"]),
         ("redis://h?circuit_breaker=false&circuit_cool_down=1s", &["circuit_breaker", "off"]),
         ("encrypted-cookie:", &["keys", "keys_env", "keys_file", "generate"]),

@@ -11,7 +11,7 @@ use std::sync::{
 
 use super::{
     Failure, Harness, Verdict,
-    crowd::{CROWD, crowd, pause},
+    crowd::{CROWD, crowd, crowd_of, pause},
     requirements::revokes_at_once,
     trial::{Held, MINUTE, Trial},
     verdict::{broken, ensure},
@@ -40,8 +40,11 @@ enum Step {
 
 use Step::{Create, End, Load, Rotate, Save, Touch};
 
+/// How many orders are played at the same time.
+const PLAYERS: usize = 32;
+
 /// What three servers do with one session.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Scenario {
     /// Whether the session exists before they begin.
     begun: bool,
@@ -89,10 +92,18 @@ fn merges(left: [usize; 3]) -> Vec<Vec<usize>> {
 /// With the order of calls after which a token opens the session again.
 pub async fn no_order_of_calls_brings_an_ended_session_back(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
-    for scenario in scenarios() {
-        for order in merges(scenario.programs.map(<[Step]>::len)) {
-            play(&trial, &scenario, &order).await?;
-        }
+    // Each order has a session of its own, so many of them wait for the store at the same time.
+    crowd_of(PLAYERS, |player| play_every(PLAYERS, player, trial.clone())).await.map(drop)
+}
+
+/// Plays one order out of so many, beginning with that of this number.
+async fn play_every(players: usize, number: usize, trial: Trial) -> Verdict {
+    let orders = scenarios().flat_map(|scenario| {
+        let orders = merges(scenario.programs.map(<[Step]>::len));
+        orders.into_iter().map(move |order| (scenario, order))
+    });
+    for (scenario, order) in orders.skip(number).step_by(players) {
+        play(&trial, &scenario, &order).await?;
     }
     Ok(())
 }

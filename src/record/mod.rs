@@ -291,11 +291,13 @@ impl Record {
         Self(Arc::new(inner))
     }
 
-    /// Whether the write at hand changes what an index has to know: the subject, or how long the session lives.
+    /// Whether writing this state changes what an [index](crate::store::SessionIndex) has to know: the subject, or how long the session
+    /// lives.
     ///
     /// Only a login changes the subject, and it brings a new secret; so does a copy of a session that is moving to another store,
     /// which replaces what an earlier move has left.
-    pub(crate) fn is_to_be_listed(&self) -> bool {
+    #[must_use]
+    pub fn is_to_be_listed(&self) -> bool {
         self.0.credentials.fresh || self.0.lifetime_changed || self.is_arriving()
     }
 

@@ -1,7 +1,6 @@
 //! What goes wrong between the servers and Redis, one thing after the other, from a seed.
 
 use std::{
-    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -86,14 +85,9 @@ impl Conductor {
     }
 
     fn stops_redis(&self) {
-        let process = self.redis.info("process_id").expect("it runs");
-        let signal = |name: &str| {
-            let sent = Command::new("kill").args([name, process.as_str()]).status();
-            assert!(sent.expect("there is a kill").success());
-        };
-        signal("-STOP");
+        self.redis.pause();
         self.rests(LONGEST);
-        signal("-CONT");
+        self.redis.resume();
     }
 
     fn cuts(&self, cut: fn(&Proxy), mend: fn(&Proxy)) {

@@ -123,7 +123,8 @@ fn harms() -> Vec<Harm> {
         quiet("READONLY, always", How::Always(Fault::read_only()), Outage),
         quiet("LOADING", How::Once(Fault::loading()), Nothing),
         quiet("LOADING, always", How::Always(Fault::loading()), Outage),
-        quiet("OOM", How::Once(Fault::out_of_memory()), Outage),
+        quiet("OOM", How::Once(Fault::out_of_memory()), Nothing),
+        quiet("OOM, always", How::Always(Fault::out_of_memory()), Outage),
         quiet("MOVED", How::Once(moved()), Nothing),
         quiet("MOVED, always", How::Always(moved()), Outage),
         quiet("ASK", How::Once(Fault::ask(7, "127.0.0.1:1")), Nothing),
@@ -132,7 +133,8 @@ fn harms() -> Vec<Harm> {
         quiet("MASTERDOWN", How::Once(error("MASTERDOWN Link with MASTER is down")), Nothing),
         quiet("BUSY", How::Once(error("BUSY Redis is busy running a script.")), Nothing),
         quiet("NOSCRIPT", How::Once(Fault::no_script()), Nothing),
-        quiet("MISCONF", How::Once(error("MISCONF Errors writing to the AOF file")), Outage),
+        quiet("MISCONF", How::Once(error("MISCONF Errors writing to the AOF file")), Nothing),
+        quiet("MISCONF, always", How::Always(error("MISCONF Errors writing to the AOF file")), Outage),
         quiet("nonsense", How::Once(Fault::Reply(b"+OK\r\n".to_vec())), Nothing),
         busy("a partition", How::Partition, Outage),
         busy("connections killed", How::Killed, Nothing),
@@ -176,8 +178,8 @@ impl Harm {
             Deed::LogOut if step.command == "ZREM" && matches!(self.how, How::Once(_) | How::Always(_)) => {
                 Nothing
             }
-            // Who has no script to be missing gets an answer without sense.
-            _ if self.name == "NOSCRIPT" && step.command == "GET" => Outage,
+            // Only a script is sent again that was refused for good.
+            _ if ["NOSCRIPT", "OOM", "MISCONF"].contains(&self.name) && step.command == "GET" => Outage,
             _ => self.feels,
         }
     }

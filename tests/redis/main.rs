@@ -50,6 +50,7 @@ mod index;
 mod load;
 mod memory;
 mod refusals;
+mod replicas;
 mod replies;
 mod scene;
 mod sentinel;

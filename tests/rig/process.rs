@@ -82,6 +82,13 @@ impl Process {
         self.dismiss_watchdog();
     }
 
+    /// Lets it stand still, with its connections open, or go on: `STOP` or `CONT`.
+    pub(super) fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "there is a kill");
+    }
+
     /// What it wrote, from all its lives.
     pub(super) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

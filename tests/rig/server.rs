@@ -278,6 +278,15 @@ impl RedisServer {
         self.process.kill();
     }
 
+    /// Lets it stand still with its connections open, until it is [resumed](Self::resume).
+    pub(crate) fn pause(&self) {
+        self.process.signal("STOP");
+    }
+
+    pub(crate) fn resume(&self) {
+        self.process.signal("CONT");
+    }
+
     /// Kills it, if it still runs, and starts it on the same port with what is in its folder. Returns when it answers.
     #[track_caller]
     pub(crate) fn restart(&mut self) {

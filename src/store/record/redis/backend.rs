@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::{
     cache::Cache,
-    client::Request,
+    client::{Client, Request},
     database::{Database, millis},
-    reply,
-    script::{BURY, SWAP, TOUCH},
+    replicas::Replicas,
+    reply::{self, Repeated, ReplyError},
+    script::{BURY, SWAP, ScriptCall, TOUCH},
 };
 use crate::{
     error::StoreError,
@@ -32,12 +33,13 @@ const MAX_DATA: usize = 4 << 20;
 /// # The server
 /// Its `maxmemory-policy` should be `noeviction`, or sessions end when memory runs out instead of new ones being refused.
 /// Whether sessions survive its restart depends on its configuration: `appendonly yes`. A failover to a replica loses
-/// what the replica has not received yet, logouts included, unless `min-replicas-to-write` and `WAIT` are set up for it.
+/// what the replica has not received yet, logouts included, unless the store [waits for
+/// replicas](super::RedisStoreBuilder::replicas).
 ///
 /// A user of its own needs no more than this, where `cloakroom:` is the [prefix](super::RedisStoreBuilder::prefix):
 /// `ACL SETUSER app on >password ~cloakroom:* +get +eval +evalsha +set +getrange +setrange +pexpire +pttl +del +zadd
 /// +zcard +zscore +zrem +zrevrange +info +ping +hello +client|tracking`; with a database other than the first also `+select`,
-/// with Sentinel `+role`, with Cluster `+cluster|slots +asking`. From Redis 7.2 on the client introduces itself, which
+/// with Sentinel `+role`, with replicas that are waited for `+wait`, with Cluster `+cluster|slots +asking`. From Redis 7.2 on the client introduces itself, which
 /// `+client|setinfo` permits.
 ///
 /// ```
@@ -57,6 +59,15 @@ pub struct RedisBackend {
     pub(super) is_persistent: bool,
     /// The share of the memory, in percent, above which no anonymous session begins.
     pub(super) anonymous_share: u8,
+    /// How logins and log-outs are written that replicas have to confirm.
+    pub(super) replicated: Option<Replicated>,
+}
+
+/// Writes that replicas confirm, on a connection of their own: to wait for replicas holds up all calls behind it.
+#[derive(Debug, Clone)]
+pub(super) struct Replicated {
+    pub(super) client: Arc<Client>,
+    pub(super) replicas: Replicas,
 }
 
 impl RedisStore {
@@ -75,6 +86,22 @@ impl RedisBackend {
     fn share(&self, is_new: bool, next: &Record) -> String {
         let is_limited = is_new && next.subject().is_none() && self.anonymous_share < 100;
         if is_limited { self.anonymous_share.to_string() } else { String::new() }
+    }
+
+    /// Runs a script that writes; if it `must_last`, its effect is waited for on as many replicas as the application asks for.
+    async fn write<T>(
+        &self,
+        script: ScriptCall<'_>,
+        must_last: bool,
+        cx: StoreContext,
+        read: impl Fn(&[redis::Value], Repeated) -> Result<T, ReplyError>,
+    ) -> Result<T, StoreError> {
+        match &self.replicated {
+            Some(Replicated { client, replicas }) if must_last => {
+                client.call(&Request::Replicated(script, replicas), cx, read).await
+            }
+            _ => self.database.client.call(&Request::Script(script), cx, read).await,
+        }
     }
 
     /// Removes a session from the local cache, so that this node sees its own writes at once.
@@ -112,9 +139,10 @@ impl RecordBackend for RedisBackend {
         let key = self.database.keys.session(&id);
         let expected = expected.map_or(Vec::new(), version_bytes);
         let share = self.share(expected.is_empty(), next);
-        let swap = Request::Script(SWAP.on(&key, [now.as_bytes(), &expected, &blob, share.as_bytes()]));
+        let swap = SWAP.on(&key, [now.as_bytes(), &expected, &blob, share.as_bytes()]);
         let read = |parts: &[_], repeated| reply::swap(parts, repeated, next);
-        let swapped = self.database.client.call(&swap, cx, read).await;
+        let is_login = next.subject().is_some() && (expected.is_empty() || next.is_to_be_listed());
+        let swapped = self.write(swap, is_login, cx, read).await;
         self.forget(&id);
         swapped
     }
@@ -124,7 +152,7 @@ impl RecordBackend for RedisBackend {
         let (key, now) = (self.database.keys.session(id), millis(cx.now));
         let stored = Stored::Tombstone(tombstone).encode();
         let bury = BURY.on(&key, [now.as_bytes(), &stored]);
-        let buried = self.database.run(bury, cx, |parts| reply::bury(parts, id)).await;
+        let buried = self.write(bury, true, cx, |parts, _| reply::bury(parts, id)).await;
         self.forget(id);
         let (ended, record) = buried?;
         if let Some(subject) = record.as_ref().and_then(Record::subject) {

@@ -5,7 +5,7 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use redis::aio::ConnectionLike;
 
 use super::{
-    backend::{RedisBackend, RedisStore},
+    backend::{RedisBackend, RedisStore, Replicated},
     cache::{Cache, LocalCache},
     client::Client,
     connect_options::ConnectOptions,
@@ -13,6 +13,7 @@ use super::{
     database::Database,
     endpoint::{Endpoint, InvalidRedisUrl},
     keys::Keys,
+    replicas::Replicas,
     tls::Pem,
 };
 use crate::store::{CircuitBreaker, CircuitBreakerOptions, RecordStore};
@@ -39,6 +40,7 @@ pub struct RedisStoreBuilder {
     breaker: Option<CircuitBreakerOptions>,
     is_persistent: bool,
     anonymous_share: u8,
+    replicas: u32,
 }
 
 impl RedisStore {
@@ -82,7 +84,16 @@ impl RedisStoreBuilder {
         let options = ConnectOptions::default();
         let breaker = Some(CircuitBreakerOptions::default());
         let (keys, anonymous_share) = (Keys::new("cloakroom:"), 80);
-        Self { endpoint, options, keys, cache: None, breaker, is_persistent: true, anonymous_share }
+        Self {
+            endpoint,
+            options,
+            keys,
+            cache: None,
+            breaker,
+            is_persistent: true,
+            anonymous_share,
+            replicas: 0,
+        }
     }
 
     /// Sets what all keys begin with. Default: `cloakroom:`. Two applications on one Redis need two prefixes.
@@ -226,6 +237,21 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// Sets how many replicas must have a login, a log-out or another end of a session before it counts (`WAIT`). Default: 0, for
+    /// none.
+    ///
+    /// A failover to one of them then brings no session back that has ended, and forgets no login. Such a write takes two more
+    /// round trips, and the time in which the replicas receive it. If fewer have it after 150 ms, it is tried again, and then
+    /// fails with the kind [`Unavailable`](crate::StoreErrorKind::Unavailable): the primary may have it, and nobody was told so.
+    /// Other writes do not wait, so the last of them can be lost by a failover.
+    ///
+    /// It works with one server and with Sentinel. In a cluster, and with a connection of the application's own, these calls fail
+    /// with the kind [`Unsupported`](crate::StoreErrorKind::Unsupported).
+    pub fn replicas(mut self, least: u32) -> Self {
+        self.replicas = least;
+        self
+    }
+
     /// Declares that this Redis stores nothing on disk, so that its restart ends all sessions. Default: it does.
     pub fn without_persistence(mut self) -> Self {
         self.is_persistent = false;
@@ -242,12 +268,24 @@ impl RedisStoreBuilder {
     #[must_use]
     pub fn build(self) -> RedisStore {
         let Self { keys, is_persistent, anonymous_share, .. } = self;
+        let replicated = (self.replicas > 0).then(|| {
+            let breaker = self.breaker.map(CircuitBreaker::new);
+            let client = Client::new(self.endpoint.clone(), self.options.clone(), None, breaker);
+            let replicas = Replicas { least: self.replicas, key: keys.replicated() };
+            Replicated { client: Arc::new(client), replicas }
+        });
         let cache = self.cache.filter(|_| self.endpoint.can_track());
         let cache = cache.map(|cache| Arc::new(Cache::new(keys.clone(), cache)));
         let breaker = self.breaker.map(CircuitBreaker::new);
         let client = Arc::new(Client::new(self.endpoint, self.options, cache.clone(), breaker));
         let database = Database { keys, client };
-        RecordStore::from_backend(RedisBackend { database, cache, is_persistent, anonymous_share })
+        RecordStore::from_backend(RedisBackend {
+            database,
+            cache,
+            is_persistent,
+            anonymous_share,
+            replicated,
+        })
     }
 }
 

@@ -37,6 +37,7 @@ use super::{
     connector::{Connector, Numbered, pause},
     endpoint::Endpoint,
     error::{CallError, Retry},
+    replicas::Replicas,
     reply::{self, Repeated, ReplyError},
     script::ScriptCall,
     tag::{Tag, Tags},
@@ -71,11 +72,13 @@ pub(super) struct Client {
 pub(super) enum Request<'a> {
     Command(Cmd),
     Script(ScriptCall<'a>),
+    /// A script whose effect must have reached so many replicas.
+    Replicated(ScriptCall<'a>, &'a Replicas),
 }
 
 impl Request<'_> {
     const fn is_script(&self) -> bool {
-        matches!(self, Self::Script(_))
+        matches!(self, Self::Script(_) | Self::Replicated(..))
     }
 }
 
@@ -231,13 +234,23 @@ async fn first_answer<T>(
     }
 }
 
-async fn send(connection: &mut Connection, request: &Request<'_>, tag: Tag) -> RedisResult<Value> {
-    match request {
-        Request::Command(command) => connection.send(command).await,
-        Request::Script(call) => match connection.send(&call.by_hash(tag)).await {
-            Err(error) if is_unknown_script(&error) => connection.send(&call.by_text(tag)).await,
-            reply => reply,
-        },
+async fn send(connection: &mut Connection, request: &Request<'_>, tag: Tag) -> Result<Value, CallError> {
+    Ok(match request {
+        Request::Command(command) => connection.send(command).await?,
+        Request::Script(call) => run(connection, call, tag).await?,
+        Request::Replicated(call, replicas) => {
+            let reply = run(connection, call, tag).await?;
+            // Elsewhere, because it is rare: calls are small.
+            Box::pin(replicas.confirm(connection)).await?;
+            reply
+        }
+    })
+}
+
+async fn run(connection: &mut Connection, call: &ScriptCall<'_>, tag: Tag) -> RedisResult<Value> {
+    match connection.send(&call.by_hash(tag)).await {
+        Err(error) if is_unknown_script(&error) => connection.send(&call.by_text(tag)).await,
+        reply => reply,
     }
 }
 
@@ -249,7 +262,7 @@ fn is_unknown_script(error: &RedisError) -> bool {
 fn parts<'a>(request: &Request<'_>, reply: &'a Value, tag: Tag) -> Result<&'a [Value], ReplyError> {
     match request {
         Request::Command(_) => Ok(slice::from_ref(reply)),
-        Request::Script(_) => reply::tagged(reply, tag),
+        Request::Script(_) | Request::Replicated(..) => reply::tagged(reply, tag),
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! prefix | session ID (32 hex digits)                        what is stored of one session
 //! prefix | "of:" | hash of the subject (32 hex digits)       the IDs of one subject's sessions
+//! prefix | "replicated"                                      nothing: written before replicas are waited for
 //! ```
 //!
 //! A subject's name is hashed so that keys are of one length and slow logs name no subject. Each key is in a slot of
@@ -32,6 +33,11 @@ impl Keys {
     pub(super) fn subject(&self, subject: &str) -> String {
         let hash = digest(&SHA256, subject.as_bytes());
         self.name("of:", &hash.as_ref()[..16])
+    }
+
+    /// The key that is written before replicas are waited for.
+    pub(super) fn replicated(&self) -> String {
+        format!("{}replicated", self.0)
     }
 
     /// The session whose key this is.

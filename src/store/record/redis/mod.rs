@@ -8,11 +8,12 @@
 //! | `index` | the sessions of a subject |
 //! | `database` | commands and scripts on the keys of a store |
 //! | `script`, `scripts/` | what runs inside Redis, atomically |
-//! | `reply`, `stored` | reading replies, and what is stored |
+//! | `reply` | reading replies |
 //! | `keys` | the names of keys |
 //! | `client`, `tag` | one call: sending it, sending it again, and the name that its reply repeats |
 //! | `connector`, `driver` | the connection that all calls share: making it, losing it, and the thread that drives it |
 //! | `reply_order` | whether replies belong to their calls |
+//! | `replicas` | writes that count only once replicas have them |
 //! | `cache` | [`LocalCache`]: records that need no round trip |
 //! | `error` | what the client's errors mean |
 //! | `endpoint` | which deployment to connect to, and its URL |
@@ -26,7 +27,7 @@
 //!
 //! # Commands
 //! A read is one `GET`, and a script call more if nothing is stored. A change is one script call on a single key; a login adds its session to its subject's set
-//! before that. A touch writes eight bytes. No command blocks or scans, and no two keys need to share a slot.
+//! before that. A touch writes eight bytes. No command scans, none blocks but the `WAIT` of an application that asks for it, and no two keys need to share a slot.
 
 mod backend;
 mod builder;
@@ -46,6 +47,7 @@ mod index;
 mod keys;
 #[cfg(feature = "config")]
 mod options;
+mod replicas;
 mod reply;
 mod reply_order;
 mod script;

@@ -42,6 +42,8 @@ pub(crate) struct RedisOptions {
     #[serde(default, deserialize_with = "options::positive_number")]
     local_cache_bytes: Option<usize>,
     anonymous_share: Option<usize>,
+    #[serde(default, deserialize_with = "options::positive_number")]
+    replicas: Option<usize>,
     circuit_breaker: Option<bool>,
     #[serde(default, deserialize_with = "options::positive_number")]
     circuit_threshold: Option<usize>,
@@ -71,6 +73,9 @@ impl RedisOptions {
                 Ok(percent @ 1..=100) => store = store.anonymous_share(percent),
                 _ => return Err(ConfigError::new("anonymous_share", "expected a number from 1 to 100")),
             },
+        }
+        if let Some(replicas) = self.replicas {
+            store = store.replicas(u32::try_from(replicas).unwrap_or(u32::MAX));
         }
         if self.persistent == Some(false) {
             store = store.without_persistence();

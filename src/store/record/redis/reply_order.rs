@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::future::{Either, select};
-use redis::{RedisResult, Value};
+use redis::Value;
 use tokio::sync::Notify;
 
 use super::{error::CallError, reply::ReplyError};
@@ -22,7 +22,7 @@ impl ReplyOrder {
     /// The reply to a call, unless the order is lost meanwhile.
     pub(super) async fn keep(
         &self,
-        call: impl Future<Output = RedisResult<Value>> + Unpin,
+        call: impl Future<Output = Result<Value, CallError>> + Unpin,
     ) -> Result<Value, CallError> {
         // A loss after this line is noticed by `select`, an earlier one by the flag.
         let lost = pin!(self.lost.notified());
@@ -30,7 +30,7 @@ impl ReplyOrder {
             return Err(ReplyError::Mismatched.into());
         }
         match select(call, lost).await {
-            Either::Left((reply, _)) => reply.map_err(CallError::from),
+            Either::Left((reply, _)) => reply,
             Either::Right(_) => Err(ReplyError::Mismatched.into()),
         }
     }
