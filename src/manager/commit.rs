@@ -255,7 +255,7 @@ impl<'a> Commit<'a> {
     async fn create_or_join(&mut self) -> Result<Written, SessionError> {
         match self.changes.base {
             Base::Absent(Some(Absence::Rotated { id, .. })) => {
-                if let Some(twin) = self.twin(id).await {
+                if let Some(twin) = self.twin(id).await? {
                     return self.join(twin).await;
                 }
             }
@@ -279,9 +279,9 @@ impl<'a> Commit<'a> {
 
     /// Refuses to begin a session in place of one that was ended, if its client has logged in since this request was loaded.
     async fn check_overtaken(&mut self, id: SessionId) -> Result<(), SessionError> {
-        let StoreCalls { store, cx } = self.calls;
-        match store.find(&id, cx).await {
-            Ok(Found::Absent(absence)) if plan::was_overtaken(Some(absence), &self.core.policy, cx.now) => {
+        let now = self.calls.cx.now;
+        match self.calls.find(&id).await? {
+            Some(Found::Absent(absence)) if plan::was_overtaken(Some(absence), &self.core.policy, now) => {
                 Err(plan::overtaken())
             }
             _ => Ok(()),
@@ -290,13 +290,13 @@ impl<'a> Commit<'a> {
 
     /// The session in which the same subject has just logged in with the token that was presented here: the second
     /// request of a double click finds the first one's.
-    async fn twin(&mut self, id: SessionId) -> Option<Record> {
+    async fn twin(&mut self, id: SessionId) -> Result<Option<Record>, StoreError> {
         if !self.changes.view.logged_in {
-            return None;
+            return Ok(None);
         }
-        let StoreCalls { store, cx } = self.calls;
-        let found = store.find(&id, cx).await.ok()?.live()?;
-        plan::is_same_login(&found, &self.changes.view, &self.core.policy, cx.now).then_some(found)
+        let (calls, view, policy) = (self.calls, &self.changes.view, &self.core.policy);
+        let found = calls.find(&id).await?.and_then(Found::live);
+        Ok(found.filter(|found| plan::is_same_login(found, view, policy, calls.cx.now)))
     }
 
     async fn create(&mut self) -> Result<Written, SessionError> {

@@ -2,9 +2,9 @@
 
 use tracing::debug;
 
-use super::core::Core;
+use super::{core::Core, store_calls::StoreCalls};
 use crate::{
-    error::{SessionError, StoreError, StoreErrorKind},
+    error::{SessionError, StoreError},
     id::SessionId,
     record::Record,
     session::Base,
@@ -85,7 +85,7 @@ impl Core {
     /// honours it by its own clock.
     ///
     /// # Errors
-    /// Those of the store, because an outage is never "no session". A store whose clients carry its sessions has no other answer.
+    /// Those of the store, because an outage is never "no session".
     async fn within_grace(
         &self,
         replaced: Loaded,
@@ -94,13 +94,12 @@ impl Core {
         cx: StoreContext,
     ) -> Result<Loaded, StoreError> {
         let Some(token) = ReferenceToken::parse(token.bytes()) else { return Ok(replaced) };
-        Ok(match self.store.find(&id, cx).await {
-            Ok(Found::Live(record))
+        Ok(match (StoreCalls { store: &*self.store, cx }).find(&id).await? {
+            Some(Found::Live(record))
                 if record.may_be_honoured(token.secret(), self.clock_id, self.policy.leeway, cx.now) =>
             {
                 Loaded::Live { record, reissue: false }
             }
-            Err(error) if error.kind() != StoreErrorKind::Unsupported => return Err(error),
             _ => replaced,
         })
     }

@@ -5,8 +5,9 @@ use tracing::debug;
 use super::core::Core;
 use crate::{
     error::{StoreError, StoreErrorKind},
+    id::SessionId,
     record::{REMEMBERED_WRITES, Record, Version},
-    store::{Created, End, Ended, Replaced, SessionIndex, SessionInfo, SessionStore, StoreContext},
+    store::{Created, End, Ended, Found, Replaced, SessionIndex, SessionInfo, SessionStore, StoreContext},
 };
 
 /// How often a call that may safely be repeated is made before its failure counts.
@@ -87,6 +88,14 @@ impl<'a> StoreCalls<'a> {
                 }
             }
             attempt += 1;
+        }
+    }
+
+    /// What is stored of a session; `None` if the store cannot look one up, because clients carry its sessions.
+    pub(super) async fn find(&self, id: &SessionId) -> Result<Option<Found>, StoreError> {
+        match self.store.find(id, self.cx).await {
+            Err(error) if error.kind() == StoreErrorKind::Unsupported => Ok(None),
+            found => found.map(Some),
         }
     }
 

@@ -1,6 +1,12 @@
 //! Promises 3, 7, 15 and 16 between servers whose clocks differ, and for requests that are older than several changes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::Duration,
+};
 
 use cloakroom::{
     OnTooManySessions::{EndOldest, Refuse},
@@ -290,9 +296,9 @@ async fn clocks_that_differ_by_more_than_the_leeway_are_reported_once() {
     assert!(logged.contains("ahead=90s leeway=60s"), "{logged}");
 }
 
-/// A store that cannot be asked a second time.
-#[derive(Debug, Default)]
-struct CannotFind;
+/// A store that no longer looks sessions up once it is told so.
+#[derive(Debug, Default, Clone)]
+struct CannotFind(Arc<AtomicBool>);
 
 impl Hook for CannotFind {
     async fn around<T: Send>(
@@ -301,7 +307,9 @@ impl Hook for CannotFind {
         made: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         match call {
-            Call::Find => Err(StoreError::new(StoreErrorKind::Unavailable, "the store is gone")),
+            Call::Find if self.0.load(SeqCst) => {
+                Err(StoreError::new(StoreErrorKind::Unavailable, "the store is gone"))
+            }
             _ => made.await,
         }
     }
@@ -309,11 +317,27 @@ impl Hook for CannotFind {
 
 #[tokio::test]
 async fn a_grace_that_cannot_be_judged_is_an_outage_and_no_logged_out_user() {
-    let store = Hooked { store: MemoryStore::new(), hook: CannotFind };
+    let store = Hooked { store: MemoryStore::new(), hook: CannotFind(Arc::new(true.into())) };
     let (ahead, behind) = ahead_of(Server::new(store), 32 * SECOND);
     let mut browser = alice(&behind).await;
     let old = at(&ahead, &browser);
     browser.does(|session| session.renew()).await;
     let error = old.try_visit(&old.request()).await.err().unwrap();
     assert_eq!(error.status(), 503);
+}
+
+/// The second click of a login learns of the first one by asking the store, so it cannot be told when that fails.
+#[tokio::test]
+async fn a_second_click_during_an_outage_begins_no_second_session() {
+    let hook = CannotFind::default();
+    let server = Server::new(Hooked { store: MemoryStore::new(), hook: hook.clone() });
+    let mut browser = visitor(&server).await;
+    let stale = browser.clone();
+    assert!(browser.logs_in("alice").await.is_ok());
+    let click = stale.visit().await;
+    hook.0.store(true, SeqCst);
+    click.session.log_in("alice").unwrap();
+    assert_eq!(finish(click, 200).await.status(), 503);
+    let visit = browser.visit().await;
+    assert_eq!(visit.session.sessions().await.unwrap().len(), 1);
 }
