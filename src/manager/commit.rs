@@ -213,11 +213,11 @@ impl<'a> Commit<'a> {
         Ok(replayed)
     }
 
-    /// One compare-and-swap; it stays in doubt if no reply tells whether it took effect.
+    /// One compare-and-swap.
     async fn replace_once(&mut self, next: &Record, expected: Version) -> Result<Replaced, SessionError> {
         self.changes.sent = Some(Sent { record: next.clone(), expected: Some(expected) });
         let answer = self.calls.replace(next, expected, Effect::None).await;
-        self.answered(answer)
+        self.answered(answer, |replaced| matches!(replaced, Replaced::Done(_)))
     }
 
     async fn gone(&mut self, absence: Absence) -> Result<Written, SessionError> {
@@ -322,16 +322,25 @@ impl<'a> Commit<'a> {
         Err(StoreError::new(StoreErrorKind::Corrupt, "a random session ID was taken").into())
     }
 
-    /// One creation; it stays in doubt if no reply tells whether it took effect.
+    /// One creation.
     async fn create_once(&mut self, record: &Record) -> Result<Created, SessionError> {
         self.changes.sent = Some(Sent { record: record.clone(), expected: None });
         let answer = self.calls.create(record, Effect::None).await;
-        self.answered(answer)
+        self.answered(answer, |created| matches!(created, Created::Done(_)))
     }
 
-    /// Forgets what was sent, unless it is in doubt.
-    fn answered<T>(&mut self, answer: Result<T, WriteError>) -> Result<T, SessionError> {
-        if !matches!(answer, Err(WriteError { effect: Effect::InDoubt, .. })) {
+    /// Forgets what was sent if it is known not to be stored. Otherwise it is remembered until the save has ended: a save that
+    /// is dropped behind its write, or fails there, must not be made again as if it had written nothing.
+    fn answered<T>(
+        &mut self,
+        answer: Result<T, WriteError>,
+        is_stored: impl FnOnce(&T) -> bool,
+    ) -> Result<T, SessionError> {
+        let may_be_stored = match &answer {
+            Ok(answer) => is_stored(answer),
+            Err(failed) => failed.effect == Effect::InDoubt,
+        };
+        if !may_be_stored {
             self.changes.sent = None;
         }
         answer.map_err(|failed| failed.error.into())

@@ -55,7 +55,7 @@ pub(crate) struct Changes {
     pub(crate) base: Base,
     /// With a logout, the log and the view belong to a session yet to be created.
     pub(crate) logout: Option<Logout>,
-    /// What the changes were last written as, until the store has answered.
+    /// What the changes were last written as, unless the store has answered that it does not have it.
     pub(crate) sent: Option<Sent>,
     pub(crate) log: Log,
     pub(crate) view: View,

@@ -1,9 +1,21 @@
 //! Promises 2 and 5: no lost update; nothing stored or sent before a write.
 
-use cloakroom::{Key, OnStaleWrite, SaveOn, SessionErrorKind};
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    task::{Context, Waker},
+};
+
+use cloakroom::{
+    Key, OnStaleWrite, OnTooManySessions, SaveOn, SessionErrorKind, StoreError, store::MemoryStore,
+};
 
 use crate::{
     browser::{Server, finish},
+    hooked::{Call, Hook, Hooked},
     probe::Probe,
 };
 
@@ -393,4 +405,48 @@ async fn a_replay_counts_the_size_of_what_it_ends_with() {
     browser.does(|session| session.insert("c", 1)).await;
     assert_eq!(browser.receive(visit).await.status(), 200);
     assert_eq!(browser.sees::<i64>("a").await, Some(1));
+}
+
+/// A store in which no end is ever confirmed once it is told so.
+#[derive(Debug, Default, Clone)]
+struct NeverEnds(Arc<AtomicBool>);
+
+impl Hook for NeverEnds {
+    async fn around<T: Send>(
+        &self,
+        call: Call,
+        made: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        if call == Call::End && self.0.load(SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        made.await
+    }
+}
+
+/// A login is written, and then ends the subject's oldest session. A client that leaves in between drops the handler's save, and
+/// the end of the request saves what the handler has left.
+#[tokio::test]
+async fn promise_2_a_save_that_is_dropped_behind_its_write_is_not_made_again() {
+    let hook = NeverEnds::default();
+    let server = Server::new(Hooked { store: MemoryStore::new(), hook: hook.clone() })
+        .with(|sessions| sessions.sessions_per_subject(1, OnTooManySessions::EndOldest));
+    assert!(server.browser().logs_in("alice").await.is_ok());
+    let mut browser = server.browser();
+    browser.does(|session| session.insert("count", 0)).await;
+
+    let visit = browser.visit().await;
+    visit.session.log_in("alice").unwrap();
+    visit.session.update("count", |count: &mut u32| *count += 1).unwrap();
+    hook.0.store(true, SeqCst);
+    {
+        let save = pin!(visit.session.save());
+        assert!(save.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    hook.0.store(false, SeqCst);
+    let response = finish(visit, 200).await;
+    assert!(response.is_ok(), "{response:?}");
+    browser.keep(&response);
+    assert_eq!(browser.subject().await.as_deref(), Some("alice"));
+    assert_eq!(browser.sees::<u32>("count").await, Some(1));
 }
