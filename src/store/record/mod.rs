@@ -14,6 +14,8 @@ mod memory;
 mod record_store;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod sql;
 mod stored;
 #[cfg(all(test, feature = "memory"))]
 mod tests;

@@ -1,0 +1,131 @@
+//! The statements, written once for all databases: [`Statement`].
+
+use super::{Dialect, Table};
+use crate::{record::HEAD_LEN, store::MOST_LISTED};
+
+/// A statement, by what it does. Its arguments are numbered in its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Statement {
+    /// What is stored of a session.
+    Read,
+    /// Stores a record where nothing is stored, or a tombstone whose time has passed. Returns a row if it did.
+    Create,
+    /// Replaces a record of an expected version that has not expired. Returns a row if it did.
+    Replace,
+    /// Moves the last-activity time of a record of an expected epoch forward. Returns a row if it is there.
+    Touch,
+    /// Replaces whatever is stored, nothing included, with a tombstone. Returns how often the session was ended.
+    Bury,
+    /// The heads of the records of a subject, those used last first.
+    List,
+    /// How many records a subject has.
+    Count,
+    /// Removes rows that have counted as nothing for a while. Returns a row for each.
+    Sweep,
+}
+
+/// How many statements there are.
+const STATEMENTS: usize = 8;
+
+/// For how long a row is kept that counts as nothing, in milliseconds: the store can then tell why a session has ended, and no
+/// server whose clock is ahead of another's removes a session that is live there.
+const MARGIN: i64 = 120_000;
+
+/// The time from which on a row may be removed is a multiple of this, in milliseconds. So most writes leave the index of that
+/// time as it is, and PostgreSQL can store a row beside its former version.
+const STEP: i64 = 3_600_000;
+
+/// The texts of all statements on one table.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Statements([String; STATEMENTS]);
+
+impl Statements {
+    pub(in super::super) fn new(table: &Table, dialect: &Dialect) -> Self {
+        use Statement::{Bury, Count, Create, List, Read, Replace, Sweep, Touch};
+        Self([Read, Create, Replace, Touch, Bury, List, Count, Sweep].map(|it| it.text(table, dialect)))
+    }
+
+    pub(in super::super) fn text(&self, statement: Statement) -> &str {
+        &self.0[statement as usize]
+    }
+}
+
+impl Statement {
+    fn text(self, table: &Table, dialect: &Dialect) -> String {
+        let Dialect { least, greatest, skip_locked, .. } = dialect;
+        match self {
+            Self::Read => {
+                format!("SELECT record, last_active, deadline, ended_at, ended_by FROM {table} WHERE id = $1")
+            }
+            Self::Create => {
+                let sweep_at = sweep_at(&format!("{least}($7, $5 + $6)"));
+                format!(
+                    "INSERT INTO {table} AS stored
+                    (id, version, epoch, subject, last_active, idle, deadline, sweep_at, ends, record)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, {sweep_at}, 0, $8)
+                    ON CONFLICT (id) DO UPDATE SET version = excluded.version, epoch = excluded.epoch,
+                    subject = excluded.subject, last_active = excluded.last_active, idle = excluded.idle,
+                    deadline = excluded.deadline, sweep_at = excluded.sweep_at, ended_at = NULL, ended_by = NULL,
+                    ends = 0, record = excluded.record
+                    WHERE stored.ended_at IS NOT NULL AND stored.deadline <= $9 RETURNING ends"
+                )
+            }
+            Self::Replace => {
+                // It may have been touched since the writer loaded it.
+                let last_active = format!("{greatest}(last_active, $5)");
+                let sweep_at = sweep_at(&format!("{least}($7, {last_active} + $6)"));
+                format!(
+                    "UPDATE {table} SET version = $2, epoch = $3, subject = $4, last_active = {last_active},
+                    idle = $6, deadline = $7, sweep_at = {sweep_at}, record = $8
+                    WHERE id = $1 AND version = $10 AND deadline > $9 AND last_active + idle > $9 RETURNING ends"
+                )
+            }
+            Self::Touch => {
+                let last_active = format!("{greatest}(last_active, $2)");
+                let sweep_at = sweep_at(&format!("{least}(deadline, {last_active} + idle)"));
+                format!(
+                    "UPDATE {table} SET last_active = {last_active}, sweep_at = {sweep_at}
+                    WHERE id = $1 AND epoch = $3 AND deadline > $4 AND last_active + idle > $4 RETURNING ends"
+                )
+            }
+            Self::Bury => {
+                let counts = "stored.ended_at IS NOT NULL AND stored.deadline > $5";
+                let is_kept = format!("{counts} AND (stored.ended_by = 1 OR excluded.ended_by = 0)");
+                // It outlasts every state of the session that a writer could still hold, and an earlier tombstone that counts.
+                let deadline = format!(
+                    "CASE WHEN stored.ended_at IS NULL OR {counts}
+                    THEN {greatest}(stored.deadline, excluded.deadline) ELSE excluded.deadline END"
+                );
+                let (first_sweep_at, sweep_at) = (sweep_at("$2"), sweep_at(&deadline));
+                format!(
+                    "INSERT INTO {table} AS stored
+                    (id, last_active, idle, deadline, sweep_at, ended_at, ended_by, ends, record)
+                    VALUES ($1, 0, 0, $2, {first_sweep_at}, $3, $4, 1, $6)
+                    ON CONFLICT (id) DO UPDATE SET version = NULL, epoch = NULL, subject = NULL,
+                    last_active = 0, idle = 0, deadline = {deadline}, sweep_at = {sweep_at},
+                    ended_at = CASE WHEN {is_kept} THEN stored.ended_at ELSE excluded.ended_at END,
+                    ended_by = CASE WHEN {is_kept} THEN stored.ended_by ELSE excluded.ended_by END,
+                    ends = CASE WHEN {counts} THEN stored.ends + 1 ELSE 1 END, record = excluded.record
+                    RETURNING ends"
+                )
+            }
+            Self::List => format!(
+                "SELECT substr(record, 1, {HEAD_LEN}), last_active FROM {table}
+                WHERE subject = $1 AND deadline > $2 AND last_active + idle > $2
+                ORDER BY last_active DESC LIMIT {MOST_LISTED}"
+            ),
+            Self::Count => format!(
+                "SELECT count(*) FROM {table} WHERE subject = $1 AND deadline > $2 AND last_active + idle > $2"
+            ),
+            Self::Sweep => format!(
+                "DELETE FROM {table} WHERE id IN
+                (SELECT id FROM {table} WHERE sweep_at <= $1 ORDER BY sweep_at LIMIT $2 {skip_locked}) RETURNING ends"
+            ),
+        }
+    }
+}
+
+/// From when on a row may be removed that counts as nothing from `end` on.
+fn sweep_at(end: &str) -> String {
+    format!("(({end} + {MARGIN}) / {STEP} + 1) * {STEP}")
+}
