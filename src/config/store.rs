@@ -14,6 +14,8 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use crate::store::JwtOptions;
 #[cfg(feature = "redis")]
 use crate::store::RedisOptions;
+#[cfg(feature = "sqlite")]
+use crate::store::SqliteOptions;
 #[cfg(feature = "memory")]
 use crate::store::{DrainingStore, MemoryOptions};
 #[cfg(feature = "cookie-store")]
@@ -35,6 +37,7 @@ use crate::{
 /// | --- | --- |
 /// | `memory:` | `node`, `anonymous_sessions`, `anonymous_bytes`, `logged_in_sessions`, `logged_in_bytes`, `drain_to` (a store that keeps records) |
 /// | `redis://…`, `rediss://…`, `redis+unix://…`, `redis+sentinel://…`, `redis+cluster://…` | `password_env` or `password_file` (read for each connection), `sentinel_user`, `sentinel_password_env` or `sentinel_password_file`, `prefix`, `tls_roots_file`, `tls_certificate_file` and `tls_key_file` (this client's own), the same three beginning with `sentinel_`, `connect_timeout`, `anonymous_share` (percent), `replicas` (how many must have a login or a log-out), `circuit_breaker` (`true`, `false`), `circuit_threshold`, `circuit_cool_down`, `local_cache` (how stale it may be), `local_cache_sessions`, `local_cache_bytes`, `persistent` |
+/// | `sqlite:path`, such as `sqlite:sessions.db` or `sqlite:///var/lib/shop/sessions.db` | `table`, `synchronous` (`full`, `normal`) |
 /// | `encrypted-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `cipher` (`aes-256-gcm`, `chacha20-poly1305`), `context`, `max_token` |
 /// | `signed-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `context`, `max_token` |
 /// | `jwt:` | keys as above for HS256, or `pem_env` or `pem_file` (a private key: EdDSA, ES256), or `public_pem_env` or `public_pem_file` (to read tokens only); `issuer`, `audience`, `leeway`, `accepting_type`, `context`, `max_token` |
@@ -75,6 +78,8 @@ enum Kind {
     Memory(Box<Memory>),
     #[cfg(feature = "redis")]
     Redis(RedisOptions),
+    #[cfg(feature = "sqlite")]
+    Sqlite(SqliteOptions),
     #[cfg(feature = "cookie-store")]
     EncryptedCookie(EncryptedCookieOptions),
     #[cfg(feature = "cookie-store")]
@@ -106,7 +111,7 @@ struct Migrating {
 }
 
 /// The schemes of URLs.
-const SCHEMES: [&str; 13] = [
+const SCHEMES: [&str; 14] = [
     "memory",
     "redis",
     "rediss",
@@ -116,6 +121,7 @@ const SCHEMES: [&str; 13] = [
     "rediss+sentinel",
     "redis+cluster",
     "rediss+cluster",
+    "sqlite",
     "encrypted-cookie",
     "signed-cookie",
     "jwt",
@@ -176,7 +182,8 @@ impl StoreConfig {
         Kind::new(scheme, &format!("{url}{database}"), options).map(Self::from)
     }
 
-    /// Opens the store, or returns the one that this configuration or a clone of it has opened before. No connection is made yet.
+    /// Opens the store, or returns the one that this configuration or a clone of it has opened before. No connection is made yet, but the
+    /// file of `sqlite:` is opened.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -231,6 +238,11 @@ impl Kind {
                 options.insert("url", url);
                 RedisOptions::deserialize(options).map(Self::Redis)
             }
+            #[cfg(feature = "sqlite")]
+            "sqlite" => {
+                options.insert("url", url);
+                SqliteOptions::deserialize(options).map(Self::Sqlite)
+            }
             scheme if SCHEMES.contains(&scheme) => Ok(Self::NotCompiled(feature(scheme))),
             _ => Err(ConfigError::new(
                 "url",
@@ -245,6 +257,8 @@ impl Kind {
             Self::Memory(memory) => memory.open(),
             #[cfg(feature = "redis")]
             Self::Redis(options) => Ok(Arc::new(options.open()?)),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(options) => Ok(Arc::new(options.open()?)),
             #[cfg(feature = "cookie-store")]
             Self::EncryptedCookie(options) => Ok(Arc::new(options.open()?)),
             #[cfg(feature = "cookie-store")]
@@ -297,6 +311,7 @@ fn feature(scheme: &str) -> &'static str {
         "memory" => "memory",
         "encrypted-cookie" | "signed-cookie" => "cookie-store",
         "jwt" => "jwt",
+        "sqlite" => "sqlite",
         _ => "redis",
     }
 }
@@ -329,6 +344,8 @@ impl fmt::Debug for StoreConfig {
                 Kind::Memory(_) => "memory",
                 #[cfg(feature = "redis")]
                 Kind::Redis(_) => "redis",
+                #[cfg(feature = "sqlite")]
+                Kind::Sqlite(_) => "sqlite",
                 #[cfg(feature = "cookie-store")]
                 Kind::EncryptedCookie(_) => "encrypted-cookie",
                 #[cfg(feature = "cookie-store")]

@@ -76,9 +76,9 @@ pub(super) fn is_unlimited(guarantees: &Guarantees) -> bool {
     !is_limited(guarantees)
 }
 
-/// Every node can serve every session.
+/// More than one process can serve a session.
 pub(super) fn is_shared(guarantees: &Guarantees) -> bool {
-    guarantees.scope == Scope::AllNodes
+    guarantees.scope > Scope::Process
 }
 
 /// Sessions outlive a restart.
@@ -86,7 +86,7 @@ pub(super) fn survives_restart(guarantees: &Guarantees) -> bool {
     guarantees.survives_restart
 }
 
-/// Several nodes share its records, so that each of them waits for something that another process or machine keeps.
+/// Several processes share its records, so that each of them waits for something that another process or machine keeps.
 pub(super) fn is_remote(guarantees: &Guarantees) -> bool {
     keeps_records(guarantees) && is_shared(guarantees)
 }

@@ -239,6 +239,8 @@ impl fmt::Display for Revocation {
 pub enum Scope {
     /// Only the process that keeps it: several servers need sticky routing.
     Process,
+    /// Every process on the machine that keeps it.
+    Machine,
     /// Every server that shares the store or its keys.
     AllNodes,
 }
@@ -247,6 +249,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Process => "this server only",
+            Self::Machine => "all processes on this machine",
             Self::AllNodes => "all servers",
         })
     }

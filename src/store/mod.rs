@@ -172,6 +172,8 @@ mod token;
 
 #[cfg(all(feature = "redis", feature = "config"))]
 pub(crate) use self::record::RedisOptions;
+#[cfg(all(feature = "sqlite", feature = "config"))]
+pub(crate) use self::record::SqliteOptions;
 #[cfg(feature = "memory")]
 pub use self::record::{Budget, MemoryBackend, MemoryOptions, MemoryStore, Usage};
 #[cfg(feature = "redis")]
@@ -179,6 +181,8 @@ pub use self::record::{
     Credentials, CredentialsProvider, InvalidRedisUrl, LocalCache, PasswordFile, PasswordVariable,
     RedisBackend, RedisStore, RedisStoreBuilder,
 };
+#[cfg(feature = "sqlite")]
+pub use self::record::{InvalidTableName, SqliteBackend, SqliteStore, SqliteStoreBuilder, Synchronous};
 #[cfg(all(feature = "jwt", feature = "config"))]
 pub(crate) use self::token::JwtOptions;
 #[cfg(feature = "cookie-store")]

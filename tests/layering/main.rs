@@ -63,6 +63,7 @@ const CONFINED: &[(&str, &str)] = &[
     ("::humantime", "options.rs"),
     ("::futures_util", "store/record/redis"),
     ("::redis", "store/record/redis"),
+    ("::rusqlite", "store/record/sqlite"),
     ("::rustls", "store/record/redis"),
     ("::http", "adapter/"),
     ("::actix_web", "adapter/actix"),

@@ -13,8 +13,13 @@ use crate::{
 };
 
 /// The folders of the stores.
-const STORES: &[&str] =
-    &["store/record/memory/", "store/record/redis/", "store/token/cookie/", "store/token/jwt/"];
+const STORES: &[&str] = &[
+    "store/record/memory/",
+    "store/record/redis/",
+    "store/record/sqlite/",
+    "store/token/cookie/",
+    "store/token/jwt/",
+];
 
 /// Where the types live that a store handles.
 const TYPES: &[&str] = &[
@@ -37,6 +42,7 @@ const STANDARD: &[&str] = &["count", "find", "finish", "get", "max", "next", "re
 /// other crates, and the keys of our own token formats.
 const HELPERS: &[(&str, &str)] = &[
     ("hex", "digits, in constant time"),
+    ("store::record::sql", "sessions in a table, for any SQL database"),
     ("store::token::base64url", "letters of tokens"),
     ("store::token::too_large", "one message for all tokens that are too long"),
     ("value::depth::is_nested_at_most", "how deep a JSON text is nested"),

@@ -7,6 +7,8 @@
 //! | `stored` | [`Stored`]: a record, or the [`Tombstone`] of a session that has ended |
 //! | `memory` | [`MemoryStore`]: sessions in this process |
 //! | `redis` | [`RedisStore`]: sessions in Redis |
+//! | `sql` | what stores in SQL databases have in common |
+//! | `sqlite` | [`SqliteStore`]: sessions in a file |
 
 mod backend;
 #[cfg(feature = "memory")]
@@ -14,8 +16,10 @@ mod memory;
 mod record_store;
 #[cfg(feature = "redis")]
 mod redis;
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg(feature = "sqlite")]
 mod sql;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod stored;
 #[cfg(all(test, feature = "memory"))]
 mod tests;
@@ -29,6 +33,12 @@ pub use self::redis::{
     Credentials, CredentialsProvider, InvalidRedisUrl, LocalCache, PasswordFile, PasswordVariable,
     RedisBackend, RedisStore, RedisStoreBuilder,
 };
+#[cfg(feature = "sqlite")]
+pub use self::sql::InvalidTableName;
+#[cfg(all(feature = "sqlite", feature = "config"))]
+pub(crate) use self::sqlite::SqliteOptions;
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::{SqliteBackend, SqliteStore, SqliteStoreBuilder, Synchronous};
 pub use self::{
     backend::{RecordBackend, Swapped},
     record_store::RecordStore,

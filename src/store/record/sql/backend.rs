@@ -24,7 +24,7 @@ const MOST_ATTEMPTS: usize = 3;
 
 /// Sessions in a table of a SQL database.
 #[derive(Debug, Clone)]
-pub struct SqlBackend<D> {
+pub(in super::super) struct SqlBackend<D> {
     database: D,
 }
 
@@ -33,6 +33,7 @@ impl<D: Database> SqlBackend<D> {
         Self { database }
     }
 
+    #[allow(dead_code, reason = "not every store asks its database for more")]
     pub(in super::super) const fn database(&self) -> &D {
         &self.database
     }
@@ -73,7 +74,10 @@ impl<D: Database> SqlBackend<D> {
                 found => return Ok(Swapped::Found(found)),
             }
         }
-        Err(StoreError::new(StoreErrorKind::Unavailable, "the place of a new session was neither free nor taken"))
+        Err(StoreError::new(
+            StoreErrorKind::Unavailable,
+            "the place of a new session was neither free nor taken",
+        ))
     }
 
     async fn replace(

@@ -27,12 +27,12 @@ mod statement;
 mod table;
 mod value;
 
+pub use self::table::InvalidTableName;
 pub(super) use self::{
     backend::SqlBackend,
-    database::Database,
+    database::{Database, Row},
     dialect::Dialect,
     statement::{Statement, Statements},
     table::Table,
     value::Value,
 };
-pub use self::table::InvalidTableName;

@@ -91,6 +91,9 @@ pub(super) fn number(rows: Vec<Row>) -> Result<i64, StoreError> {
 
 fn columns<const N: usize>(row: Row) -> Result<[Value; N], StoreError> {
     row.try_into().map_err(|_| {
-        StoreError::new(StoreErrorKind::Corrupt, "a statement returned another number of columns than it names")
+        StoreError::new(
+            StoreErrorKind::Corrupt,
+            "a statement returned another number of columns than it names",
+        )
     })
 }

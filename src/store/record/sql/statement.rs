@@ -24,9 +24,6 @@ pub(in super::super) enum Statement {
     Sweep,
 }
 
-/// How many statements there are.
-const STATEMENTS: usize = 8;
-
 /// For how long a row is kept that counts as nothing, in milliseconds: the store can then tell why a session has ended, and no
 /// server whose clock is ahead of another's removes a session that is live there.
 const MARGIN: i64 = 120_000;
@@ -37,12 +34,17 @@ const STEP: i64 = 3_600_000;
 
 /// The texts of all statements on one table.
 #[derive(Debug, Clone)]
-pub(in super::super) struct Statements([String; STATEMENTS]);
+pub(in super::super) struct Statements([String; Statement::COUNT]);
 
 impl Statements {
     pub(in super::super) fn new(table: &Table, dialect: &Dialect) -> Self {
         use Statement::{Bury, Count, Create, List, Read, Replace, Sweep, Touch};
         Self([Read, Create, Replace, Touch, Bury, List, Count, Sweep].map(|it| it.text(table, dialect)))
+    }
+
+    /// The same statements, with each text changed.
+    pub(in super::super) fn map(self, change: impl FnMut(String) -> String) -> Self {
+        Self(self.0.map(change))
     }
 
     pub(in super::super) fn text(&self, statement: Statement) -> &str {
@@ -51,6 +53,14 @@ impl Statements {
 }
 
 impl Statement {
+    /// How many statements there are.
+    pub(in super::super) const COUNT: usize = 8;
+
+    /// Whether it changes nothing.
+    pub(in super::super) const fn only_reads(self) -> bool {
+        matches!(self, Self::Read | Self::List | Self::Count)
+    }
+
     fn text(self, table: &Table, dialect: &Dialect) -> String {
         let Dialect { least, greatest, skip_locked, .. } = dialect;
         match self {

@@ -37,6 +37,20 @@ impl Table {
         Ok(Self { schema, name: identifier(name)? })
     }
 
+    /// The table, if its name is a single word.
+    ///
+    /// # Errors
+    /// When it names a schema.
+    #[allow(dead_code, reason = "not every database is without schemas")]
+    pub(in super::super) fn without_schema(self) -> Result<Self, InvalidTableName> {
+        if self.schema.is_none() { Ok(self) } else { Err(InvalidTableName(())) }
+    }
+
+    /// A table by a name that this crate gives it.
+    pub(in super::super) fn named(name: &'static str) -> Self {
+        Self { schema: None, name: name.to_owned() }
+    }
+
     /// The statements that create the table and its indexes where they do not exist yet.
     pub(in super::super) fn definition(&self, dialect: &Dialect) -> String {
         let Dialect { integer, bytes, table_options, .. } = dialect;
