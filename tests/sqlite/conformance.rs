@@ -14,7 +14,7 @@ use cloakroom::{
     store::SqliteStore,
 };
 
-use crate::scene::{Held, beside};
+use crate::scene::{Held, beside, folder_in_memory};
 
 /// A file in a folder of its own.
 struct InFile {
@@ -24,7 +24,7 @@ struct InFile {
 
 impl InFile {
     fn new() -> Self {
-        let new = Self { folder: tempfile::tempdir().unwrap(), store: Mutex::new(None) };
+        let new = Self { folder: folder_in_memory(), store: Mutex::new(None) };
         *new.store.lock().unwrap() = Some(new.open());
         new
     }

@@ -14,6 +14,9 @@
 #[path = "../promises/browser.rs"]
 #[allow(dead_code, reason = "the promises use all of it")]
 mod browser;
+#[path = "../rig/wait.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod wait;
 
 mod conformance;
 mod crashes;

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::{self, Write as _},
     mem,
     path::{Path, PathBuf},
     time::Duration,
@@ -13,10 +14,26 @@ use nix::{
     libc,
 };
 
-use crate::browser::{Browser, Request, Response, Server, finish};
+use crate::{
+    browser::{Browser, Request, Response, Server, finish},
+    wait::until,
+};
 
 /// How long a request waits for the store.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where Linux has a file system in memory, for tests that write so much that the disk would be all they wait for.
+const IN_MEMORY: &str = "/dev/shm";
+
+pub(crate) fn folder_in_memory() -> tempfile::TempDir {
+    if Path::new(IN_MEMORY).is_dir() { tempfile::tempdir_in(IN_MEMORY) } else { tempfile::tempdir() }.unwrap()
+}
+
+/// Says that something is skipped: on a line of its own, and past the harness, which captures what tests print.
+pub(crate) fn skipped(what: &str, why: &str) {
+    let line = format!("\nSKIPPED {what}: {why}\n");
+    io::stderr().write_all(line.as_bytes()).expect("standard error is open");
+}
 
 /// A site whose requests do not wait long.
 pub(crate) fn site(path: &Path) -> Server {
@@ -28,6 +45,11 @@ pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()
+}
+
+/// Waits until nobody has a database open: then its log is gone, and everything is in the file.
+pub(crate) fn until_closed(path: &Path) {
+    until("the file is closed", || !beside(path, "-wal").exists());
 }
 
 /// Adds one to the number of this name.

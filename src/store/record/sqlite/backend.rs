@@ -23,9 +23,8 @@ use crate::{
 /// is open, whose names end with `-wal` and `-shm`; copy or move all three together, and only while no process has it open. Any
 /// number of processes of the machine may share it, and the application's own tables may be in it, too.
 ///
-/// The store creates its [table](Self::DEFINITION) when it opens the file. After a failure of the disk, and when another file was put in
-/// its place, it opens the file again. A file that was removed is no empty one: calls fail until it is back, or the process is
-/// started again.
+/// The store creates its [table](Self::DEFINITION) when it opens the file. After a failure of the disk it opens the file again. A file
+/// that was removed or replaced is no empty one: calls fail until it is back, or the process is started again.
 ///
 /// # What is lost
 /// Nothing that was acknowledged, whether the process, the system or the power fails, unless

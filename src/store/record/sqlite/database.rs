@@ -10,11 +10,13 @@ use std::{
     thread,
 };
 
+use rusqlite::Connection;
+
 use super::{
     super::sql::{Database, Row, Statement, Statements, Table, Value},
     Synchronous,
     dialect::DIALECT,
-    file::{Access, File, Opened},
+    file::{Access, File},
     job::Job,
     queue::Queue,
     reader, writer,
@@ -37,16 +39,15 @@ pub(super) struct Sqlite {
 impl Sqlite {
     /// Opens the file and starts the threads.
     pub(super) fn open(path: &Path, table: &Table, synchronous: Synchronous) -> Result<Self, StoreError> {
-        let file = File::new(path, synchronous)?;
         // `?1` is the first argument, `$1` one of that name.
         let texts = Statements::new(table, &DIALECT).map(|text| text.replace('$', "?"));
-        let written = file.create(&table.definition(&DIALECT))?;
-        let read = file.open(Access::Read)?;
         let texts = Arc::new(texts);
-        let start = |name, opened, run| start(name, opened, file.clone(), Arc::clone(&texts), run);
+        let (file, writes) = File::create(path, synchronous, &table.definition(&DIALECT))?;
+        let reads = file.open(Access::Read)?;
+        let start = |name, connection, run| start(name, connection, file.clone(), Arc::clone(&texts), run);
         Ok(Self {
-            reads: start("cloakroom-sqlite-read", read, reader::run)?,
-            writes: start("cloakroom-sqlite-write", written, writer::run)?,
+            reads: start("cloakroom-sqlite-read", reads, reader::run)?,
+            writes: start("cloakroom-sqlite-write", writes, writer::run)?,
         })
     }
 
@@ -81,18 +82,18 @@ impl Database for Sqlite {
     }
 }
 
-type Run = fn(Opened, &File, &Statements, Queue);
+type Run = fn(Connection, &File, &Statements, Queue);
 
 fn start(
     name: &str,
-    opened: Opened,
+    connection: Connection,
     file: File,
     texts: Arc<Statements>,
     run: Run,
 ) -> Result<SyncSender<Job>, StoreError> {
     let (sender, queue) = Queue::new();
     let thread = thread::Builder::new().name(name.to_owned());
-    thread.spawn(move || run(opened, &file, &texts, queue)).map_err(|error: io::Error| {
+    thread.spawn(move || run(connection, &file, &texts, queue)).map_err(|error: io::Error| {
         unavailable("the threads of the session database could not be started").with_source(error)
     })?;
     Ok(sender)

@@ -22,22 +22,25 @@ pub(super) fn failed_to_commit(error: Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, message).with_source(error)
 }
 
+/// What SQLite says, of a statement or of its text.
+fn code(error: &Error) -> Option<ErrorCode> {
+    let source = || std::error::Error::source(error)?.downcast_ref::<rusqlite::ffi::Error>();
+    error.sqlite_error_code().or_else(|| source().map(|error| error.code))
+}
+
 pub(super) fn is_full(error: &Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+    code(error) == Some(ErrorCode::DiskFull)
 }
 
 /// Whether the connection is of no use any more. Another one sees the file as it then is.
 pub(super) fn ends_connection(error: &Error) -> bool {
-    !matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DiskFull | ErrorCode::TooBig)
-    )
+    !matches!(code(error), Some(ErrorCode::DatabaseBusy | ErrorCode::DiskFull | ErrorCode::TooBig))
 }
 
 fn classify(error: &Error) -> (StoreErrorKind, &'static str) {
     use StoreErrorKind::{Corrupt, Full, ReadOnly, Timeout, Unavailable};
 
-    match error.sqlite_error_code() {
+    match code(error) {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             (Timeout, "another process kept the session database locked until the deadline")
         }

@@ -32,71 +32,64 @@ pub(super) enum Access {
 }
 
 /// The file of a database.
+///
+/// It is one file, whatever lies at its path later: the log of its last changes is beside that path, and would damage another file. If
+/// somebody has removed it, sessions have not ended but cannot be found.
 #[derive(Debug, Clone)]
 pub(super) struct File {
     path: PathBuf,
+    identity: Identity,
     synchronous: Synchronous,
 }
 
 impl File {
-    /// The file at a path, which stays the same when the process changes its directory.
-    pub(super) fn new(path: &Path, synchronous: Synchronous) -> Result<Self, StoreError> {
+    /// Opens a file to write, which is made if need be, and creates what the definition says.
+    pub(super) fn create(
+        path: &Path,
+        synchronous: Synchronous,
+        definition: &str,
+    ) -> Result<(Self, Connection), StoreError> {
         if path.as_os_str().is_empty() || path == Path::new(":memory:") {
             let message = "sessions in SQLite need a file; the store for memory is MemoryStore";
             return Err(StoreError::new(StoreErrorKind::Unsupported, message));
         }
+        // It stays the same when the process changes its directory.
         let path = std::path::absolute(path).map_err(|error| gone().with_source(error))?;
-        Ok(Self { path, synchronous })
-    }
-
-    /// Opens the file to write, which is made if need be, and creates what the definition says.
-    pub(super) fn create(&self, definition: &str) -> Result<Opened, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let connection = self.connect(flags, Access::Write).map_err(failed)?;
+        let connection = connect(&path, flags, Access::Write, synchronous).map_err(failed)?;
         connection.execute_batch(definition).map_err(failed)?;
-        self.opened(connection)
+        let identity = Identity::of(&path).ok_or_else(gone)?;
+        Ok((Self { path, identity, synchronous }, connection))
     }
 
-    /// Opens the file that is there. It never makes one: if somebody has removed the file, sessions have not ended but cannot be
-    /// found, until it is back or the process is started again.
-    pub(super) fn open(&self, access: Access) -> Result<Opened, StoreError> {
-        self.identity().ok_or_else(gone)?;
-        self.opened(self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE, access).map_err(failed)?)
+    /// Opens the file again.
+    pub(super) fn open(&self, access: Access) -> Result<Connection, StoreError> {
+        self.check()?;
+        connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE, access, self.synchronous).map_err(failed)
     }
 
-    fn opened(&self, connection: Connection) -> Result<Opened, StoreError> {
-        Ok(Opened { connection, identity: self.identity().ok_or_else(gone)? })
-    }
-
-    /// Whether the file at the path is the one that was opened.
-    pub(super) fn is_still(&self, opened: &Opened) -> bool {
-        self.identity() == Some(opened.identity)
-    }
-
-    fn connect(&self, flags: OpenFlags, access: Access) -> Result<Connection, Error> {
-        // Each connection belongs to one thread, which needs no lock of SQLite's.
-        let connection = Connection::open_with_flags(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        connection.busy_timeout(OPEN_TIMEOUT)?;
-        turn_log_on(&connection)?;
-        let synchronous = self.synchronous.as_sql();
-        connection.execute_batch(&format!(
-            "PRAGMA synchronous = {synchronous}; PRAGMA journal_size_limit = {KEPT_LOG}; PRAGMA query_only = {};",
-            u8::from(access == Access::Read)
-        ))?;
-        Ok(connection)
-    }
-
-    /// What the file at the path is, apart from its name; `None` if there is none.
-    fn identity(&self) -> Option<Identity> {
-        fs::metadata(&self.path).ok().map(|metadata| Identity::of(&metadata))
+    /// Looks whether the file is where it was.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        if Identity::of(&self.path) == Some(self.identity) { Ok(()) } else { Err(gone()) }
     }
 }
 
-/// A connection, and which file it is on.
-#[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) connection: Connection,
-    identity: Identity,
+fn connect(
+    path: &Path,
+    flags: OpenFlags,
+    access: Access,
+    synchronous: Synchronous,
+) -> Result<Connection, Error> {
+    // Each connection belongs to one thread, which needs no lock of SQLite's.
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(OPEN_TIMEOUT)?;
+    turn_log_on(&connection)?;
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous = {}; PRAGMA journal_size_limit = {KEPT_LOG}; PRAGMA query_only = {};",
+        synchronous.as_sql(),
+        u8::from(access == Access::Read)
+    ))?;
+    Ok(connection)
 }
 
 /// Turns the write-ahead log on, so that readers and the writer do not wait for each other. A file stays as it was set once.
@@ -118,7 +111,9 @@ fn turn_log_on(connection: &Connection) -> Result<(), Error> {
 }
 
 fn gone() -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, "the file of the session database is gone")
+    let message =
+        "the file of the session database was removed or replaced; put it back, or start the process again";
+    StoreError::new(StoreErrorKind::Unavailable, message)
 }
 
 /// Which file it is, whatever its name.
@@ -126,15 +121,20 @@ fn gone() -> StoreError {
 struct Identity([u64; 2]);
 
 impl Identity {
+    /// That of the file at a path, if there is one.
+    fn of(path: &Path) -> Option<Self> {
+        fs::metadata(path).ok().map(|metadata| Self::from_metadata(&metadata))
+    }
+
     #[cfg(unix)]
-    fn of(metadata: &fs::Metadata) -> Self {
+    fn from_metadata(metadata: &fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt as _;
         Self([metadata.dev(), metadata.ino()])
     }
 
     /// Elsewhere a file that is open cannot be replaced.
     #[cfg(not(unix))]
-    fn of(_: &fs::Metadata) -> Self {
+    fn from_metadata(_: &fs::Metadata) -> Self {
         Self([0, 0])
     }
 }

@@ -11,7 +11,7 @@
 //! | `worker` | the connection of a thread, which it keeps, loses and makes again |
 //! | `reader`, `writer` | what each thread does |
 //! | `prepared` | the statements of a connection |
-//! | `file` | opening the file, and noticing that it was replaced |
+//! | `file` | opening the file, and noticing that it is gone |
 //! | `dialect` | how SQLite writes the statements of `sql` |
 //! | `error` | what SQLite's errors mean |
 

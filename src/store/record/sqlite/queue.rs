@@ -8,7 +8,7 @@ use std::{
 use super::job::Job;
 
 /// How many calls may wait for one thread. Each takes a record's size; a disk that is this far behind serves nobody in time.
-pub(super) const MOST_WAITING: usize = 1024;
+const MOST_WAITING: usize = 4096;
 
 /// The end of a queue at which its thread takes calls.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{Connection, Error};
 
 use super::{
-    file::{Access, File, Opened},
+    file::{Access, File},
     job::Job,
     queue::Queue,
 };
@@ -17,23 +17,20 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// The calls of a thread for as long as its connection is of use.
 pub(super) struct Turn<'a> {
     file: &'a File,
-    opened: &'a Opened,
+    pub(super) connection: &'a Connection,
     pub(super) queue: &'a mut Queue,
 }
 
-impl<'a> Turn<'a> {
-    pub(super) const fn connection(&self) -> &'a Connection {
-        &self.opened.connection
-    }
-
-    /// Waits for a call; `None` if the connection is not on the file at the path any more, and once no handle of the store is left.
+impl Turn<'_> {
+    /// Waits for a call while the file is there; `None` once no handle of the store is left.
     pub(super) fn next(&mut self) -> Option<Job> {
-        let job = self.queue.next()?;
-        if self.file.is_still(self.opened) {
-            return Some(job);
+        loop {
+            let job = self.queue.next()?;
+            match self.file.check() {
+                Ok(()) => return Some(job),
+                Err(gone) => job.answer(Err(gone)),
+            }
         }
-        self.queue.put_back([job]);
-        None
     }
 }
 
@@ -42,19 +39,20 @@ impl<'a> Turn<'a> {
 /// It returns when its connection is of no use any more, which is then made again for the next call. If that fails, the call is
 /// answered with the error.
 pub(super) fn run(
-    first: Opened,
+    first: Connection,
     file: &File,
     access: Access,
     queue: &mut Queue,
     mut serve: impl FnMut(Turn<'_>),
 ) {
-    let mut ready = Some(first);
+    serve(Turn { file, connection: &first, queue });
+    drop(first);
     while let Some(job) = queue.next() {
-        match ready.take().map_or_else(|| file.open(access), Ok) {
+        match file.open(access) {
             Err(error) => job.answer(Err(error)),
-            Ok(opened) => {
+            Ok(connection) => {
                 queue.put_back([job]);
-                serve(Turn { file, opened: &opened, queue });
+                serve(Turn { file, connection: &connection, queue });
             }
         }
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Error};
 use super::{
     super::sql::Statements,
     error::{ends_connection, failed, failed_to_commit, is_full},
-    file::{Access, File, Opened},
+    file::{Access, File},
     job::{Answer, Job},
     prepared::Prepared,
     queue::Queue,
@@ -19,12 +19,12 @@ use super::{
 const MOST_TOGETHER: usize = 256;
 
 /// Writes until no handle of the store is left.
-pub(super) fn run(opened: Opened, file: &File, texts: &Statements, mut queue: Queue) {
-    worker::run(opened, file, Access::Write, &mut queue, |turn| serve(turn, texts));
+pub(super) fn run(connection: Connection, file: &File, texts: &Statements, mut queue: Queue) {
+    worker::run(connection, file, Access::Write, &mut queue, |turn| serve(turn, texts));
 }
 
 fn serve(mut turn: Turn<'_>, texts: &Statements) {
-    let connection = turn.connection();
+    let connection = turn.connection;
     let mut writer = Writer { connection, prepared: Prepared::new(connection, texts), alone: 0 };
     while let Some(first) = turn.next() {
         if writer.write(first, turn.queue).is_err() {
@@ -68,24 +68,23 @@ impl Writer<'_> {
 
     /// Executes writes in the transaction that was begun, and commits it.
     fn execute(&mut self, jobs: Vec<Job>, queue: &mut Queue) -> Result<(), Broken> {
-        let (mut done, mut is_broken) = (Vec::with_capacity(jobs.len()), false);
+        let mut done = Vec::with_capacity(jobs.len());
         let mut jobs = jobs.into_iter();
         while let Some(job) = jobs.next() {
             match self.prepared.run(&job) {
                 Ok(rows) => done.push((job, Ok(rows))),
-                Err(error) => {
-                    is_broken |= ends_connection(&error);
-                    if self.connection.is_autocommit() {
-                        job.answer(Err(failed(error)));
-                        self.again(done.into_iter().map(|(job, _)| job).chain(jobs).collect(), queue);
-                        return if is_broken { Err(Broken) } else { Ok(()) };
-                    }
-                    done.push((job, Err(failed(error))));
+                // SQLite has undone the whole transaction, as it does if the disk is full, or it is better undone.
+                Err(error) if ends_connection(&error) || self.connection.is_autocommit() => {
+                    let result = self.roll_back();
+                    let result = if ends_connection(&error) { Err(Broken) } else { result };
+                    job.answer(Err(failed(error)));
+                    self.again(done.into_iter().map(|(job, _)| job).chain(jobs).collect(), queue);
+                    return result;
                 }
+                Err(error) => done.push((job, Err(failed(error)))),
             }
         }
-        self.commit(done, queue)?;
-        if is_broken { Err(Broken) } else { Ok(()) }
+        self.commit(done, queue)
     }
 
     fn commit(&mut self, done: Vec<(Job, Answer)>, queue: &mut Queue) -> Result<(), Broken> {
