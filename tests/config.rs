@@ -50,6 +50,21 @@ fn every_store_has_a_short_form() {
 }
 
 #[test]
+fn a_file_is_named_by_a_relative_or_an_absolute_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().display();
+    for url in [
+        format!("sqlite:{path}/one.db"),
+        format!("sqlite://{path}/two%23.db?table=shop_1&synchronous=normal"),
+    ] {
+        assert_eq!(opened(&url).as_deref(), Ok("sqlite"), "{url}");
+    }
+    for name in ["one.db", "two#.db"] {
+        assert!(folder.path().join(name).is_file(), "{name}");
+    }
+}
+
+#[test]
 fn options_reach_the_store() {
     let guarantees = |url: &str| store(url).unwrap().open().unwrap().guarantees();
     let cached = guarantees("redis://127.0.0.1?local_cache=2s");
@@ -88,6 +103,11 @@ fn a_mistake_names_its_field_and_what_may_stand_there() {
         ("redis://h?circuit_threshold=0", &["circuit_threshold", "at least 1"]),
         ("redis://h?circuit_breaker=false&circuit_cool_down=1s", &["circuit_breaker", "off"]),
         ("encrypted-cookie:", &["keys", "keys_env", "keys_file", "generate"]),
+        ("sqlite:", &["url", "no path", "sqlite:sessions.db"]),
+        ("sqlite:/nowhere/sessions.db", &["url", "cannot be opened", "folder"]),
+        ("sqlite::memory:", &["url", "need a file", "MemoryStore"]),
+        ("sqlite:sessions.db?table=a.b", &["table", "ASCII letters"]),
+        ("sqlite:sessions.db?synchronous=off", &["synchronous", "`full` or `normal`"]),
         ("encrypted-cookie:?keys=abc", &["keys", "generate"]),
         ("encrypted-cookie:?keys=generate&cipher=rot13", &["cipher", "`aes-256-gcm` or `chacha20-poly1305`"]),
         ("jwt:?keys_env=CLOAKROOM_NO_SUCH_VARIABLE", &["keys_env", "CLOAKROOM_NO_SUCH_VARIABLE"]),

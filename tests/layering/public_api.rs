@@ -12,10 +12,11 @@ use crate::{
     source::{File, Mention, Token, tokens},
 };
 
-/// The folders of the stores.
+/// The folders of the stores, and of what those in SQL databases have in common.
 const STORES: &[&str] = &[
     "store/record/memory/",
     "store/record/redis/",
+    "store/record/sql/",
     "store/record/sqlite/",
     "store/token/cookie/",
     "store/token/jwt/",

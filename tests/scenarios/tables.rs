@@ -12,7 +12,7 @@ use cloakroom::{
     keyring::{KeyRing, SecretKey},
     store::{
         Cipher, EncryptedCookieStore, JwtStore, LocalCache, MemoryStore, RedisStore, RedisStoreBuilder,
-        SignedCookieStore,
+        SignedCookieStore, SqliteStore, StoreLayer,
     },
 };
 
@@ -34,6 +34,7 @@ pub(crate) const STORES: &[Store] = &[
         name: "redis with a local cache",
         open: || Arc::new(redis().local_cache(LocalCache::default()).build()),
     },
+    Store { name: "sqlite", open: || Arc::new(sqlite()) },
     Store { name: "encrypted cookie (AES)", open: || Arc::new(encrypted(Cipher::Aes256Gcm)) },
     Store { name: "encrypted cookie (ChaCha)", open: || Arc::new(encrypted(Cipher::ChaCha20Poly1305)) },
     Store {
@@ -106,4 +107,23 @@ fn redis() -> RedisStoreBuilder {
     static STORES: AtomicUsize = AtomicUsize::new(0);
     let number = STORES.fetch_add(1, Ordering::Relaxed);
     RedisStore::builder(&SERVER.url()).unwrap().prefix(&format!("store-{number}:"))
+}
+
+/// A store in a file of its own, and the folder that goes with it.
+#[derive(Debug)]
+struct InFolder {
+    store: SqliteStore,
+    _folder: tempfile::TempDir,
+}
+
+impl StoreLayer for InFolder {
+    fn inner(&self) -> &dyn SessionStore {
+        &self.store
+    }
+}
+
+fn sqlite() -> InFolder {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("sessions.db")).unwrap();
+    InFolder { store, _folder: folder }
 }

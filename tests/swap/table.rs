@@ -12,7 +12,7 @@ use std::{
 use cloakroom::{
     SessionStore,
     keyring::{KeyRing, SecretKey},
-    store::{EncryptedCookieStore, JwtStore, MemoryStore, RedisStore, SignedCookieStore},
+    store::{EncryptedCookieStore, JwtStore, MemoryStore, RedisStore, SignedCookieStore, SqliteStore},
 };
 
 use crate::{plain::Plain, rig::RedisServer};
@@ -34,6 +34,7 @@ pub(crate) const STORES: &[(&str, Open)] = &[
     // Stands for a server outside of the process: it keeps hashes and no secrets.
     ("plain", || alone(Plain::default())),
     ("redis", || alone(redis())),
+    ("sqlite", sqlite),
     ("encrypted cookie", || alone(EncryptedCookieStore::new(&keys()))),
     ("signed cookie", || alone(SignedCookieStore::new(&keys()))),
     ("jwt", || alone(JwtStore::from_ring(&keys()))),
@@ -59,4 +60,10 @@ fn redis() -> RedisStore {
     static STORES: AtomicUsize = AtomicUsize::new(0);
     let number = STORES.fetch_add(1, Ordering::Relaxed);
     RedisStore::builder(&SERVER.url()).unwrap().prefix(&format!("store-{number}:")).build()
+}
+
+/// A file in a folder of its own.
+fn sqlite() -> Opening {
+    let folder = tempfile::tempdir().unwrap();
+    with(SqliteStore::open(folder.path().join("sessions.db")).unwrap(), folder)
 }

@@ -43,7 +43,7 @@ impl Statements {
     }
 
     /// The same statements, with each text changed.
-    pub(in super::super) fn map(self, change: impl FnMut(String) -> String) -> Self {
+    pub(in super::super) fn rewritten(self, change: impl FnMut(String) -> String) -> Self {
         Self(self.0.map(change))
     }
 

@@ -40,7 +40,7 @@ impl Sqlite {
     /// Opens the file and starts the threads.
     pub(super) fn open(path: &Path, table: &Table, synchronous: Synchronous) -> Result<Self, StoreError> {
         // `?1` is the first argument, `$1` one of that name.
-        let texts = Statements::new(table, &DIALECT).map(|text| text.replace('$', "?"));
+        let texts = Statements::new(table, &DIALECT).rewritten(|text| text.replace('$', "?"));
         let texts = Arc::new(texts);
         let (file, writes) = File::create(path, synchronous, &table.definition(&DIALECT))?;
         let reads = file.open(Access::Read)?;
