@@ -79,7 +79,7 @@ fn late_requests_displace_nothing(life: &Life, event: &Event, findings: &mut Fin
         findings.judge("no cookie takes the place of a live session's", !displaces, session, request);
     }
     let Some(held) = &event.held else { return };
-    if event.way == Way::Replayed || event.token.as_ref() == Some(held) {
+    if event.way == Way::Replayed || event.token.as_ref() == Some(held) || was_left(life, session, event) {
         return;
     }
     let Some(issuer) = life.issuer(held).filter(|issuer| issuer.is_before(event)) else { return };
@@ -88,6 +88,13 @@ fn late_requests_displace_nothing(life: &Life, event: &Event, findings: &mut Fin
         let displaces = *event.told() != Told::Nothing;
         findings.judge("no late request displaces a login", !displaces, held.session(), request);
     }
+}
+
+/// Whether the browser dropped the session's cookie at a log-out that no server could carry out. If another device ends the
+/// session then, no server knows that its browser has gone on.
+fn was_left(life: &Life, session: &str, event: &Event) -> bool {
+    let left = |other: &Event| *other.told() == Told::Remove && !other.is_acknowledged();
+    life.events.iter().any(|other| other.session() == Some(session) && left(other) && other.is_before(event))
 }
 
 /// A token from before a login opens nothing after it, on whichever server.

@@ -265,7 +265,11 @@ fn a_late_request_that_displaces_a_later_login_is_wrong() {
     let late = event(4, Deed::Count, Some(token('a', 1))).shows_nobody().late(token('b', 1));
     let events = |late| life(vec![first(), end.clone(), login.clone(), late]);
     is_right(&events(late.clone().answers(409)));
-    is_wrong(&events(late.keeps(token('c', 1))), "no late request displaces a login");
+    let displacing = late.keeps(token('c', 1));
+    is_wrong(&events(displacing.clone()), "no late request displaces a login");
+    let left =
+        Event { ended: end.began, ..event(2, Deed::LogOut, Some(token('a', 1))).answers(503).removes() };
+    is_right(&life(vec![first(), left, end, login, displacing]));
 }
 
 #[test]
