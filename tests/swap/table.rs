@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    path::Path,
     pin::Pin,
     sync::{
         Arc, LazyLock,
@@ -62,8 +63,10 @@ fn redis() -> RedisStore {
     RedisStore::builder(&SERVER.url()).unwrap().prefix(&format!("store-{number}:")).build()
 }
 
-/// A file in a folder of its own.
+/// A file in a folder of its own: in memory, if this system can, so that the disk is not all that the test waits for.
 fn sqlite() -> Opening {
-    let folder = tempfile::tempdir().unwrap();
+    let in_memory = Path::new("/dev/shm");
+    let folder =
+        if in_memory.is_dir() { tempfile::tempdir_in(in_memory) } else { tempfile::tempdir() }.unwrap();
     with(SqliteStore::open(folder.path().join("sessions.db")).unwrap(), folder)
 }

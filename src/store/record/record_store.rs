@@ -18,7 +18,7 @@ use crate::{
 
 /// A store that keeps records and whose clients hold [reference tokens](ReferenceToken).
 ///
-/// What it stores them in is its [backend](RecordBackend). `MemoryStore` and `RedisStore` are such
+/// What it stores them in is its [backend](RecordBackend). `MemoryStore`, `RedisStore` and `SqliteStore` are such
 /// stores.
 #[derive(Clone, Default)]
 pub struct RecordStore<B> {
