@@ -117,7 +117,7 @@ impl Writer<'_> {
 
     /// Leaves writes for transactions of their own: SQLite has undone them all, for the failure of one.
     fn again(&mut self, jobs: Vec<Job>, queue: &mut Queue) {
-        self.alone = jobs.len();
+        self.alone = self.alone.max(jobs.len());
         queue.put_back(jobs);
     }
 }
