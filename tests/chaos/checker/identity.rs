@@ -79,7 +79,10 @@ fn late_requests_displace_nothing(life: &Life, event: &Event, findings: &mut Fin
         findings.judge("no cookie takes the place of a live session's", !displaces, session, request);
     }
     let Some(held) = &event.held else { return };
-    if event.way == Way::Replayed || event.token.as_ref() == Some(held) || was_left(life, session, event) {
+    if event.way == Way::Replayed
+        || event.token.as_ref() == Some(held)
+        || !is_known_to_be_left(life, session, event)
+    {
         return;
     }
     let Some(issuer) = life.issuer(held).filter(|issuer| issuer.is_before(event)) else { return };
@@ -90,11 +93,14 @@ fn late_requests_displace_nothing(life: &Life, event: &Event, findings: &mut Fin
     }
 }
 
-/// Whether the browser dropped the session's cookie at a log-out that no server could carry out. If another device ends the
-/// session then, no server knows that its browser has gone on.
-fn was_left(life: &Life, session: &str, event: &Event) -> bool {
-    let left = |other: &Event| *other.told() == Told::Remove && !other.is_acknowledged();
-    life.events.iter().any(|other| other.session() == Some(session) && left(other) && other.is_before(event))
+/// Whether a server was told, and confirmed, that the browser has left the session: by a login or a log-out with its token.
+///
+/// There is no other way to know. A log-out that no server could carry out has left the session, too, and so has the first of two
+/// logins at once; if another session of the user ends it then, it looks like one on another device.
+fn is_known_to_be_left(life: &Life, session: &str, event: &Event) -> bool {
+    let leaves = |other: &Event| matches!(other.deed, Deed::LogIn | Deed::LogOut | Deed::Farewell);
+    let mut left = life.events.iter().filter(|other| other.session() == Some(session) && leaves(other));
+    left.any(|other| other.is_acknowledged() && other.is_before(event))
 }
 
 /// A token from before a login opens nothing after it, on whichever server.
