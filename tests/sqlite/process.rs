@@ -96,7 +96,5 @@ async fn counts_if_told_to() {
             }
         }));
     }
-    for worker in workers {
-        worker.await.unwrap();
-    }
+    futures_util::future::try_join_all(workers).await.unwrap();
 }
