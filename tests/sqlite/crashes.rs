@@ -19,15 +19,18 @@ async fn visitors(site: &Server) -> Vec<Browser> {
     browsers
 }
 
-/// What is stored is what was acknowledged, or the one write more that was under way in each session.
-async fn check(browsers: &[Browser], name: &str, acknowledged: &Counts) {
+/// What is stored is what was acknowledged, or the one write more that was under way in each session. What was stored `before` the
+/// process started was acknowledged as well.
+async fn check(browsers: &[Browser], name: &str, before: &mut Counts, counts: Counts) {
+    before.extend(counts);
     for (place, browser) in browsers.iter().enumerate() {
-        let acknowledged = acknowledged.get(&place).copied().unwrap_or_default();
+        let acknowledged = before.get(&place).copied().unwrap_or_default();
         let stored = look(browser, name).await.unwrap().unwrap_or_default();
         assert!(
             stored == acknowledged || stored == acknowledged + 1,
             "session {place} has {stored}, but {acknowledged} were acknowledged"
         );
+        before.insert(place, stored);
     }
 }
 
@@ -36,12 +39,13 @@ async fn counts_while_killed(path: &Path, increments: usize, kills: usize) {
     let site = site(path);
     let browsers = visitors(&site).await;
     let bystander = Counting::start(path, "b", &browsers);
+    let mut stored = Counts::new();
     for _ in 0..kills {
         let counts = Counting::start(path, "a", &browsers).kill_after(increments / kills);
-        check(&browsers, "a", &counts).await;
+        check(&browsers, "a", &mut stored, counts).await;
     }
     let counts = bystander.kill_after(increments);
-    check(&browsers, "b", &counts).await;
+    check(&browsers, "b", &mut Counts::new(), counts).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -40,6 +41,7 @@ pub(super) struct File {
     path: PathBuf,
     identity: Identity,
     synchronous: Synchronous,
+    closing: Arc<Mutex<()>>,
 }
 
 impl File {
@@ -59,13 +61,20 @@ impl File {
         let connection = connect(&path, flags, Access::Write, synchronous).map_err(failed)?;
         connection.execute_batch(definition).map_err(failed)?;
         let identity = Identity::of(&path).ok_or_else(gone)?;
-        Ok((Self { path, identity, synchronous }, connection))
+        Ok((Self { path, identity, synchronous, closing: Arc::default() }, connection))
     }
 
     /// Opens the file again.
     pub(super) fn open(&self, access: Access) -> Result<Connection, StoreError> {
         self.check()?;
         connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE, access, self.synchronous).map_err(failed)
+    }
+
+    /// Closes a connection. The last one writes the log to the file and removes it; two that close at the same moment would both
+    /// leave that to the other.
+    pub(super) fn close(&self, connection: Connection) {
+        let _alone = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(connection);
     }
 
     /// Looks whether the file is where it was.

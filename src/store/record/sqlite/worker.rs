@@ -46,13 +46,14 @@ pub(super) fn run(
     mut serve: impl FnMut(Turn<'_>),
 ) {
     serve(Turn { file, connection: &first, queue });
-    drop(first);
+    file.close(first);
     while let Some(job) = queue.next() {
         match file.open(access) {
             Err(error) => job.answer(Err(error)),
             Ok(connection) => {
                 queue.put_back([job]);
                 serve(Turn { file, connection: &connection, queue });
+                file.close(connection);
             }
         }
     }
