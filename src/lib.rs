@@ -1,4 +1,4 @@
-//! Web sessions with interchangeable storage: memory, Redis, SQLite, encrypted cookie, signed cookie or JWT.
+//! Web sessions with interchangeable storage: memory, Redis, PostgreSQL, SQLite, encrypted cookie, signed cookie or JWT.
 //!
 //! A handler holds a [`Session`], reads and changes it synchronously, and does not know where it is stored. The
 //! [`SessionManager`] joins a store with the rules of its sessions: timeouts, the cookie, what happens in an outage. An
@@ -79,6 +79,8 @@
 //! | `redis-tls` | encrypted connections to Redis (implies `redis`) |
 //! | `redis-sentinel` | Redis with Sentinel (implies `redis`) |
 //! | `redis-cluster` | Redis Cluster (implies `redis`) |
+//! | `postgres` | [`store::PostgresStore`], by TCP or a Unix socket |
+//! | `postgres-tls` | encrypted connections to PostgreSQL (implies `postgres`) |
 //! | `sqlite` | [`store::SqliteStore`] in a file; SQLite is compiled in |
 //! | `cookie-store` | [`store::EncryptedCookieStore`], [`store::SignedCookieStore`] |
 //! | `jwt` | [`store::JwtStore`] |
@@ -93,6 +95,7 @@
 // Without its feature an item does not exist: its links lead to the table of features instead.
 #![cfg_attr(not(feature = "memory"), doc = "[`store::MemoryStore`]: crate#features")]
 #![cfg_attr(not(feature = "redis"), doc = "[`store::RedisStore`]: crate#features")]
+#![cfg_attr(not(feature = "postgres"), doc = "[`store::PostgresStore`]: crate#features")]
 #![cfg_attr(not(feature = "sqlite"), doc = "[`store::SqliteStore`]: crate#features")]
 #![cfg_attr(not(feature = "cookie-store"), doc = "[`store::EncryptedCookieStore`]: crate#features")]
 #![cfg_attr(not(feature = "cookie-store"), doc = "[`store::SignedCookieStore`]: crate#features")]
@@ -158,6 +161,10 @@ pub use crate::{
 mod pages {
     #[doc = include_str!("../README.md")]
     mod readme {}
+
+    #[cfg(feature = "postgres")]
+    #[doc = include_str!("../docs/postgres.md")]
+    mod postgres {}
 
     #[doc = include_str!("../docs/redis.md")]
     mod redis {}

@@ -29,6 +29,12 @@ fn every_store_has_a_short_form() {
         ("redis+unix:///run/redis.sock?db=3&prefix=x", "redis"),
         ("redis+sentinel://a,b/shop?local_cache=2s&local_cache_sessions=5", "redis"),
         ("redis+cluster://a,b,c?persistent=false", "redis"),
+        ("postgres://app@127.0.0.1/shop", "postgres"),
+        (
+            "postgresql://app@a,b:7/shop?table=web.sessions&create_table=true&write_connections=8&named_statements=false\
+             &connect_timeout=1s&sslmode=verify-full&application_name=a%26b&target_session_attrs=any",
+            "postgres",
+        ),
         ("encrypted-cookie:?keys=generate", "encrypted-cookie"),
         (
             "encrypted-cookie:?keys=generate&cipher=chacha20-poly1305&context=shop&max_token=2048",
@@ -95,6 +101,11 @@ fn a_mistake_names_its_field_and_what_may_stand_there() {
             &["sentinel_tls_key_file", "missing"],
         ),
         ("redis+sentinel://h/s?sentinel_user=a", &["sentinel_user", "sentinel_password_env"]),
+        ("postgres://h/db?table=a%20b", &["table", "letters"]),
+        ("postgres://h/db?write_connections=0", &["write_connections", "at least 1"]),
+        ("postgres://h/db?sslmode=prefer", &["url", "verify-full"]),
+        ("postgres://h/db?prefix=x", &["prefix"]),
+        ("postgres://h/db?tls_key_file=/dev/null", &["tls_certificate_file", "missing", "tls_key_file"]),
         ("redis://h?connect_timeout=0s", &["connect_timeout", "longer than zero"]),
         ("redis://h?local_cache=0s", &["local_cache", "longer than zero"]),
         ("redis://h?local_cache=1s&local_cache_sessions=0", &["local_cache_sessions", "at least 1"]),
@@ -266,6 +277,11 @@ fn no_secret_is_shown() {
     assert!(!shown.contains("hunter2"), "{shown}");
     let both = opened("redis://user:hunter2@h?password_env=PATH").unwrap_err();
     assert!(both.contains("by reference") && !both.contains("hunter2"), "{both}");
+    let both = opened("postgres://user:hunter2@h/db?password_env=PATH").unwrap_err();
+    assert!(both.contains("by reference") && !both.contains("hunter2"), "{both}");
+    let unencoded = opened("postgres://user:hunter2?x@h/db").unwrap_err();
+    assert!(unencoded.contains("%3F") && !unencoded.contains("hunter2"), "{unencoded}");
+    opened("postgres://user@h/db?password_env=PATH").unwrap();
     let store = store("redis://user@h?password_env=PATH").unwrap().open().unwrap();
     let path = std::env::var("PATH").unwrap();
     assert!(!format!("{store:?}").contains(&path));

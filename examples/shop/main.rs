@@ -9,9 +9,9 @@
 //! | `site/` | the shop itself, for any framework |
 //!
 //! Three environment variables: `SESSION_STORE` says where sessions are stored (`memory:`, `redis://localhost`,
-//! `sqlite:sessions.db` with the feature `sqlite`, `encrypted-cookie:?keys=generate`, `jwt:?keys_env=SESSION_KEYS`, …: see
-//! `cloakroom::config::StoreConfig`), `SESSION_CONFIG` names a file to take the place of `sessions.json`, and `PORT` is the port (3000 by
-//! default, 0 for any free one).
+//! `encrypted-cookie:?keys=generate`, `jwt:?keys_env=SESSION_KEYS`, `sqlite:sessions.db` with the feature `sqlite`,
+//! `postgres://app@localhost/shop?create_table=true` with the feature `postgres`, …: see `cloakroom::config::StoreConfig`),
+//! `SESSION_CONFIG` names a file to take the place of `sessions.json`, and `PORT` is the port (3000 by default, 0 for any free one).
 //!
 //! `examples/shop_actix` serves the same shop with actix-web: only `main.rs` and `handlers.rs` differ.
 

@@ -8,10 +8,14 @@ use std::{
 };
 
 use percent_encoding::percent_decode_str;
+#[cfg(feature = "postgres")]
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 #[cfg(feature = "jwt")]
 use crate::store::JwtOptions;
+#[cfg(feature = "postgres")]
+use crate::store::PostgresOptions;
 #[cfg(feature = "redis")]
 use crate::store::RedisOptions;
 #[cfg(feature = "sqlite")]
@@ -37,6 +41,7 @@ use crate::{
 /// | --- | --- |
 /// | `memory:` | `node`, `anonymous_sessions`, `anonymous_bytes`, `logged_in_sessions`, `logged_in_bytes`, `drain_to` (a store that keeps records) |
 /// | `redis://…`, `rediss://…`, `redis+unix://…`, `redis+sentinel://…`, `redis+cluster://…` | `password_env` or `password_file` (read for each connection), `sentinel_user`, `sentinel_password_env` or `sentinel_password_file`, `prefix`, `tls_roots_file`, `tls_certificate_file` and `tls_key_file` (this client's own), the same three beginning with `sentinel_`, `connect_timeout`, `anonymous_share` (percent), `replicas` (how many must have a login or a log-out), `circuit_breaker` (`true`, `false`), `circuit_threshold`, `circuit_cool_down`, `local_cache` (how stale it may be), `local_cache_sessions`, `local_cache_bytes`, `persistent` |
+/// | `postgres://…`, `postgresql://…` | `password_env` or `password_file` (read for each connection), `table`, `create_table` (`true`: when it is missing), `write_connections`, `named_statements` (`false` behind PgBouncer in transaction mode), `sslmode`, `tls_roots_file`, `tls_certificate_file` and `tls_key_file` (this client's own), `target_session_attrs`, `application_name` and what else such a URL may say, `connect_timeout`, `circuit_breaker`, `circuit_threshold`, `circuit_cool_down` |
 /// | `sqlite:path`, such as `sqlite:sessions.db` or `sqlite:///var/lib/shop/sessions.db` | `table`, `synchronous` (`full`, `normal`) |
 /// | `encrypted-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `cipher` (`aes-256-gcm`, `chacha20-poly1305`), `context`, `max_token` |
 /// | `signed-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `context`, `max_token` |
@@ -78,6 +83,8 @@ enum Kind {
     Memory(Box<Memory>),
     #[cfg(feature = "redis")]
     Redis(RedisOptions),
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresOptions),
     #[cfg(feature = "sqlite")]
     Sqlite(SqliteOptions),
     #[cfg(feature = "cookie-store")]
@@ -111,7 +118,7 @@ struct Migrating {
 }
 
 /// The schemes of URLs.
-const SCHEMES: [&str; 14] = [
+const SCHEMES: [&str; 16] = [
     "memory",
     "redis",
     "rediss",
@@ -121,6 +128,8 @@ const SCHEMES: [&str; 14] = [
     "rediss+sentinel",
     "redis+cluster",
     "rediss+cluster",
+    "postgres",
+    "postgresql",
     "sqlite",
     "encrypted-cookie",
     "signed-cookie",
@@ -169,7 +178,10 @@ impl StoreConfig {
     /// The options of a table are added to those in the URL's query.
     fn from_url(url: &str, table: Options) -> Result<Self, ConfigError> {
         let (url, query) = url.split_once('?').unwrap_or((url, ""));
-        if query.contains('@') && url.starts_with("redis") && !url.contains("unix://") {
+        if query.contains('@')
+            && (url.starts_with("redis") || url.starts_with("postgres"))
+            && !url.contains("unix://")
+        {
             // Quoting anything here could quote a part of the password.
             return Err(ConfigError::new(
                 "url",
@@ -238,6 +250,12 @@ impl Kind {
                 options.insert("url", url);
                 RedisOptions::deserialize(options).map(Self::Redis)
             }
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => {
+                let url = with_parameters(url, &mut options, PostgresOptions::IN_URL);
+                options.insert("url", url);
+                PostgresOptions::deserialize(options).map(Self::Postgres)
+            }
             #[cfg(feature = "sqlite")]
             "sqlite" => {
                 options.insert("url", url);
@@ -257,6 +275,8 @@ impl Kind {
             Self::Memory(memory) => memory.open(),
             #[cfg(feature = "redis")]
             Self::Redis(options) => Ok(Arc::new(options.open()?)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(options) => Ok(Arc::new(options.open()?)),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(options) => Ok(Arc::new(options.open()?)),
             #[cfg(feature = "cookie-store")]
@@ -311,6 +331,7 @@ fn feature(scheme: &str) -> &'static str {
         "memory" => "memory",
         "encrypted-cookie" | "signed-cookie" => "cookie-store",
         "jwt" => "jwt",
+        "postgres" | "postgresql" => "postgres",
         "sqlite" => "sqlite",
         _ => "redis",
     }
@@ -333,6 +354,24 @@ fn parse_query(query: &str) -> Result<(Options, String), ConfigError> {
     Ok((options, rest))
 }
 
+/// What is encoded in the value of an option.
+#[cfg(feature = "postgres")]
+const IN_QUERY: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// The URL with those of the options that belong to it.
+#[cfg(feature = "postgres")]
+fn with_parameters(url: &str, options: &mut Options, names: &[&str]) -> String {
+    let mut url = url.to_owned();
+    for name in names {
+        if let Some(value) = options.remove_text(name) {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            let value = utf8_percent_encode(&value, &IN_QUERY);
+            url.push_str(&format!("{separator}{name}={value}"));
+        }
+    }
+    url
+}
+
 /// Which store, and nothing of its options: the URL may contain a password.
 impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -344,6 +383,8 @@ impl fmt::Debug for StoreConfig {
                 Kind::Memory(_) => "memory",
                 #[cfg(feature = "redis")]
                 Kind::Redis(_) => "redis",
+                #[cfg(feature = "postgres")]
+                Kind::Postgres(_) => "postgres",
                 #[cfg(feature = "sqlite")]
                 Kind::Sqlite(_) => "sqlite",
                 #[cfg(feature = "cookie-store")]

@@ -50,7 +50,7 @@ impl Default for CircuitBreakerOptions {
 /// A call has no answer if it fails with [`Unavailable`](StoreErrorKind::Unavailable) or [`Timeout`](StoreErrorKind::Timeout).
 /// Any other error is an answer. A call whose deadline has passed before it began proves nothing.
 ///
-/// [`CircuitBreakerStore`](super::CircuitBreakerStore) puts one before any store; the Redis store has one of its own.
+/// [`CircuitBreakerStore`](super::CircuitBreakerStore) puts one before any store; the stores in Redis and PostgreSQL have one of their own.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

@@ -170,19 +170,24 @@ mod session_store;
 #[cfg(feature = "sealed")]
 mod token;
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use self::record::InvalidTableName;
+#[cfg(all(feature = "postgres", feature = "config"))]
+pub(crate) use self::record::PostgresOptions;
 #[cfg(all(feature = "redis", feature = "config"))]
 pub(crate) use self::record::RedisOptions;
 #[cfg(all(feature = "sqlite", feature = "config"))]
 pub(crate) use self::record::SqliteOptions;
 #[cfg(feature = "memory")]
 pub use self::record::{Budget, MemoryBackend, MemoryOptions, MemoryStore, Usage};
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub use self::record::{Credentials, CredentialsProvider, PasswordFile, PasswordVariable};
+#[cfg(feature = "postgres")]
+pub use self::record::{InvalidPostgresUrl, PostgresBackend, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "redis")]
-pub use self::record::{
-    Credentials, CredentialsProvider, InvalidRedisUrl, LocalCache, PasswordFile, PasswordVariable,
-    RedisBackend, RedisStore, RedisStoreBuilder,
-};
+pub use self::record::{InvalidRedisUrl, LocalCache, RedisBackend, RedisStore, RedisStoreBuilder};
 #[cfg(feature = "sqlite")]
-pub use self::record::{InvalidTableName, SqliteBackend, SqliteStore, SqliteStoreBuilder, Synchronous};
+pub use self::record::{SqliteBackend, SqliteStore, SqliteStoreBuilder, Synchronous};
 #[cfg(all(feature = "jwt", feature = "config"))]
 pub(crate) use self::token::JwtOptions;
 #[cfg(feature = "cookie-store")]

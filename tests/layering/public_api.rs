@@ -15,6 +15,7 @@ use crate::{
 /// The folders of the stores, and of what those in SQL databases have in common.
 const STORES: &[&str] = &[
     "store/record/memory/",
+    "store/record/postgres/",
     "store/record/redis/",
     "store/record/sql/",
     "store/record/sqlite/",
@@ -49,6 +50,9 @@ const HELPERS: &[(&str, &str)] = &[
     ("value::depth::is_nested_at_most", "how deep a JSON text is nested"),
     ("options", "how configurations write values and refer to secrets"),
     ("time::millis", "a duration as a number"),
+    ("store::record::driver", "the threads that connections live on"),
+    ("store::record::reference", "how configurations refer to passwords and certificates"),
+    ("store::record::tls", "certificates in text or files"),
     ("keyring::derivation", "keys for our own token formats, by HKDF"),
     (".derivation", "keys for our own token formats, by HKDF"),
     (".derive", "keys for our own token formats, by HKDF"),

@@ -19,7 +19,7 @@
 //! | `writers` | many writers of one large session |
 //! | `memory` | a server whose memory runs out |
 //! | `replies` | replies that are not one's own |
-//! | `load`, `scene` | what the tests share |
+//! | `load`, `scene`, `visits` | what the tests share |
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -34,6 +34,8 @@ mod events;
 mod hooked;
 #[path = "../rig/mod.rs"]
 mod rig;
+#[path = "../visits/mod.rs"]
+mod visits;
 
 mod budgets;
 mod cache;

@@ -5,9 +5,11 @@ use std::time::Duration;
 use cloakroom::store::{RedisStore, RedisStoreBuilder};
 
 use crate::{
-    browser::{Browser, Request, Response, Server},
+    browser::{Browser, Server},
     rig::{Proxy, RedisServer},
 };
+
+pub(crate) use crate::visits::{add, breathes, look, recovers};
 
 /// How long a request waits for the store.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
@@ -63,36 +65,4 @@ pub(crate) fn site(store: RedisStore) -> Server {
 /// A browser with the same cookie, at another server.
 pub(crate) fn at(server: &Server, browser: &Browser) -> Browser {
     Browser { server: server.clone(), cookie: browser.cookie.clone() }
-}
-
-/// Adds one to the number of this name.
-pub(crate) fn add(session: &cloakroom::Session, name: &'static str) -> Result<(), cloakroom::SessionError> {
-    session.update(name, |number: &mut u64| *number += 1)
-}
-
-/// What a request that only looks is answered: its status, and a value of its session.
-pub(crate) async fn look(browser: &Browser, name: &str) -> Result<Option<u64>, u16> {
-    let request: Request = browser.request();
-    let visit = browser.try_visit(&request).await.map_err(|error| error.status())?;
-    let value = visit.session.get(name).expect("it is a number");
-    let response: Response = crate::browser::finish(visit, 200).await;
-    assert_eq!(response.cookie(), None, "who only looks is told nothing");
-    if response.is_ok() { Ok(value) } else { Err(response.status()) }
-}
-
-/// Waits until a site serves this browser again; what it then sees.
-pub(crate) async fn recovers(browser: &Browser, name: &str) -> Option<u64> {
-    for _ in 0..6000 {
-        match look(browser, name).await {
-            Ok(value) => return value,
-            Err(status) => assert_eq!(status, 503),
-        }
-        breathes().await;
-    }
-    panic!("waited in vain until the site serves its visitors again");
-}
-
-#[expect(clippy::disallowed_methods, reason = "real servers follow no clock of ours")]
-pub(crate) async fn breathes() {
-    tokio::time::sleep(Duration::from_millis(5)).await;
 }

@@ -1,4 +1,4 @@
-//! The test rig for Redis: real servers on free loopback ports, and a proxy that misbehaves on demand.
+//! The test rig for Redis and PostgreSQL: real servers on free loopback ports, and a proxy that misbehaves on demand.
 //!
 //! Include it with `#[path = "../rig/mod.rs"] mod rig;`. It runs the `redis-server` that is installed (6.2 or later), or the
 //! program that `CLOAKROOM_REDIS_SERVER` names, which may be Valkey's. It has tests of its own, in `tests/rig_works`.
@@ -8,7 +8,10 @@
 //! | `server` | [`RedisServer`] | one `redis-server`: file, password, Unix socket, TLS; killed and restarted |
 //! | `sentinel` | [`RedisSentinel`] | a primary, two replicas, three sentinels; failed over |
 //! | `cluster` | [`RedisCluster`] | three primaries, three replicas; resharded |
-//! | `proxy` | [`Proxy`] | stands before a server: counts commands, and is late, deaf or wrong as a [`Fault`] says |
+//! | `postgres` | [`PostgresServer`] | one `postgres`: TLS, password, standby; killed, paused and restarted |
+//! | `pgbouncer` | [`PgBouncer`] | a pooler before it, in transaction mode |
+//! | `wire` | [`Wire`] | stands before any server: cuts, holds, and drops answers |
+//! | `proxy` | [`Proxy`] | stands before a Redis server: counts commands, and is late, deaf or wrong as a [`Fault`] says |
 //! | `wait` | [`until`], [`eventually`] | asking again until something is so |
 //! | `process`, `program`, `port`, `folder`, `tls` | | what the servers are made of |
 //!
@@ -22,16 +25,22 @@ pub(crate) mod proxy;
 
 mod cluster;
 mod folder;
+mod pgbouncer;
 mod port;
+mod postgres;
 mod process;
 mod program;
 mod sentinel;
 mod server;
 mod tls;
 mod wait;
+mod wire;
 
 pub(crate) use cluster::RedisCluster;
+pub(crate) use pgbouncer::PgBouncer;
+pub(crate) use postgres::PostgresServer;
 pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use sentinel::RedisSentinel;
 pub(crate) use server::RedisServer;
 pub(crate) use wait::{eventually, until};
+pub(crate) use wire::Wire;

@@ -69,7 +69,8 @@ impl Process {
         let program = self.program.display();
         assert!(
             status.code() != Some(NOT_FOUND),
-            "{program} is not installed: these tests need Redis (on Debian and Ubuntu: apt-get install redis-server)"
+            "{program} is not installed: these tests need Redis and PostgreSQL (on Debian and Ubuntu: \
+             apt-get install redis-server postgresql pgbouncer)"
         );
         Some(status)
     }
@@ -87,6 +88,11 @@ impl Process {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &id]).status();
         assert!(sent.is_ok_and(|status| status.success()), "there is a kill");
+    }
+
+    /// Its number.
+    pub(super) fn number(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it wrote, from all its lives.

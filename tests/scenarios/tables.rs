@@ -11,14 +11,14 @@ use cloakroom::{
     Bearer, Cookie, SessionStore, Transport as Way,
     keyring::{KeyRing, SecretKey},
     store::{
-        Cipher, EncryptedCookieStore, JwtStore, LocalCache, MemoryStore, RedisStore, RedisStoreBuilder,
-        SignedCookieStore, SqliteStore, StoreLayer,
+        Cipher, EncryptedCookieStore, JwtStore, LocalCache, MemoryStore, PostgresStore, RedisStore,
+        RedisStoreBuilder, SignedCookieStore, SqliteStore, StoreLayer,
     },
 };
 
 use crate::{
     app::App,
-    rig::RedisServer,
+    rig::{PostgresServer, RedisServer},
     shells::{self, Served},
 };
 
@@ -34,6 +34,7 @@ pub(crate) const STORES: &[Store] = &[
         name: "redis with a local cache",
         open: || Arc::new(redis().local_cache(LocalCache::default()).build()),
     },
+    Store { name: "postgres", open: || Arc::new(postgres()) },
     Store { name: "sqlite", open: || Arc::new(sqlite()) },
     Store { name: "encrypted cookie (AES)", open: || Arc::new(encrypted(Cipher::Aes256Gcm)) },
     Store { name: "encrypted cookie (ChaCha)", open: || Arc::new(encrypted(Cipher::ChaCha20Poly1305)) },
@@ -126,4 +127,14 @@ fn sqlite() -> InFolder {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("sessions.db")).unwrap();
     InFolder { store, _folder: folder }
+}
+
+/// A table of its own on a server that all of them share, and that ends with this process.
+fn postgres() -> PostgresStore {
+    static SERVER: LazyLock<PostgresServer> =
+        LazyLock::new(|| PostgresServer::builder().option("max_connections", "400").start());
+    static STORES: AtomicUsize = AtomicUsize::new(0);
+    let number = STORES.fetch_add(1, Ordering::Relaxed);
+    let store = PostgresStore::builder(&SERVER.url()).unwrap().table(&format!("store_{number}")).unwrap();
+    store.create_missing_table().build()
 }

@@ -18,8 +18,8 @@ use crate::{
 
 /// A store that keeps records and whose clients hold [reference tokens](ReferenceToken).
 ///
-/// What it stores them in is its [backend](RecordBackend). `MemoryStore`, `RedisStore` and `SqliteStore` are such
-/// stores.
+/// What it stores them in is its [backend](RecordBackend). `MemoryStore`, `RedisStore`, `PostgresStore` and `SqliteStore` are
+/// such stores.
 #[derive(Clone, Default)]
 pub struct RecordStore<B> {
     backend: B,

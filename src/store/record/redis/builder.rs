@@ -5,18 +5,17 @@ use std::{fmt, path::Path, sync::Arc, time::Duration};
 use redis::aio::ConnectionLike;
 
 use super::{
+    super::tls::Pem,
     backend::{RedisBackend, RedisStore, Replicated},
     cache::{Cache, LocalCache},
     client::Client,
     connect_options::ConnectOptions,
-    credentials::CredentialsProvider,
     database::Database,
     endpoint::{Endpoint, InvalidRedisUrl},
     keys::Keys,
     replicas::Replicas,
-    tls::Pem,
 };
-use crate::store::{CircuitBreaker, CircuitBreakerOptions, RecordStore};
+use crate::store::{CircuitBreaker, CircuitBreakerOptions, CredentialsProvider, RecordStore};
 
 /// The options of a [`RedisStore`].
 ///
@@ -155,7 +154,7 @@ impl RedisStoreBuilder {
     /// same. The user of a plain `requirepass` is named `default`.
     #[cfg(feature = "redis-sentinel")]
     pub fn sentinel_user(self, name: &str, password: &str) -> Self {
-        self.sentinel_credentials(super::credentials::Credentials::new(name, password))
+        self.sentinel_credentials(crate::store::Credentials::new(name, password))
     }
 
     /// Sets the certificates of the authority that signed the Sentinels'. Default: as for the primary, with its

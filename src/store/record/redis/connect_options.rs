@@ -7,11 +7,11 @@ use redis::{
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 
-use super::{
-    credentials::{Credentials, CredentialsProvider},
-    tls::TlsOptions,
+use super::super::tls::TlsOptions;
+use crate::{
+    error::{StoreError, StoreErrorKind},
+    store::{Credentials, CredentialsProvider},
 };
-use crate::error::{StoreError, StoreErrorKind};
 
 /// Called with the keys that have changed, on a connection that tracks them.
 pub(super) type OnPush = Box<dyn Fn(PushInfo) + Send + Sync>;

@@ -1,6 +1,6 @@
 //! The connection that all calls share: made when it is first needed, and again when it was lost.
 //!
-//! It is made and driven on [threads of its own](super::driver). While an attempt to make it is silent, further ones are
+//! It is made and driven on [threads of its own](super::super::driver). While an attempt to make it is silent, further ones are
 //! begun, since nothing tells a slow network from one that has lost a greeting; the first to succeed is used. Attempts end
 //! when nobody waits for them any more, so none outlasts the deadlines of the calls that need it.
 
@@ -22,10 +22,10 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{
+    super::driver,
     cache::Cache,
     connect_options::{ConnectOptions, OnPush},
     connection::Connection,
-    driver,
     endpoint::Endpoint,
     reply_order::ReplyOrder,
 };

@@ -11,14 +11,13 @@
 //! | `reply` | reading replies |
 //! | `keys` | the names of keys |
 //! | `client`, `tag` | one call: sending it, sending it again, and the name that its reply repeats |
-//! | `connector`, `driver` | the connection that all calls share: making it, losing it, and the thread that drives it |
+//! | `connector` | the connection that all calls share: making it and losing it |
 //! | `reply_order` | whether replies belong to their calls |
 //! | `replicas` | writes that count only once replicas have them |
 //! | `cache` | [`LocalCache`]: records that need no round trip |
 //! | `error` | what the client's errors mean |
 //! | `endpoint` | which deployment to connect to, and its URL |
 //! | `sentinel`, `cluster`, `tls` | what their features add |
-//! | `credentials` | [`CredentialsProvider`]: who a connection belongs to, asked for each |
 //! | `connection`, `connect_options` | one established connection, and how it is made |
 //!
 //! # Untrusted input
@@ -38,9 +37,7 @@ mod cluster;
 mod connect_options;
 mod connection;
 mod connector;
-mod credentials;
 mod database;
-mod driver;
 mod endpoint;
 mod error;
 mod index;
@@ -54,6 +51,7 @@ mod script;
 #[cfg(feature = "redis-sentinel")]
 mod sentinel;
 mod tag;
+#[cfg(feature = "redis-tls")]
 mod tls;
 
 #[cfg(feature = "config")]
@@ -62,6 +60,5 @@ pub use self::{
     backend::{RedisBackend, RedisStore},
     builder::RedisStoreBuilder,
     cache::LocalCache,
-    credentials::{Credentials, CredentialsProvider, PasswordFile, PasswordVariable},
     endpoint::InvalidRedisUrl,
 };

@@ -1,58 +1,13 @@
-//! Encrypted connections: whom they trust, and who they are.
+//! Encrypted connections to Redis.
 
-#[cfg(feature = "redis-tls")]
-use std::{fs, io};
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::io;
 
-#[cfg(feature = "redis-tls")]
 use redis::{ClientTlsConfig, ConnectionAddr, ConnectionInfo, TlsCertificates};
 
-/// Certificates or keys in PEM: as they are, or in a file that is read for each connection.
-#[derive(Clone)]
-#[cfg_attr(not(feature = "redis-tls"), expect(dead_code, reason = "no connection is encrypted"))]
-pub(super) enum Pem {
-    Text(Arc<[u8]>),
-    File(PathBuf),
-}
-
-impl Pem {
-    pub(super) fn text(pem: &[u8]) -> Self {
-        Self::Text(pem.into())
-    }
-
-    pub(super) fn file(path: &Path) -> Self {
-        Self::File(path.to_path_buf())
-    }
-
-    #[cfg(feature = "redis-tls")]
-    async fn read(&self) -> io::Result<Vec<u8>> {
-        let path = match self {
-            Self::Text(text) => return Ok(text.to_vec()),
-            Self::File(path) => path.clone(),
-        };
-        let read = move || {
-            let named =
-                |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-            fs::read(&path).map_err(named)
-        };
-        tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
-    }
-}
-
-/// Whom the connections of one hop trust, and who they are.
-#[derive(Clone, Default)]
-pub(super) struct TlsOptions {
-    /// The certificates of the authority that signed the servers'; those of the system if there are none.
-    pub(super) roots: Option<Pem>,
-    /// The client's own certificate and its key.
-    pub(super) client: Option<(Pem, Pem)>,
-}
+use super::super::tls::TlsOptions;
 
 impl TlsOptions {
-    #[cfg(all(feature = "redis-sentinel", feature = "redis-tls"))]
+    #[cfg(feature = "redis-sentinel")]
     pub(super) fn is_default(&self) -> bool {
         self.roots.is_none() && self.client.is_none()
     }
@@ -61,7 +16,6 @@ impl TlsOptions {
     ///
     /// The choice of a cryptography provider is the application's, and `rustls` panics if its dependencies bring two and none
     /// was chosen. Then it is `ring`, which this crate uses anyway.
-    #[cfg(feature = "redis-tls")]
     pub(super) async fn certificates(
         &self,
         servers: &[ConnectionInfo],
@@ -89,7 +43,6 @@ impl TlsOptions {
     }
 }
 
-#[cfg(feature = "redis-tls")]
 pub(super) fn is_encrypted(server: &ConnectionInfo) -> bool {
     matches!(server.addr(), ConnectionAddr::TcpTls { .. })
 }

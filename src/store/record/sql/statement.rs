@@ -43,6 +43,7 @@ impl Statements {
     }
 
     /// The same statements, with each text changed.
+    #[allow(dead_code, reason = "not every database has parameters of its own")]
     pub(in super::super) fn rewritten(self, change: impl FnMut(String) -> String) -> Self {
         Self(self.0.map(change))
     }
@@ -128,8 +129,9 @@ impl Statement {
                 "SELECT count(*) FROM {table} WHERE subject = $1 AND deadline > $2 AND last_active + idle > $2"
             ),
             Self::Sweep => format!(
-                "DELETE FROM {table} WHERE id IN
-                (SELECT id FROM {table} WHERE sweep_at <= $1 ORDER BY sweep_at LIMIT $2 {skip_locked}) RETURNING ends"
+                // Apart, so that the rows are chosen once: PostgreSQL may run a subquery again for each row.
+                "WITH swept AS (SELECT id FROM {table} WHERE sweep_at <= $1 ORDER BY sweep_at LIMIT $2 {skip_locked})
+                DELETE FROM {table} WHERE id IN (SELECT id FROM swept) RETURNING ends"
             ),
         }
     }

@@ -1,11 +1,11 @@
-//! Who a connection to Redis belongs to, asked anew for each: [`CredentialsProvider`].
+//! Who a connection to a server belongs to, asked anew for each: [`CredentialsProvider`].
 
 use std::{env, error::Error, fmt, fs, path::PathBuf};
 
 use async_trait::async_trait;
 use zeroize::Zeroizing;
 
-/// A user name and a password for Redis or its Sentinels. `Debug` shows neither.
+/// A user name and a password for Redis, its Sentinels or PostgreSQL. `Debug` shows neither.
 #[derive(Clone)]
 pub struct Credentials {
     user: Option<String>,
@@ -19,17 +19,21 @@ impl Credentials {
         Self { user: Some(user.into()), password: Zeroizing::new(password.into()) }
     }
 
-    /// Those of the default user: the password of `requirepass`.
+    /// The password of the user that the URL names, or of the default user: in Redis that of `requirepass`.
     #[must_use]
     pub fn of_default_user(password: impl Into<String>) -> Self {
         Self { user: None, password: Zeroizing::new(password.into()) }
     }
 
-    pub(super) fn user(&self) -> Option<&str> {
+    /// The name of the user, if it is not the default user.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
     }
 
-    pub(super) fn password(&self) -> &str {
+    /// The password.
+    #[must_use]
+    pub fn password(&self) -> &str {
         &self.password
     }
 }
@@ -48,7 +52,8 @@ type Failure = Box<dyn Error + Send + Sync>;
 /// [`Credentials`] that stay the same are one, and so are [`PasswordFile`], [`PasswordVariable`] and every closure that returns
 /// a future:
 ///
-/// ```
+#[cfg_attr(feature = "redis", doc = "```")]
+#[cfg_attr(not(feature = "redis"), doc = "```ignore")]
 /// use cloakroom::store::{Credentials, PasswordFile, RedisStore};
 ///
 /// async fn token_of_the_cloud() -> Result<String, std::io::Error> {

@@ -22,12 +22,12 @@ pub(super) fn runtime() -> Result<Handle, StoreError> {
         return Ok(runtime.handle().clone());
     }
     let runtime = start().map_err(|error| {
-        let message = "the threads for connections to Redis could not be started";
+        let message = "the threads for connections to servers could not be started";
         StoreError::new(StoreErrorKind::Unavailable, message).with_source(error)
     })?;
     Ok(driver.insert(runtime).handle().clone())
 }
 
 fn start() -> io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(2).thread_name("cloakroom-redis").enable_all().build()
+    Builder::new_multi_thread().worker_threads(2).thread_name("cloakroom-driver").enable_all().build()
 }

@@ -1,0 +1,80 @@
+//! What the shared statements run on: [`PostgresDatabase`].
+
+use std::sync::Arc;
+
+use super::{
+    super::sql::{Database, Dialect, Row, Statement, Table, Value},
+    client::Client,
+};
+use crate::{
+    error::StoreError,
+    id::SessionId,
+    store::{Guarantees, Index, Revocation, Scope, StoreContext, TokenForm, Updates},
+    time::{Deadline, Timestamp},
+};
+
+/// The largest session data that is stored, in bytes.
+const MAX_DATA: usize = 4 << 20;
+
+/// Only one node at a time creates tables: `IF NOT EXISTS` alone does not keep two from doing so at the same moment. The number is
+/// any that others are unlikely to lock.
+const CREATION: &str = "SELECT pg_advisory_xact_lock(7165120961524353139);";
+
+/// What PostgreSQL says in its own words. A fifth of each page is left free, so that a new version of a row fits beside the old one.
+pub(super) const DIALECT: Dialect = Dialect {
+    integer: "bigint",
+    bytes: "bytea",
+    least: "least",
+    greatest: "greatest",
+    skip_locked: "FOR UPDATE SKIP LOCKED",
+    table_options: " WITH (fillfactor = 80)",
+};
+
+/// A database of PostgreSQL, and the table in it.
+#[derive(Debug, Clone)]
+pub(in super::super) struct PostgresDatabase {
+    pub(super) table: Table,
+    pub(super) client: Arc<Client>,
+}
+
+/// The statements that create the table, as one text, and so as one transaction.
+pub(super) fn creation(table: &Table) -> String {
+    format!("{CREATION}\n{}", table.definition(&DIALECT))
+}
+
+impl PostgresDatabase {
+    pub(super) fn table_definition(&self) -> String {
+        self.table.definition(&DIALECT)
+    }
+
+    pub(super) async fn create_table(&self, deadline: Deadline) -> Result<(), StoreError> {
+        self.client.run_script(&creation(&self.table), StoreContext::new(Timestamp::MIN, deadline)).await
+    }
+
+    /// Reads what is stored under an ID that no session has, even while the circuit breaker is open.
+    pub(super) async fn ping(&self, cx: StoreContext) -> Result<(), StoreError> {
+        let nobody = SessionId::from_bytes([0; 16]).as_bytes()[..].into();
+        self.client.probe(Statement::Read, &[nobody], cx).await.map(drop)
+    }
+}
+
+impl Database for PostgresDatabase {
+    fn guarantees(&self) -> Guarantees {
+        Guarantees::new("postgres", TokenForm::Reference)
+            .revocation(Revocation::AtOnce)
+            .survives_restart(true)
+            .scope(Scope::AllNodes)
+            .updates(Updates::NeverLost)
+            .index(Index::AllNodes)
+            .max_data(Some(MAX_DATA))
+    }
+
+    async fn run(
+        &self,
+        statement: Statement,
+        arguments: Vec<Value>,
+        cx: StoreContext,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.client.call(statement, &arguments, cx).await
+    }
+}

@@ -1,0 +1,27 @@
+//! The PostgreSQL store against real servers, and against everything that can go wrong on the way.
+//!
+//! | module | shows |
+//! | --- | --- |
+//! | `conformance` | the public suite, directly and through PgBouncer |
+//! | `deployments` | how a server is reached: TLS, password, Unix socket, several hosts, connections of the application |
+//! | `durability` | kills under load, restarts, standbys, servers that are full, paused or end connections |
+//! | `table` | the table: its definition, what is swept, that many nodes do so at once |
+//! | `way` | a way that is cut, silent, or loses answers |
+//! | `scene`, `visits` | what the tests share |
+
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+#[path = "../promises/browser.rs"]
+#[allow(dead_code, reason = "the promises use all of it")]
+mod browser;
+#[path = "../rig/mod.rs"]
+mod rig;
+#[path = "../visits/mod.rs"]
+mod visits;
+
+mod conformance;
+mod deployments;
+mod durability;
+mod scene;
+mod table;
+mod way;
