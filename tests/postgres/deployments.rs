@@ -78,7 +78,8 @@ async fn a_password_is_asked_for_each_connection_and_no_error_quotes_it() {
         async { Ok::<_, std::io::Error>(Credentials::of_default_user("s3cret")) }
     };
     serves(PostgresStore::builder(&url).unwrap().credentials(provider).build()).await;
-    assert_eq!(asked.load(SeqCst), 2, "one connection reads, and one writes");
+    // Another attempt is begun beside one that is silent for half a second.
+    assert!(asked.load(SeqCst) >= 2, "one connection reads, and one writes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,5 +117,5 @@ async fn an_application_brings_its_configuration_or_its_connections() {
         }
     };
     serves(PostgresStoreBuilder::connecting(connect).build()).await;
-    assert_eq!(made.load(SeqCst), 2, "one connection reads, and one writes");
+    assert!(made.load(SeqCst) >= 2, "one connection reads, and one writes");
 }
