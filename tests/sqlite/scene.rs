@@ -1,7 +1,7 @@
 //! What the tests share: a site over a file, and what holds the file up.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write as _},
     mem,
     path::{Path, PathBuf},
@@ -49,7 +49,13 @@ pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
 
 /// Waits until nobody has a database open: then its log is gone, and everything is in the file.
 pub(crate) fn until_closed(path: &Path) {
-    until("the file is closed", || !beside(path, "-wal").exists());
+    until("the file is closed", || !beside(path, "-wal").exists() && !is_open_here(path));
+}
+
+/// Whether this process has a file open. SQLite would use it again.
+fn is_open_here(path: &Path) -> bool {
+    let open = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    open.filter_map(|file| fs::read_link(file.path()).ok()).any(|file| file == path)
 }
 
 /// Adds one to the number of this name.
