@@ -4,9 +4,10 @@
 
 use std::error::Error;
 
+use bytes::BytesMut;
 use tokio_postgres::{
     Row,
-    types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked},
+    types::{IsNull, ToSql, Type, to_sql_checked},
 };
 
 use super::super::sql::{Row as Columns, Statement, Value};

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use async_trait::async_trait;
+use futures_util::future::join;
 use tracing::debug;
 
 use super::{Database, Statement, Value, row};
@@ -33,7 +34,7 @@ impl<D: Database> SqlBackend<D> {
         Self { database }
     }
 
-    #[allow(dead_code, reason = "not every store asks its database for more")]
+    #[cfg(feature = "postgres")]
     pub(in super::super) const fn database(&self) -> &D {
         &self.database
     }
@@ -121,9 +122,9 @@ impl<D: Database> RecordBackend for SqlBackend<D> {
         match expected {
             Some(expected) => self.replace(expected, next, cx).await,
             None => {
-                let swapped = self.create(next, cx).await?;
-                self.tidy(cx).await;
-                Ok(swapped)
+                // At the same time, so that both wait for the disk together.
+                let (swapped, ()) = join(self.create(next, cx), self.tidy(cx)).await;
+                swapped
             }
         }
     }

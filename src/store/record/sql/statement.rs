@@ -43,7 +43,7 @@ impl Statements {
     }
 
     /// The same statements, with each text changed.
-    #[allow(dead_code, reason = "not every database has parameters of its own")]
+    #[cfg(feature = "sqlite")]
     pub(in super::super) fn rewritten(self, change: impl FnMut(String) -> String) -> Self {
         Self(self.0.map(change))
     }

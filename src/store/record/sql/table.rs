@@ -41,7 +41,7 @@ impl Table {
     ///
     /// # Errors
     /// When it names a schema.
-    #[allow(dead_code, reason = "not every database is without schemas")]
+    #[cfg(feature = "sqlite")]
     pub(in super::super) fn without_schema(self) -> Result<Self, InvalidTableName> {
         if self.schema.is_none() { Ok(self) } else { Err(InvalidTableName(())) }
     }
