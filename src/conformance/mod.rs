@@ -96,6 +96,6 @@ mod verdict;
 pub use self::{
     harness::{Harness, Outage},
     report::{Outcome, Report},
-    run::{check, check_waiving},
+    run::{check, check_only, check_waiving},
     verdict::{Failure, Verdict},
 };

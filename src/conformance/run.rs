@@ -49,6 +49,32 @@ pub async fn check_waiving<H: Harness>(fresh: impl Fn() -> H, waivers: &[&str]) 
     report
 }
 
+/// Runs the named checks only, for instance those that a store under development fails.
+///
+/// A store is conformant if [`check`] passes. A name that no check has fails.
+///
+/// ```
+/// use std::sync::Arc;
+/// use cloakroom::{conformance, store::MemoryStore};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let report = conformance::check_only(|| Arc::new(MemoryStore::new()), &["replace_never_creates"]).await;
+/// report.assert();
+/// # }
+/// ```
+pub async fn check_only<H: Harness>(fresh: impl Fn() -> H, names: &[&str]) -> Report {
+    let guarantees = fresh().store().await.guarantees();
+    let mut report = Report::new(guarantees.name);
+    for name in names {
+        let outcome = match CHECKS.iter().find(|check| check.name == *name) {
+            Some(check) => outcome(check, &guarantees, &fresh, false).await,
+            None => Outcome::Failed("there is no such check".into()),
+        };
+        report.add(name, outcome);
+    }
+    report
+}
+
 async fn outcome<H: Harness>(
     check: &Check,
     guarantees: &Guarantees,

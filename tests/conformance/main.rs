@@ -110,6 +110,14 @@ async fn a_waiver_that_nothing_needs_is_a_failure() {
 }
 
 #[tokio::test]
+async fn only_the_checks_that_are_named_run_and_there_has_to_be_one_of_that_name() {
+    let names = ["end_is_idempotent", "pigs_fly"];
+    let report = conformance::check_only(|| Surroundings::new(|plain: Plain| plain), &names).await;
+    assert_eq!(report.entries().map(|(name, _)| name).collect::<Vec<_>>(), names);
+    assert_eq!(report.failures().collect::<Vec<_>>(), ["pigs_fly"]);
+}
+
+#[tokio::test]
 async fn a_waiver_excuses_no_broken_promise() {
     let check = "end_is_idempotent";
     let front = |plain| Broken(plain, broken::ends::EndsTwice);
@@ -124,7 +132,9 @@ fn names<'a>(report: &'a Report, outcome: &Outcome) -> Vec<&'a str> {
 /// Fails unless the suite finds this flaw with each of these checks.
 async fn caught<F: Flaw + Default>(checks: &[&str]) {
     let front = |plain| Broken(plain, F::default());
-    assert_caught(&conformance::check(|| Surroundings::new(front)).await, checks);
+    let report = conformance::check_only(|| Surroundings::new(front), checks).await;
+    assert!(!report.to_string().contains("no such check"), "{report}");
+    assert_caught(&report, checks);
 }
 
 fn assert_caught(report: &Report, checks: &[&str]) {
