@@ -50,11 +50,18 @@ impl BadLine {
         trial.through(Arc::new(line)).impatient(4 * SECOND)
     }
 
-    /// The reply, unless it is the first to this question: then it is lost, and others go on meanwhile, for long enough that
-    /// those write who have given way.
-    async fn pass<T>(&self, asked: Asked, reply: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// The reply, unless it is the first that says that something was done: then it is lost, and others go on meanwhile, for long
+    /// enough that those write who have given way.
+    async fn pass<T>(
+        &self,
+        asked: Asked,
+        reply: Result<T, StoreError>,
+        is_done: fn(&T) -> bool,
+    ) -> Result<T, StoreError> {
+        if !reply.as_ref().is_ok_and(is_done) {
+            return reply;
+        }
         let Some(kind) = self.first_answer(asked) else { return reply };
-        reply?;
         is_unheard().await;
         Err(StoreError::new(kind, "the conformance suite has lost the reply"))
     }
@@ -82,7 +89,8 @@ impl StoreLayer for BadLine {
 
     async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         let reply = self.store.create(record, cx).await;
-        self.pass(Asked::Write(record.version().write), reply).await
+        let asked = Asked::Write(record.version().write);
+        self.pass(asked, reply, |created| matches!(created, Created::Done(_))).await
     }
 
     async fn replace(
@@ -92,12 +100,13 @@ impl StoreLayer for BadLine {
         cx: StoreContext,
     ) -> Result<Replaced, StoreError> {
         let reply = self.store.replace(record, expected, cx).await;
-        self.pass(Asked::Write(record.version().write), reply).await
+        let asked = Asked::Write(record.version().write);
+        self.pass(asked, reply, |replaced| matches!(replaced, Replaced::Done(_))).await
     }
 
     async fn end(&self, end: End, cx: StoreContext) -> Result<Ended, StoreError> {
         let reply = self.store.end(end, cx).await;
-        self.pass(Asked::End(end.id), reply).await
+        self.pass(Asked::End(end.id), reply, |_| true).await
     }
 
     async fn touch(
@@ -107,7 +116,8 @@ impl StoreLayer for BadLine {
         cx: StoreContext,
     ) -> Result<Touched, StoreError> {
         let reply = self.store.touch(record, expected, cx).await;
-        self.pass(Asked::Write(record.version().write), reply).await
+        let asked = Asked::Write(record.version().write);
+        self.pass(asked, reply, |touched| matches!(touched, Touched::Done(_))).await
     }
 }
 
