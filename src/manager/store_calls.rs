@@ -6,7 +6,7 @@ use super::core::Core;
 use crate::{
     error::{StoreError, StoreErrorKind},
     id::SessionId,
-    record::{REMEMBERED_WRITES, Record, Version},
+    record::{Record, Version},
     store::{Created, End, Ended, Found, Replaced, SessionIndex, SessionInfo, SessionStore, StoreContext},
 };
 
@@ -50,7 +50,7 @@ impl<'a> StoreCalls<'a> {
         loop {
             match self.store.replace(next, expected, self.cx).await {
                 Ok(Replaced::Conflict(stored))
-                    if effect == Effect::InDoubt && is_beyond_memory(&stored, expected) =>
+                    if effect == Effect::InDoubt && stored.may_have_forgotten(next.version()) =>
                 {
                     return Err(WriteError { error: outcome_unknown(), effect });
                 }
@@ -117,11 +117,6 @@ impl<'a> StoreCalls<'a> {
     fn may_retry(&self, error: &StoreError, attempt: u32) -> bool {
         error.is_transient() && attempt < MOST_ATTEMPTS && !self.cx.deadline.is_over()
     }
-}
-
-/// Whether so much was written since `expected` that the record no longer remembers all of it.
-fn is_beyond_memory(stored: &Record, expected: Version) -> bool {
-    stored.version().counter.saturating_sub(expected.counter) > REMEMBERED_WRITES as u64
 }
 
 fn outcome_unknown() -> StoreError {

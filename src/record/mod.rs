@@ -167,6 +167,14 @@ impl Record {
         self.0.writes.contains(&write)
     }
 
+    /// Whether `version` may have been stored once: it is not [remembered](Self::remembers), but so much was written since that it need
+    /// not be. Who sent it twice cannot tell then whether it was done.
+    #[must_use]
+    pub fn may_have_forgotten(&self, version: Version) -> bool {
+        let later = self.0.version.saturating_sub(version.counter);
+        !self.remembers(version.write) && later >= REMEMBERED_WRITES as u64
+    }
+
     /// The number of logins so far: requests of one epoch belong to one login. A renewal changes the secret but not the epoch, so it
     /// disturbs no request that is under way.
     #[must_use]

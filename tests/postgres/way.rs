@@ -1,9 +1,10 @@
 //! A way that is cut, silent, or loses answers.
 
-use cloakroom::{Session, SessionError};
+use cloakroom::{Session, SessionError, SessionErrorKind, StoreErrorKind};
 
 use crate::{
-    browser::{Browser, HOUR, MINUTE, Server},
+    browser::{Browser, HOUR, MINUTE, Server, finish},
+    rig::eventually,
     scene::{Scene, at, outcome},
     visits::{add, look, recovers},
 };
@@ -137,4 +138,35 @@ async fn two_nodes_count_together() {
     }
     assert_eq!(look(&browser, "n").await, Ok(Some(161)));
     assert!(scene.wire.opened() <= 2 + 2 * 5, "{} connections", scene.wire.opened());
+}
+
+/// A write takes effect, its answer is lost, and before it can be repeated others write so often that the session no longer remembers
+/// it. That is said, not guessed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_was_lost_behind_many_others_is_not_made_again() {
+    let scene = Scene::new().await;
+    let (site, elsewhere) = (scene.site(), crate::scene::site(scene.direct_store()));
+    let mut browser = site.browser();
+    assert!(browser.does(|session| add(session, "n")).await.is_ok());
+    let direct = at(&elsewhere, &browser);
+    let (mut counted, mut unknown) = (1, 0);
+    for _ in 0..20 {
+        let visit = browser.visit().await;
+        add(&visit.session, "n").unwrap();
+        scene.wire.lose_answer_after(0);
+        let late = tokio::spawn(finish(visit, 200));
+        eventually("the write is done", async || look(&direct, "n").await == Ok(Some(counted + 1))).await;
+        scene.wire.hold();
+        for _ in 0..5 {
+            assert!(direct.clone().does(|session| add(session, "n")).await.is_ok());
+        }
+        scene.wire.heal();
+        match late.await.unwrap().error.map(|error| error.kind()) {
+            Some(SessionErrorKind::Store(StoreErrorKind::OutcomeUnknown)) => unknown += 1,
+            answer => assert_eq!(answer, None),
+        }
+        counted += 6;
+        assert_eq!(look(&direct, "n").await, Ok(Some(counted)), "it was counted, once");
+    }
+    assert!(unknown > 0, "the write was always repeated before the others");
 }

@@ -20,7 +20,7 @@ use std::{
 use futures_util::future::{Either, select};
 
 use super::{
-    super::sql::{Row, Statement, Statements, Value},
+    super::sql::{Outcome, Row, Statement, Statements, Value},
     connector::Connector,
     error::{CallError, Retry},
     slot::{Numbered, Slot, pause},
@@ -64,19 +64,29 @@ struct Call<'a> {
     deadline: Deadline,
 }
 
-/// The connection on which a call was sent, if it was.
+/// The connection on which a call was sent last, if it was, and how often it was sent.
 #[derive(Default)]
-struct Sent(Mutex<Option<Numbered>>);
+struct Sent(Mutex<(Option<Numbered>, u32)>);
 
 impl Sent {
     fn on(&self, connection: &Numbered) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
+        let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *sent = (Some(connection.clone()), sent.1 + 1);
     }
 
-    /// Its number, and how many answers have come on it.
+    /// Another attempt begins, which has no connection yet.
+    fn again(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0 = None;
+    }
+
+    fn is_repeated(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1 > 1
+    }
+
+    /// The connection's number, and how many answers have come on it.
     fn progress(&self) -> Option<(u64, u64)> {
         let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.as_ref().map(|sent| (sent.number, sent.connection.answers()))
+        sent.0.as_ref().map(|sent| (sent.number, sent.connection.answers()))
     }
 }
 
@@ -101,7 +111,7 @@ impl Client {
         statement: Statement,
         arguments: &[Value],
         cx: StoreContext,
-    ) -> Result<Rows, StoreError> {
+    ) -> Result<Outcome, StoreError> {
         // Pinned here: a future that is passed on by value takes its space twice.
         let call = pin!(self.call_repeatedly(Call { statement, arguments, deadline: cx.deadline }));
         let call = within(cx.deadline, call);
@@ -117,7 +127,7 @@ impl Client {
         statement: Statement,
         arguments: &[Value],
         cx: StoreContext,
-    ) -> Result<Rows, StoreError> {
+    ) -> Result<Outcome, StoreError> {
         let call = pin!(self.call_repeatedly(Call { statement, arguments, deadline: cx.deadline }));
         let call = within(cx.deadline, call);
         match &self.breaker {
@@ -142,11 +152,12 @@ impl Client {
         })
     }
 
-    async fn call_repeatedly(&self, call: Call<'_>) -> Result<Rows, StoreError> {
+    async fn call_repeatedly(&self, call: Call<'_>) -> Result<Outcome, StoreError> {
+        let sent = Sent::default();
         let mut attempts = 1;
         loop {
-            let error = match self.call_patiently(call).await {
-                Ok(rows) => return Ok(rows),
+            let error = match self.call_patiently(call, &sent).await {
+                Ok(rows) => return Ok(Outcome { rows, is_repeated: sent.is_repeated() }),
                 Err(error) => error,
             };
             match (error.retry, &self.creation) {
@@ -164,10 +175,10 @@ impl Client {
     }
 
     /// One call; if its connection stays silent, another one over a new connection may overtake it.
-    async fn call_patiently(&self, call: Call<'_>) -> Result<Rows, CallError> {
-        let sent = Sent::default();
+    async fn call_patiently(&self, call: Call<'_>, sent: &Sent) -> Result<Rows, CallError> {
+        sent.again();
         let slot = self.slot(call.statement.only_reads());
-        let mut first = pin!(self.call_once(slot, call, &sent));
+        let mut first = pin!(self.call_once(slot, call, sent));
         let mut before = None;
         loop {
             match select(first.as_mut(), pin!(pause(patience(call.deadline)))).await {
@@ -179,7 +190,7 @@ impl Client {
             if let (Some((number, _)), true) = (now, before == now) {
                 slot.give_up(number);
                 // Elsewhere, because it is rare: calls are small.
-                let second = Box::pin(self.call_once(slot, call, &sent));
+                let second = Box::pin(self.call_once(slot, call, sent));
                 return first_answer(first, second).await;
             }
             before = now;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::sql::{Database, Dialect, Row, Statement, Table, Value},
+    super::sql::{Database, Dialect, Outcome, Statement, Table, Value},
     client::Client,
 };
 use crate::{
@@ -74,7 +74,7 @@ impl Database for PostgresDatabase {
         statement: Statement,
         arguments: Vec<Value>,
         cx: StoreContext,
-    ) -> Result<Vec<Row>, StoreError> {
+    ) -> Result<Outcome, StoreError> {
         self.client.call(statement, &arguments, cx).await
     }
 }

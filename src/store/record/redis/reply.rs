@@ -7,7 +7,7 @@ use redis::Value;
 use super::tag::Tag;
 use crate::{
     id::SessionId,
-    record::{InvalidRecord, REMEMBERED_WRITES, Record},
+    record::{InvalidRecord, Record},
     store::{Absence, Ended, Stored, Swapped, Touched},
     time::Timestamp,
 };
@@ -89,19 +89,13 @@ pub(super) fn swap(parts: &[Value], repeated: Repeated, next: &Record) -> Result
         (b"done", _) => Ok(Swapped::Done),
         (b"absent", _) => Ok(Swapped::Found(None)),
         (b"found", Some(bytes)) => match stored(bytes, &next.id())? {
-            Stored::Record(record) if repeated.0 && may_have_forgotten(&record, next) => {
+            Stored::Record(record) if repeated.0 && record.may_have_forgotten(next.version()) => {
                 Err(ReplyError::InDoubt)
             }
             stored => Ok(Swapped::Found(Some(stored))),
         },
         _ => Err(ReplyError::Mismatched),
     }
-}
-
-/// Whether so much was written since `next` would have been that the record need not remember it any more.
-fn may_have_forgotten(record: &Record, next: &Record) -> bool {
-    let [stored, written] = [record.version().counter, next.version().counter];
-    !record.remembers(next.version().write) && stored.saturating_sub(written) >= REMEMBERED_WRITES as u64
 }
 
 /// The reply to `touch.lua`.

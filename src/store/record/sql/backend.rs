@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::future::join;
 use tracing::debug;
 
-use super::{Database, Statement, Value, row};
+use super::{Database, Outcome, Statement, Value, row};
 use crate::{
     error::{StoreError, StoreErrorKind},
     id::SessionId,
@@ -42,7 +42,7 @@ impl<D: Database> SqlBackend<D> {
     /// Removes at most `limit` rows that count as nothing, and returns how many there were.
     pub(in super::super) async fn sweep(&self, limit: usize, cx: StoreContext) -> Result<usize, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        Ok(self.run(Statement::Sweep, vec![row::time(cx.now), limit.into()], cx).await?.len())
+        Ok(self.run(Statement::Sweep, vec![row::time(cx.now), limit.into()], cx).await?.rows.len())
     }
 
     async fn run(
@@ -50,23 +50,14 @@ impl<D: Database> SqlBackend<D> {
         statement: Statement,
         arguments: Vec<Value>,
         cx: StoreContext,
-    ) -> Result<Vec<Vec<Value>>, StoreError> {
+    ) -> Result<Outcome, StoreError> {
         within(cx.deadline, self.database.run(statement, arguments, cx)).await
-    }
-
-    /// Runs a write that returns a row if it was done.
-    async fn writes(
-        &self,
-        statement: Statement,
-        arguments: Vec<Value>,
-        cx: StoreContext,
-    ) -> Result<bool, StoreError> {
-        Ok(!self.run(statement, arguments, cx).await?.is_empty())
     }
 
     async fn create(&self, next: &Record, cx: StoreContext) -> Result<Swapped, StoreError> {
         for _ in 0..MOST_ATTEMPTS {
-            if self.writes(Statement::Create, row::arguments(next, cx.now), cx).await? {
+            let outcome = self.run(Statement::Create, row::arguments(next, cx.now), cx).await?;
+            if !outcome.rows.is_empty() {
                 return Ok(Swapped::Done);
             }
             match self.get(&next.id(), cx).await? {
@@ -89,10 +80,18 @@ impl<D: Database> SqlBackend<D> {
     ) -> Result<Swapped, StoreError> {
         let mut arguments = row::arguments(next, cx.now);
         arguments.push(row::version(expected));
-        if self.writes(Statement::Replace, arguments, cx).await? {
+        let outcome = self.run(Statement::Replace, arguments, cx).await?;
+        if !outcome.rows.is_empty() {
             return Ok(Swapped::Done);
         }
-        self.get(&next.id(), cx).await.map(Swapped::Found)
+        match self.get(&next.id(), cx).await? {
+            Some(Stored::Record(record))
+                if outcome.is_repeated && record.may_have_forgotten(next.version()) =>
+            {
+                Err(in_doubt())
+            }
+            found => Ok(Swapped::Found(found)),
+        }
     }
 
     /// Removes a few rows that count as nothing. A failure is no reason to refuse the session that begins.
@@ -109,7 +108,7 @@ impl<D: Database> RecordBackend for SqlBackend<D> {
     }
 
     async fn get(&self, id: &SessionId, cx: StoreContext) -> Result<Option<Stored>, StoreError> {
-        let rows = self.run(Statement::Read, vec![row::id(id)], cx).await?;
+        let rows = self.run(Statement::Read, vec![row::id(id)], cx).await?.rows;
         rows.into_iter().next().map(|row| row::stored(id, row)).transpose()
     }
 
@@ -140,7 +139,7 @@ impl<D: Database> RecordBackend for SqlBackend<D> {
             row::time(cx.now),
             nothing.into(),
         ];
-        let ends = row::number(self.run(Statement::Bury, arguments, cx).await?)?;
+        let ends = row::number(self.run(Statement::Bury, arguments, cx).await?.rows)?;
         Ok(if ends == 1 { Ended::Done } else { Ended::Already })
     }
 
@@ -151,7 +150,7 @@ impl<D: Database> RecordBackend for SqlBackend<D> {
             i64::from(record.epoch()).into(),
             row::time(cx.now),
         ];
-        if self.writes(Statement::Touch, arguments, cx).await? {
+        if !self.run(Statement::Touch, arguments, cx).await?.rows.is_empty() {
             return Ok(Touched::Done(None));
         }
         let absence = match self.get(&record.id(), cx).await? {
@@ -172,7 +171,7 @@ impl<D: Database> RecordBackend for SqlBackend<D> {
 #[async_trait]
 impl<D: Database> SessionIndex for SqlBackend<D> {
     async fn list(&self, subject: &str, cx: StoreContext) -> Result<Vec<SessionInfo>, StoreError> {
-        let rows = self.run(Statement::List, vec![row::subject(subject), row::time(cx.now)], cx).await?;
+        let rows = self.run(Statement::List, vec![row::subject(subject), row::time(cx.now)], cx).await?.rows;
         let mut records = rows.into_iter().map(row::head).collect::<Result<Vec<_>, _>>()?;
         // Two names with one hash are not to be expected, but they would be two people.
         records.retain(|record| record.subject() == Some(subject));
@@ -181,7 +180,15 @@ impl<D: Database> SessionIndex for SqlBackend<D> {
     }
 
     async fn count(&self, subject: &str, cx: StoreContext) -> Result<usize, StoreError> {
-        let rows = self.run(Statement::Count, vec![row::subject(subject), row::time(cx.now)], cx).await?;
+        let rows = self.run(Statement::Count, vec![row::subject(subject), row::time(cx.now)], cx).await?.rows;
         Ok(usize::try_from(row::number(rows)?).unwrap_or_default())
     }
+}
+
+/// The engine asks again, and gives up with the kind `OutcomeUnknown`.
+fn in_doubt() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Unavailable,
+        "the connection to the database was lost during a write, which others have followed",
+    )
 }

@@ -30,7 +30,7 @@ mod value;
 pub use self::table::InvalidTableName;
 pub(super) use self::{
     backend::SqlBackend,
-    database::{Database, Row},
+    database::{Database, Outcome, Row},
     dialect::Dialect,
     statement::{Statement, Statements},
     table::Table,

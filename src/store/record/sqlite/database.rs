@@ -13,7 +13,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    super::sql::{Database, Row, Statement, Statements, Table, Value},
+    super::sql::{Database, Outcome, Statement, Statements, Table, Value},
     Synchronous,
     dialect::DIALECT,
     file::{Access, File},
@@ -72,13 +72,14 @@ impl Database for Sqlite {
         statement: Statement,
         arguments: Vec<Value>,
         cx: StoreContext,
-    ) -> Result<Vec<Row>, StoreError> {
+    ) -> Result<Outcome, StoreError> {
         let (job, answer) = Job::new(statement, arguments, cx.deadline);
         self.queue(statement).try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => unavailable("too many calls wait for the session database"),
             TrySendError::Disconnected(_) => unavailable("the thread of the session database has ended"),
         })?;
-        answer.await.unwrap_or_else(|_| Err(not_begun(cx)))
+        let rows = answer.await.unwrap_or_else(|_| Err(not_begun(cx)))?;
+        Ok(Outcome { rows, is_repeated: false })
     }
 }
 
