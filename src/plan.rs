@@ -126,7 +126,7 @@ fn ended_by_logout(base: &Base, policy: &Policy, now: Timestamp) -> Vec<End> {
         Base::Absent(Some(Absence::Rotated { id, at })) if policy.is_recent(*at, now) => {
             vec![End { id: *id, until: now, by: EndedBy::Client }]
         }
-        // Somebody else has ended it. From now on requests that its client sent before count as overtaken.
+        // It was ended from elsewhere. From now on requests that its client sent before count as overtaken.
         Base::Absent(Some(Absence::Ended { id, by: EndedBy::Other, .. })) => {
             vec![End { id: *id, until: now, by: EndedBy::Client }]
         }

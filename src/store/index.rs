@@ -108,7 +108,7 @@ impl SessionInfo {
         self.here
     }
 
-    /// Its end on somebody else's account than its client's.
+    /// Its end on another account than its own client's.
     pub(crate) fn as_end(&self) -> End {
         End { id: self.id, until: self.deadline, by: EndedBy::Other }
     }

@@ -90,7 +90,7 @@ CREATE INDEX IF NOT EXISTS "cloakroom_sessions_sweep_at" ON "cloakroom_sessions"
     /// Removes at most `limit` rows of sessions that expired, or ended and would have expired, at least two minutes before `now`,
     /// and returns how many there were. Several nodes may do so at once, and do not wait for each other.
     ///
-    /// Nobody has to call it: each session that begins removes a few. A job may, after a flood of visitors, until it returns less than
+    /// It need not be called: each session that begins removes a few. A job may, after a flood of visitors, until it returns less than
     /// `limit`.
     ///
     /// # Errors

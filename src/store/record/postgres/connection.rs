@@ -21,7 +21,7 @@ use super::{
     parameters,
 };
 
-/// How long a connection that nobody uses any more may take to end by itself, and then to have its statement cancelled.
+/// How long a connection that is no longer used may take to end by itself, and then to have its statement cancelled.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A connection on which any number of statements are under way at once. The server executes them in their order.
@@ -88,9 +88,9 @@ fn as_parameter(value: &Value) -> &(dyn ToSql + Sync) {
     value
 }
 
-/// Drives a connection until it ends, or until nobody uses it any more.
+/// Drives a connection until it ends, or until it is no longer used.
 ///
-/// Then the server is asked to end what it still does for nobody, such as waiting for a lock: a server does not notice that its client
+/// Then the server is asked to end what no caller waits for, such as a wait for a lock: a server does not notice that its client
 /// is gone before it has something to send, and has only so many connections.
 pub(super) async fn drive<S, T>(
     connection: tokio_postgres::Connection<Socket, S>,

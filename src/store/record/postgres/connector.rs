@@ -87,7 +87,7 @@ impl Connector {
             return open(&config, tls).await;
         }
         if config.get_ssl_mode() == SslMode::Prefer {
-            // What is encrypted for whoever may listen in between is not worth a certificate that cannot be checked.
+            // Encryption without a checked certificate protects from no one in between.
             config.ssl_mode(SslMode::Disable);
         }
         open(&config, NoTls).await

@@ -53,8 +53,8 @@ impl PostgresDatabase {
 
     /// Reads what is stored under an ID that no session has, even while the circuit breaker is open.
     pub(super) async fn ping(&self, cx: StoreContext) -> Result<(), StoreError> {
-        let nobody = SessionId::from_bytes([0; 16]).as_bytes()[..].into();
-        self.client.probe(Statement::Read, &[nobody], cx).await.map(drop)
+        let unknown = SessionId::from_bytes([0; 16]).as_bytes()[..].into();
+        self.client.probe(Statement::Read, &[unknown], cx).await.map(drop)
     }
 }
 

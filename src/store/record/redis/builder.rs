@@ -241,7 +241,7 @@ impl RedisStoreBuilder {
     ///
     /// A failover to one of them then brings no session back that has ended, and forgets no login. Such a write takes two more
     /// round trips, and the time in which the replicas receive it. If fewer have it after 150 ms, it is tried again, and then
-    /// fails with the kind [`Unavailable`](crate::StoreErrorKind::Unavailable): the primary may have it, and nobody was told so.
+    /// fails with the kind [`Unavailable`](crate::StoreErrorKind::Unavailable): the primary may have it, and no client was told so.
     /// Other writes do not wait, so the last of them can be lost by a failover.
     ///
     /// It works with one server and with Sentinel. In a cluster, and with a connection of the application's own, these calls fail

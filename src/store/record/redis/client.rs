@@ -152,8 +152,7 @@ impl Client {
                     pause(FIRST_PAUSE * (1 << (attempts - 1))).await;
                 }
                 Retry::OverNewConnection if attempts == 1 => {}
-                // It names no call: it may have been the reply to another one, while this one was executed.
-                Retry::Never if attempts == 1 && error.is_refusal && request.is_script() => {}
+                Retry::Once if attempts == 1 && request.is_script() => {}
                 _ => return Err(error.error),
             }
             progress.is_repeated.store(true, Ordering::SeqCst);

@@ -12,7 +12,10 @@ pub(super) enum Retry {
     AfterPause,
     /// The connection was lost, and the call may have been executed.
     OverNewConnection,
-    /// The server did not execute it, and would refuse it again.
+    /// The server refused it and would do so again. But a refusal names no call: it may have been the reply to another one, while
+    /// this one was executed.
+    Once,
+    /// Nothing would change.
     Never,
 }
 
@@ -22,14 +25,12 @@ pub(super) struct CallError {
     pub(super) retry: Retry,
     /// Whether another connection might do better: this one is broken, or leads to the wrong server.
     pub(super) ends_connection: bool,
-    /// Whether it is a reply of the server, which names no call.
-    pub(super) is_refusal: bool,
     pub(super) error: StoreError,
 }
 
 impl From<StoreError> for CallError {
     fn from(error: StoreError) -> Self {
-        Self { retry: Retry::Never, ends_connection: false, is_refusal: false, error }
+        Self { retry: Retry::Never, ends_connection: false, error }
     }
 }
 
@@ -39,7 +40,6 @@ impl From<ReplyError> for CallError {
             ReplyError::Mismatched => Self {
                 retry: Retry::OverNewConnection,
                 ends_connection: true,
-                is_refusal: false,
                 error: StoreError::new(
                     StoreErrorKind::Unavailable,
                     "Redis sent the reply to another call; the connection was closed",
@@ -62,9 +62,8 @@ impl From<ReplyError> for CallError {
 
 impl From<RedisError> for CallError {
     fn from(error: RedisError) -> Self {
-        let is_refusal = matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension);
         let (retry, ends_connection, kind, message) = classify(&error);
-        Self { retry, ends_connection, is_refusal, error: StoreError::new(kind, message).with_source(error) }
+        Self { retry, ends_connection, error: StoreError::new(kind, message).with_source(error) }
     }
 }
 
@@ -112,7 +111,7 @@ fn code(error: &RedisError) -> &str {
 }
 
 fn classify_refusal(code: &str) -> Class {
-    use Retry::{AfterPause, Never};
+    use Retry::{AfterPause, Once};
     use StoreErrorKind::{Corrupt, Full, ReadOnly, Unavailable};
 
     match code {
@@ -122,26 +121,26 @@ fn classify_refusal(code: &str) -> Class {
         "MOVED" | "ASK" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" => {
             (AfterPause, false, Unavailable, "Redis is moving data or replacing a primary")
         }
-        "OOM" => (Never, false, Full, "Redis is out of memory; raise maxmemory, or shorten the timeouts"),
+        "OOM" => (Once, false, Full, "Redis is out of memory; raise maxmemory, or shorten the timeouts"),
         "CROWDED" => (
-            Never,
+            Once,
             false,
             Full,
             "as much of Redis's memory is used as anonymous sessions may take; raise maxmemory or the share",
         ),
-        "NOREPLICAS" => (Never, false, ReadOnly, "Redis has too few replicas to take writes"),
-        "MISCONF" => (Never, false, ReadOnly, "Redis cannot write its data to disk and takes no writes"),
+        "NOREPLICAS" => (Once, false, ReadOnly, "Redis has too few replicas to take writes"),
+        "MISCONF" => (Once, false, ReadOnly, "Redis cannot write its data to disk and takes no writes"),
         "WRONGTYPE" => {
-            (Never, false, Corrupt, "a key of the sessions holds something else; choose another prefix")
+            (Once, false, Corrupt, "a key of the sessions holds something else; choose another prefix")
         }
-        "NOAUTH" | "WRONGPASS" => (Never, true, Unavailable, "Redis refused the user name or the password"),
+        "NOAUTH" | "WRONGPASS" => (Once, true, Unavailable, "Redis refused the user name or the password"),
         "NOPERM" => (
-            Never,
+            Once,
             false,
             Unavailable,
             "the Redis user may not run a command that sessions need; see RedisStore",
         ),
-        _ => (Never, false, Unavailable, "Redis refused a command"),
+        _ => (Once, false, Unavailable, "Redis refused a command"),
     }
 }
 
