@@ -7,7 +7,7 @@ use crate::{
     time::{Deadline, Timestamp},
 };
 
-/// The context of a store call: the current time and the deadline.
+/// The context of a store call: the current time, the deadline, and how fresh the answer has to be.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct StoreContext {
@@ -15,13 +15,32 @@ pub struct StoreContext {
     pub now: Timestamp,
     /// When the call has to have ended, with an error if need be.
     pub deadline: Deadline,
+    /// How fresh the answer has to be.
+    pub freshness: Freshness,
+}
+
+/// How fresh the answer to a load or a search has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Freshness {
+    /// As fresh as the store [guarantees](crate::store::Guarantees): a layer may answer from what it knows.
+    #[default]
+    Guaranteed,
+    /// As of this call: each layer asks the store below it.
+    Now,
 }
 
 impl StoreContext {
-    /// The context of a call made at `now` that must end by `deadline`.
+    /// The context of a call made at `now` that must end by `deadline`. Its answer may be as old as the store guarantees.
     #[must_use]
     pub const fn new(now: Timestamp, deadline: Deadline) -> Self {
-        Self { now, deadline }
+        Self { now, deadline, freshness: Freshness::Guaranteed }
+    }
+
+    /// Asks for an answer as of this call, which no layer may give from what it knows.
+    #[must_use]
+    pub const fn fresh(self) -> Self {
+        Self { freshness: Freshness::Now, ..self }
     }
 }
 

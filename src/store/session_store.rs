@@ -33,6 +33,7 @@ use crate::{
 ///   [remembered](Record::remembers) answers as it did the first time.
 /// - **Untrusted input.** The bytes of a [`PresentedToken`] come from a client. They are authenticated before any of them is
 ///   decoded, and the work that they cause is bounded by their length.
+/// - **Freshness.** An answer is as fresh as [`StoreContext::freshness`] asks for. Only layers have to mind it.
 /// - **Time.** A store never reads a clock. The time of a call is [`StoreContext::now`].
 ///
 /// # Errors
@@ -55,7 +56,8 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
 
     /// The answer of [`load`](Self::load), if it is available in this process without waiting.
     ///
-    /// The engine asks this first and calls `load` if it answers `None`, the default. A store that keeps its sessions in
+    /// The engine asks this first, unless the answer has to be as of [now](super::Freshness::Now), and calls `load` if it answers `None`,
+    /// the default. A store that keeps its sessions in
     /// memory, or caches them, saves a boxed future by it.
     fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         let _ = (presented, now);

@@ -6,15 +6,18 @@
 //! | `migrating` | [`MigratingStore`]: moves sessions from any store to any other while requests are served |
 //! | `circuit_breaker` | [`CircuitBreakerStore`]: fails at once while the store does not answer |
 //! | `draining` | [`DrainingStore`]: a migration that a server performs by itself before it exits |
+//! | `unsuitable` | [`UnsuitableStore`]: a layer does not fit the store below it |
 
 mod circuit_breaker;
 mod draining;
 mod layer;
 mod migrating;
+mod unsuitable;
 
 pub use self::{
     circuit_breaker::CircuitBreakerStore,
     draining::{Drained, DrainingStore},
     layer::StoreLayer,
     migrating::{MigratingStore, Phase, Progress},
+    unsuitable::UnsuitableStore,
 };
