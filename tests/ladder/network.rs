@@ -26,7 +26,6 @@ const PATIENCE: Duration = SECOND;
 pub(crate) struct Simulated(tokio::time::Instant);
 
 impl Simulated {
-    #[expect(clippy::disallowed_methods, reason = "this clock is paused and moves by what is awaited")]
     pub(crate) fn begin() -> Self {
         Self(tokio::time::Instant::now())
     }
