@@ -8,15 +8,23 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use cloakroom::{
     SessionStore,
     keyring::{KeyRing, SecretKey},
-    store::{EncryptedCookieStore, JwtStore, MemoryStore, RedisStore, SignedCookieStore, SqliteStore},
+    store::{
+        EncryptedCookieStore, JwtStore, MemoryStore, PostgresStore, RedisStore, SignedCookieStore,
+        SqliteStore,
+    },
+    time::Deadline,
 };
 
-use crate::{plain::Plain, rig::RedisServer};
+use crate::{
+    plain::Plain,
+    rig::{PostgresServer, RedisServer},
+};
 
 /// An empty store, and what has to live as long as it does.
 pub(crate) struct Opened {
@@ -24,10 +32,10 @@ pub(crate) struct Opened {
     _resources: Box<dyn Any + Send>,
 }
 
-type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
+pub(crate) type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
 
 /// What opens a fresh store.
-type Open = fn() -> Opening;
+pub(crate) type Open = fn() -> Opening;
 
 /// The stores by name.
 pub(crate) const STORES: &[(&str, Open)] = &[
@@ -35,11 +43,15 @@ pub(crate) const STORES: &[(&str, Open)] = &[
     // Stands for a server outside of the process: it keeps hashes and no secrets.
     ("plain", || alone(Plain::default())),
     ("redis", || alone(redis())),
+    ("postgres", postgres),
     ("sqlite", sqlite),
     ("encrypted cookie", || alone(EncryptedCookieStore::new(&keys()))),
     ("signed cookie", || alone(SignedCookieStore::new(&keys()))),
     ("jwt", || alone(JwtStore::from_ring(&keys()))),
 ];
+
+/// Those that have a server or threads of their own.
+pub(crate) const OUTSIDE: [&str; 3] = ["redis", "postgres", "sqlite"];
 
 /// A store that needs nothing else.
 fn alone(store: impl SessionStore) -> Opening {
@@ -61,6 +73,19 @@ fn redis() -> RedisStore {
     static STORES: AtomicUsize = AtomicUsize::new(0);
     let number = STORES.fetch_add(1, Ordering::Relaxed);
     RedisStore::builder(&SERVER.url()).unwrap().prefix(&format!("store-{number}:")).build()
+}
+
+/// A table of its own on a server that all of them share, and that ends with this process.
+fn postgres() -> Opening {
+    static SERVER: LazyLock<PostgresServer> = LazyLock::new(PostgresServer::start);
+    static STORES: AtomicUsize = AtomicUsize::new(0);
+    let number = STORES.fetch_add(1, Ordering::Relaxed);
+    let store =
+        PostgresStore::builder(&SERVER.url()).unwrap().table(&format!("store_{number}")).unwrap().build();
+    Box::pin(async move {
+        store.create_table(Deadline::after(Duration::from_secs(60))).await.unwrap();
+        with(store, ()).await
+    })
 }
 
 /// A file in a folder of its own: in memory, if this system can, so that the disk is not all that the test waits for.
