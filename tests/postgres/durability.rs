@@ -1,16 +1,16 @@
-//! Kills under load, restarts, standbys, servers that are full, paused or end connections.
+//! Kills under load, restarts, standbys, servers that are paused, locked or end connections.
 
 use std::time::Duration;
 
 use cloakroom::{
-    Session, SessionErrorKind, StoreErrorKind,
+    Session, StoreErrorKind,
     store::{CircuitBreakerOptions, PostgresStore},
 };
 
 use crate::{
     browser::{Server, finish},
     rig::{PostgresServer, until},
-    scene::{Scene, at, outcome, site, soon},
+    scene::{Scene, at, outcome, site, soon, store_error},
     visits::{self, add, look, recovers},
 };
 
@@ -38,10 +38,6 @@ async fn what_was_acknowledged_survives_kills_a_hundred_thousand_times() {
 /// Ends all connections of stores.
 const TERMINATE: &str =
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cloakroom'";
-
-const fn store_error(kind: StoreErrorKind) -> Option<SessionErrorKind> {
-    Some(SessionErrorKind::Store(kind))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_the_server_ends_cost_no_request() {
@@ -109,37 +105,6 @@ async fn after_a_failover_the_new_primary_is_found() {
     assert_eq!(outcome(&mut browser, |session| add(session, "n")).await, None);
     assert_eq!(outcome(&mut there, |session| add(session, "n")).await, None);
     assert_eq!(look(&there, "n").await, Ok(Some(3)));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_a_connection_left_is_an_outage() {
-    let scene = Scene::before(PostgresServer::builder().option("max_connections", "8").start()).await;
-    let site = scene.site();
-    let mut browser = site.browser();
-    assert_eq!(outcome(&mut browser, |session| add(session, "n")).await, None);
-    scene.server.sql(
-        "CREATE USER guest; GRANT ALL ON cloakroom_sessions TO guest; ALTER USER guest CONNECTION LIMIT 0",
-    );
-    let guest = scene.server.url().replace("postgres@", "guest@");
-    let refused = crate::scene::site(PostgresStore::from_url(&guest).unwrap());
-    assert_eq!(look(&at(&refused, &browser), "n").await, Err(503));
-    scene.server.sql("ALTER USER guest CONNECTION LIMIT 1");
-    // One connection is enough for reads, and none is left for writes.
-    assert_eq!(recovers(&at(&refused, &browser), "n").await, Some(1));
-    let unavailable = [StoreErrorKind::Unavailable, StoreErrorKind::CircuitOpen].map(store_error);
-    let error = outcome(&mut at(&refused, &browser), |session| add(session, "n")).await;
-    assert!(unavailable.contains(&error), "{error:?}");
-    // Two are enough for all.
-    scene.server.sql("ALTER USER guest CONNECTION LIMIT 2");
-    assert_eq!(recovers(&at(&refused, &browser), "n").await, Some(1));
-    let errors: Vec<_> = {
-        let mut errors = Vec::new();
-        for _ in 0..20 {
-            errors.push(outcome(&mut at(&refused, &browser), |session| add(session, "n")).await);
-        }
-        errors
-    };
-    assert_eq!(errors.last(), Some(&None), "{errors:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

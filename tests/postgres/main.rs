@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `conformance` | the public suite, directly and through PgBouncer |
 //! | `deployments` | how a server is reached: TLS, password, Unix socket, several hosts, connections of the application |
-//! | `durability` | kills under load, restarts, standbys, servers that are full, paused or end connections |
+//! | `durability` | kills under load, restarts, standbys, servers that are paused, locked or end connections |
+//! | `full` | servers that have no connection left, and disks that are full |
 //! | `table` | the table: its definition, what is swept, that many nodes do so at once |
 //! | `way` | a way that is cut, silent, or loses answers |
 //! | `scene`, `visits` | what the tests share |
@@ -22,6 +23,7 @@ mod visits;
 mod conformance;
 mod deployments;
 mod durability;
+mod full;
 mod scene;
 mod table;
 mod way;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom::{
-    Session, SessionError, SessionErrorKind,
+    Session, SessionError, SessionErrorKind, StoreErrorKind,
     store::{PostgresStore, PostgresStoreBuilder},
     time::Deadline,
 };
@@ -70,4 +70,9 @@ pub(crate) async fn outcome(
     handler: impl FnOnce(&Session) -> Result<(), SessionError>,
 ) -> Option<SessionErrorKind> {
     browser.does(handler).await.error.map(|error| error.kind())
+}
+
+/// An error of the store.
+pub(crate) const fn store_error(kind: StoreErrorKind) -> Option<SessionErrorKind> {
+    Some(SessionErrorKind::Store(kind))
 }

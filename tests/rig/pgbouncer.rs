@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::{
     folder::Folder,
     port::Port,
-    postgres::{give_away, unprivileged},
+    postgres_programs::{give_away, unprivileged},
     process::Process,
     wait::until,
 };

@@ -3,18 +3,21 @@
 use std::{
     fs, io,
     net::SocketAddr,
-    os::unix::fs::chown,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
 
-use super::{folder::Folder, port::Port, process::Process, tls::Certificates, wait::until};
+use super::{
+    folder::Folder,
+    port::Port,
+    postgres_programs::{self as programs, INSTALL, children, create, give_away, program, signal},
+    process::Process,
+    tls::Certificates,
+    wait::until,
+};
 
 /// How often a port is tried that somebody else took in between.
 const ATTEMPTS: usize = 5;
-
-/// Where Debian has the programs of each version.
-const VERSIONS: &str = "/usr/lib/postgresql";
 
 /// One `postgres` with a superuser of that name, who needs no password unless an option says otherwise.
 ///
@@ -42,6 +45,8 @@ pub(crate) struct Builder {
     method: Option<&'static str>,
     /// A server to follow.
     primary: Option<SocketAddr>,
+    /// Where its write-ahead log is, if not beside its data.
+    log_folder: Option<PathBuf>,
 }
 
 impl Builder {
@@ -66,6 +71,12 @@ impl Builder {
     /// Makes it a hot standby: it has all that the other one has, and takes no writes.
     pub(crate) fn standby_of(mut self, primary: &PostgresServer) -> Self {
         self.primary = Some(primary.address());
+        self
+    }
+
+    /// Puts its write-ahead log, in files of one megabyte, into a new folder under this one.
+    pub(crate) fn log_under(mut self, folder: &Path) -> Self {
+        self.log_folder = Some(folder.join("log"));
         self
     }
 
@@ -171,11 +182,7 @@ impl PostgresServer {
     /// Kills it with `SIGKILL`, all processes of it at once, as if the machine had lost its power but not its disk. Its port stays
     /// reserved and its folder as it is.
     pub(crate) fn kill(&mut self) {
-        let main = self.process.number();
-        // Else it would begin to repair itself as soon as the first of the others is gone.
-        signal("STOP", &[main]);
-        signal("KILL", &children(main));
-        self.process.kill();
+        programs::kill(&mut self.process);
     }
 
     /// Stops all of its processes, as if it was far too busy: connections stay, and nothing answers.
@@ -196,8 +203,18 @@ impl PostgresServer {
     #[track_caller]
     pub(crate) fn restart(&mut self) {
         self.kill();
-        self.process = run(&self.folder);
+        self.process = programs::run(&self.folder);
         assert!(self.comes_up(), "somebody else took port {}:\n{}", self.port.number(), self.process.log());
+    }
+
+    /// Puts tables that are made from now on into a folder under this one.
+    #[track_caller]
+    pub(crate) fn put_tables_under(&self, folder: &Path) {
+        let folder = folder.join("tables");
+        fs::create_dir(&folder).expect("it is writable");
+        give_away(&folder);
+        self.sql(&format!("CREATE TABLESPACE elsewhere LOCATION '{}'", folder.display()));
+        self.sql("ALTER DATABASE postgres SET default_tablespace = elsewhere");
     }
 
     /// Makes a standby a primary.
@@ -217,7 +234,7 @@ impl PostgresServer {
         let certificates = options.tls.then(Certificates::for_loopback);
         give_away(folder.path());
         prepare(&options, &folder, &port, certificates.as_ref());
-        let process = run(&folder);
+        let process = programs::run(&folder);
         Self { process, folder, port, options, certificates }
     }
 
@@ -254,75 +271,18 @@ impl Drop for Begun {
     }
 }
 
-const INSTALL: &str = "these tests need PostgreSQL (on Debian and Ubuntu: apt-get install postgresql)";
-
-/// Where a program of the newest version is.
-pub(super) fn program(name: &str) -> PathBuf {
-    let versions = fs::read_dir(VERSIONS).into_iter().flatten().flatten().map(|entry| entry.path());
-    let number =
-        |path: &PathBuf| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()).unwrap_or(0);
-    match versions.max_by_key(number) {
-        Some(version) => version.join("bin").join(name),
-        None => name.into(),
-    }
-}
-
-/// The user that the server runs as if we are root, as which it refuses to run.
-fn other_user() -> Option<[u32; 2]> {
-    let is_root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
-    if !is_root {
-        return None;
-    }
-    let users = fs::read_to_string("/etc/passwd").expect("there are users");
-    let line = users.lines().find(|line| line.starts_with("postgres:"));
-    let line = line.unwrap_or_else(|| panic!("there is no user postgres; {INSTALL}"));
-    let mut numbers = line.split(':').skip(2).map(|number| number.parse().expect("it is a number"));
-    Some([(); 2].map(|()| numbers.next().expect("a user has two numbers")))
-}
-
-/// Lets the server's user write there.
-pub(super) fn give_away(path: &Path) {
-    if let Some([user, group]) = other_user() {
-        chown(path, Some(user), Some(group)).expect("we are root");
-    }
-}
-
-/// A program and its arguments, run as the server's user.
-pub(super) fn unprivileged(program: &Path) -> Vec<String> {
-    let mut words = match other_user() {
-        None => vec![],
-        Some([user, group]) => vec![
-            "setpriv".to_owned(),
-            format!("--reuid={user}"),
-            format!("--regid={group}"),
-            "--clear-groups".to_owned(),
-        ],
-    };
-    words.push(program.display().to_string());
-    words
-}
-
-fn children(of: u32) -> Vec<u32> {
-    let path = format!("/proc/{of}/task/{of}/children");
-    let numbers = fs::read_to_string(path).unwrap_or_default();
-    numbers.split_whitespace().filter_map(|number| number.parse().ok()).collect()
-}
-
-/// Sends a signal to processes, of which some may have ended.
-fn signal(name: &str, processes: &[u32]) {
-    if !processes.is_empty() {
-        let numbers = processes.iter().map(u32::to_string);
-        let _ = Command::new("kill").args(["-s", name, "--"]).args(numbers).output();
-    }
-}
-
 /// Makes the folder ready for a first start.
 #[track_caller]
 fn prepare(options: &Builder, folder: &Folder, port: &Port, certificates: Option<&Certificates>) {
     let data = folder.join("data");
     match options.primary {
         None => {
-            create(&["--pgdata", &text(&data), "--username=postgres", "--auth=trust", "--no-sync"], "initdb");
+            let log = options.log_folder.iter().map(|folder| format!("--waldir={}", folder.display()));
+            let log: Vec<_> =
+                log.chain(options.log_folder.iter().map(|_| "--wal-segsize=1".to_owned())).collect();
+            let data = format!("--pgdata={}", data.display());
+            let arguments = [&data, "--username=postgres", "--auth=trust", "--no-sync"].into_iter();
+            create(&arguments.chain(log.iter().map(String::as_str)).collect::<Vec<_>>(), "initdb");
         }
         Some(primary) => {
             let [host, number] = [primary.ip().to_string(), primary.port().to_string()];
@@ -333,7 +293,7 @@ fn prepare(options: &Builder, folder: &Folder, port: &Port, certificates: Option
     }
     let mut lines = format!(
         "\nlisten_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\nmax_connections = 100\n\
-         shared_buffers = 16MB\nhot_standby = on\nmax_wal_size = 256MB\n",
+         shared_buffers = 16MB\nhot_standby = on\nmax_wal_size = 256MB\ndynamic_shared_memory_type = mmap\n",
         port.number(),
         folder.path().display(),
     );
@@ -369,23 +329,4 @@ fn text(path: &Path) -> String {
 fn append(path: &Path, lines: &str) {
     let file = fs::File::options().append(true).open(path);
     file.and_then(|mut file| io::Write::write_all(&mut file, lines.as_bytes())).expect("the folder is ours");
-}
-
-/// Runs a program that makes the folder of a server.
-#[track_caller]
-fn create(arguments: &[&str], name: &str) {
-    let words = unprivileged(&program(name));
-    let output = Command::new(&words[0]).args(&words[1..]).args(arguments).current_dir("/").output();
-    let output = output.unwrap_or_else(|error| panic!("{name}: {error}; {INSTALL}"));
-    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Starts the process; it may still fail.
-fn run(folder: &Folder) -> Process {
-    let words = unprivileged(&program("postgres"));
-    let data = text(&folder.join("data"));
-    let arguments = words[1..].iter().map(String::as_str).chain(["-D", &data]);
-    // Left behind by a process that was killed, whose number may be another's by now.
-    let _ = fs::remove_file(folder.join("data/postmaster.pid"));
-    Process::start(&words[0], arguments, folder)
 }

@@ -1,11 +1,8 @@
 //! Which server the rig runs, and why it may refuse to run.
 
-use std::{
-    env,
-    ffi::OsString,
-    fmt,
-    io::{self, Write as _},
-};
+use std::{env, ffi::OsString, fmt};
+
+use super::skipped::skipped;
 
 /// Names another server than the installed one: Redis of another version, or Valkey.
 const VARIABLE: &str = "CLOAKROOM_REDIS_SERVER";
@@ -40,10 +37,9 @@ impl Failure {
 pub(super) struct WithoutTls;
 
 impl WithoutTls {
-    /// Says that something is skipped: on a line of its own, and past the harness, which captures what tests print.
+    /// Says that something is skipped.
     pub(super) fn skips(&self, what: &str) {
-        let line = format!("\nSKIPPED {what}: {self}\n");
-        io::stderr().write_all(line.as_bytes()).expect("standard error is open");
+        skipped(what, &self.to_string());
     }
 }
 

@@ -11,7 +11,9 @@ use cloakroom::{SessionErrorKind, StoreErrorKind, store::SqliteStore};
 
 use crate::{
     browser::{Browser, Server},
-    scene::{add, look, site, skipped, try_to_add, until_closed},
+    disk::SmallDisk,
+    scene::{add, look, site, try_to_add, until_closed},
+    skipped::skipped,
 };
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -93,41 +95,13 @@ async fn another_file_in_its_place_is_not_touched_until_the_process_starts_again
     assert_eq!(look(&browser, "n").await, Ok(Some(1)), "as it was when it was copied");
 }
 
-/// A disk of two megabytes, as long as there is a handle.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=2m", "cloakroom-test"])
-            .arg(folder.path())
-            .output();
-        match mounted {
-            Ok(output) if output.status.success() => Some(Self(folder)),
-            _ => {
-                skipped("a full disk", "a small file system can only be mounted by root");
-                None
-            }
-        }
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).output();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_refuses_writes_and_loses_nothing() {
-    let Some(disk) = SmallDisk::mount() else { return };
-    let path = disk.0.path().join("sessions.db");
+    let Some(disk) = SmallDisk::mount(2) else { return };
+    let path = disk.path().join("sessions.db");
     let site = site(&path);
     let browser = begun(&site).await;
-    let filler = disk.0.path().join("filler");
-    let mut full = fs::File::create(&filler).unwrap();
-    while full.write_all(&[0; 4096]).is_ok() {}
+    disk.fill();
     let mut refused = None;
     let mut begun = Vec::new();
     for _ in 0..2_000 {
@@ -157,8 +131,7 @@ async fn a_full_disk_refuses_writes_and_loses_nothing() {
     for answer in crowd.collect::<Vec<_>>() {
         assert_eq!(answer.await.unwrap(), 503);
     }
-    drop(full);
-    fs::remove_file(filler).unwrap();
+    disk.empty();
     assert_eq!(try_to_add(&browser, "n").await, Ok(()));
     assert_eq!(look(&browser, "n").await, Ok(Some(2)));
 }

@@ -14,6 +14,13 @@
 #[path = "../promises/browser.rs"]
 #[allow(dead_code, reason = "the promises use all of it")]
 mod browser;
+#[path = "../rig/disk.rs"]
+mod disk;
+#[path = "../rig/folder.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod folder;
+#[path = "../rig/skipped.rs"]
+mod skipped;
 #[path = "../rig/wait.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod wait;

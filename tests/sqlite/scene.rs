@@ -2,7 +2,6 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
     mem,
     path::{Path, PathBuf},
     time::Duration,
@@ -27,12 +26,6 @@ const IN_MEMORY: &str = "/dev/shm";
 
 pub(crate) fn folder_in_memory() -> tempfile::TempDir {
     if Path::new(IN_MEMORY).is_dir() { tempfile::tempdir_in(IN_MEMORY) } else { tempfile::tempdir() }.unwrap()
-}
-
-/// Says that something is skipped: on a line of its own, and past the harness, which captures what tests print.
-pub(crate) fn skipped(what: &str, why: &str) {
-    let line = format!("\nSKIPPED {what}: {why}\n");
-    io::stderr().write_all(line.as_bytes()).expect("standard error is open");
 }
 
 /// A site whose requests do not wait long.
