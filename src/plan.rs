@@ -304,6 +304,8 @@ pub(crate) struct Draws {
     pub(crate) secret: Option<Secret>,
     /// Whose clock tells the time of the write.
     pub(crate) clock: ClockId,
+    /// Which revocations a login comes after.
+    pub(crate) sequence: u64,
 }
 
 /// The state of a session after `changes`, on top of `base`; `confirms` ends the grace of the previous secret.
@@ -322,21 +324,24 @@ pub(crate) fn next_record(
     if let Some(secret) = draws.secret {
         draft = draft.rotated(secret, policy.rotation(view.logged_in || view.switched, draws.clock, now));
     }
+    if view.logged_in {
+        draft = draft.after_revocations(draws.sequence);
+    }
     with_identity(draft, view, policy, now).finish()
 }
 
-/// The first state of a new session.
+/// The first state of a new session, which comes after these revocations.
 pub(crate) fn first_record(
-    id: SessionId,
-    secret: Secret,
+    (id, secret): (SessionId, Secret),
     write: WriteId,
+    sequence: u64,
     view: &View,
     policy: &Policy,
     now: Timestamp,
 ) -> Record {
     let draft =
         Record::new(id, secret, write, policy.anonymous_lifetime(), now).into_draft().data(view.data.clone());
-    with_identity(draft, view, policy, now).finish()
+    with_identity(draft.after_revocations(sequence), view, policy, now).finish()
 }
 
 fn with_identity(

@@ -154,6 +154,11 @@ impl Policy {
         now >= began + absolute || now >= record.last_active() + idle
     }
 
+    /// No session that begins or is used now lives longer than this from now on.
+    pub(crate) fn longest_lifetime(&self) -> Duration {
+        self.lifetime.absolute.max(self.remember_at_most)
+    }
+
     /// The lifetime of a session while nobody is logged in.
     pub(crate) fn anonymous_lifetime(&self) -> Lifetime {
         Lifetime { idle: self.lifetime.idle.min(self.anonymous_idle), ..self.lifetime }

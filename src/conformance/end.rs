@@ -1,9 +1,9 @@
 //! Ending a session: at once, for good, and even where nothing was stored.
 
 use super::{
-    Harness, Verdict,
-    trial::{DAY, MINUTE, MOMENT, Trial, YEAR},
-    verdict::{broken, ensure},
+    Failure, Harness, Verdict,
+    trial::{DAY, Held, MINUTE, MOMENT, Trial, YEAR},
+    verdict::{broken, ensure, failed},
 };
 use crate::{
     store::{Absence, Created, End, Ended, EndedBy, Replaced},
@@ -192,6 +192,53 @@ pub async fn a_second_end_only_prolongs_the_tombstone(harness: &dyn Harness) -> 
         trial.end(record.id(), trial.now + until).await?;
     }
     is_ended(&trial.after(9 * DAY).before(MOMENT).create(&record).await?)
+}
+
+/// Where all sessions of a subject end by one write, those end whose login came before, but for the one that is spared, and no
+/// others. A write that continues a session makes no later login of it.
+///
+/// # Errors
+/// With what was seen, if it is not so.
+pub async fn all_sessions_of_a_subject_end_by_one_write_and_later_logins_count(
+    harness: &dyn Harness,
+) -> Verdict {
+    let trial = Trial::begin(harness).await;
+    let Some(revocations) = trial.store.revocations() else { return Ok(()) };
+    let (mut ended, spared) = (log_in(&trial, "alice").await?, log_in(&trial, "alice").await?);
+    let other = log_in(&trial, "bob").await?;
+    let until = ended.record.deadline();
+    for except in [None, Some(spared.id())] {
+        let early = if except.is_none() { log_in(&trial, "carol").await? } else { spared.clone() };
+        let subject = if except.is_none() { "carol" } else { "alice" };
+        let outcome = revocations.end_subject(subject, except, until, trial.cx()).await;
+        outcome.map_err(|error| failed("end_subject", &error))?;
+        let late = log_in(&trial, subject).await?;
+        let later = trial.once_ends_count();
+        later.live(&late.token).await?;
+        later.live(&other.token).await?;
+        if except.is_none() {
+            later.refused(&early.token, "the token of an ended subject").await?;
+        } else {
+            later.live(&early.token).await?;
+        }
+    }
+    trial.once_ends_count().refused(&ended.token, "the token of an ended subject").await?;
+    let next = trial.next(&ended.record)?.finish();
+    if let Replaced::Done(Some(token)) = trial.replace(&next, ended.record.version()).await? {
+        ended.adopt(next, Some(token));
+        trial.once_ends_count().refused(&ended.token, "a new token of an ended session").await?;
+    }
+    Ok(())
+}
+
+/// Begins a session by a login.
+async fn log_in(trial: &Trial, subject: &str) -> Result<Held, Failure> {
+    let sequence = match trial.store.revocations() {
+        Some(revocations) => revocations.sequence(true, trial.cx()).await,
+        None => Ok(0),
+    };
+    let sequence = sequence.map_err(|error| failed("sequence", &error))?;
+    trial.keep(trial.record_for(subject)?.into_draft().after_revocations(sequence).finish()).await
 }
 
 /// A store that has no power over what clients hold says so.

@@ -54,6 +54,7 @@
 //! | --- | --- |
 //! | `harness` | [`Harness`], [`Outage`]: what a store author provides |
 //! | `run` | [`check`], [`check_waiving`] |
+//! | `revocation_log` | [`check_revocation_log`]: what a log of revocations has to do |
 //! | `report` | [`Report`], [`Outcome`]: the results |
 //! | `verdict` | [`Verdict`], [`Failure`]: how one check ends |
 //! | `suite` | every check, and what it requires |
@@ -83,6 +84,7 @@ mod report;
 pub mod requests;
 mod requirements;
 pub mod resurrection;
+mod revocation_log;
 pub mod rotation;
 mod run;
 pub mod servers;
@@ -96,6 +98,7 @@ mod verdict;
 pub use self::{
     harness::{Harness, Outage},
     report::{Outcome, Report},
+    revocation_log::{RevocationLogHarness, check_revocation_log},
     run::{check, check_only, check_waiving},
     verdict::{Failure, Verdict},
 };

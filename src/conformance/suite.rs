@@ -74,6 +74,7 @@ pub(super) const CHECKS: &[Check] = checks! {
         a_tombstone_lasts_as_long_as_asked
         a_tombstone_may_last_for_ever
         a_second_end_only_prolongs_the_tombstone;
+    [is_carried, revokes] => end: all_sessions_of_a_subject_end_by_one_write_and_later_logins_count;
     [revokes_at_expiry] => end: an_end_is_honest_where_clients_hold_the_session;
 
     [keeps_records, revokes] => resurrection:
@@ -149,10 +150,10 @@ pub(super) const CHECKS: &[Check] = checks! {
 
     [is_shared] => servers: another_server_opens_the_session;
     [is_shared, keeps_records] => servers: another_server_sees_a_write;
-    [is_shared, keeps_records, revokes] => servers: another_server_refuses_an_ended_session;
+    [is_shared, revokes] => servers: another_server_refuses_an_ended_session;
     [index_is_shared] => servers: another_server_lists_the_session;
     [survives_restart] => servers: a_restart_keeps_live_sessions;
-    [survives_restart, keeps_records, revokes] => servers: a_restart_keeps_tombstones;
+    [survives_restart, revokes] => servers: a_restart_keeps_tombstones;
 
     [is_stored_outside] => outside: a_dump_holds_no_secret an_outage_is_an_error an_outage_loses_no_session;
 

@@ -7,7 +7,7 @@ use crate::{
     error::SessionError,
     id::SessionId,
     session::valid_subject,
-    store::{Ended, Found, MOST_LISTED, SessionInfo},
+    store::{End, Ended, EndedBy, Found, MOST_LISTED, SessionInfo},
 };
 
 impl SessionManager {
@@ -32,6 +32,8 @@ impl SessionManager {
     }
 
     /// Ends all sessions of `subject` and returns how many there were: for a user who is banned, or whose password was reset.
+    ///
+    /// A [`RevocableStore`](crate::store::RevocableStore) ends them by one write, without knowing how many there are, and the number is 0.
     ///
     /// First note in the application's own data that the user may not log in, because a login after this call begins a new
     /// session. Sessions in which somebody else [acts as](crate::Session::act_as) the subject belong to that other one and go on.
@@ -81,6 +83,8 @@ impl SessionManager {
 
     /// Ends the session of this ID, whoever it belongs to, and returns whether there was such a session.
     ///
+    /// A [`RevocableStore`](crate::store::RevocableStore) cannot look sessions up: it ends the ID, and tells whether that is new.
+    ///
     /// An ID is no credential, so check who asks. A handler that ends a session of its own user calls
     /// [`Session::end`](crate::Session::end), which finds no others.
     ///
@@ -94,6 +98,10 @@ impl SessionManager {
     /// # Errors
     /// Those of [`find_session`](Self::find_session).
     pub async fn end_session(&self, id: SessionId) -> Result<bool, SessionError> {
+        if self.0.store.revocations().is_some() {
+            let end = End { id, until: self.0.clock.now(), by: EndedBy::Other };
+            return Ok(StoreCalls::new(&self.0).end(end).await? == Ended::Done);
+        }
         match self.find_session(id).await? {
             Some(session) => self.0.end_one(&session).await,
             None => Ok(false),
@@ -109,8 +117,12 @@ impl Core {
         Ok(sessions)
     }
 
-    /// Ends the sessions of a subject, apart from this one; how many there were.
+    /// Ends the sessions of a subject, apart from this one; how many there were, as far as the store knows.
     pub(super) async fn end_all(&self, subject: &str, but: Option<SessionId>) -> Result<usize, SessionError> {
+        if let Some(revocations) = self.store.revocations() {
+            StoreCalls::new(self).end_subject(revocations, subject, but).await?;
+            return Ok(0);
+        }
         let mut ended = 0;
         loop {
             let listed = StoreCalls::new(self).list(subject).await?;

@@ -27,7 +27,7 @@ use crate::{
 /// Writes the changes; `keeps` says whether the response's status lets them be kept.
 pub(super) async fn commit(core: &Core, changes: &mut Changes, keeps: bool) -> Result<Saved, SaveError> {
     changes.view.was_renewed = plan::was_renewed(changes.request, changes.delivery);
-    let mut commit = Commit { core, calls: StoreCalls::new(core), changes };
+    let mut commit = Commit { core, calls: StoreCalls::new(core), changes, sequence: 0 };
     let plan = commit.plan(keeps)?;
     if plan.write == Write::Withheld {
         core.notices.change_dropped();
@@ -47,6 +47,8 @@ struct Commit<'a> {
     core: &'a Core,
     calls: StoreCalls<'a>,
     changes: &'a mut Changes,
+    /// Which revocations a session comes after that begins or logs in.
+    sequence: u64,
 }
 
 impl<'a> Commit<'a> {
@@ -71,6 +73,9 @@ impl<'a> Commit<'a> {
         let loaded = self.changes.base.record().cloned();
         let logs_in = self.changes.view.logged_in;
         let beyond = self.check_session_limit().await?;
+        if logs_in || plan.write == Write::Create {
+            self.sequence = self.calls.sequence(logs_in).await?;
+        }
         let written = match (plan.write, loaded) {
             (Write::Create, _) => self.create_or_join().await?,
             (Write::Touch, Some(record)) => unless_failed(self.touch(&record).await, record),
@@ -306,7 +311,8 @@ impl<'a> Commit<'a> {
             let id = self.changes.reserved_id.unwrap_or(drawn);
             let write = core.write_ids.next(&*core.random)?;
             let view = &self.changes.view;
-            let record = plan::first_record(id, secret, write, view, &core.policy, self.calls.cx.now);
+            let record =
+                plan::first_record((id, secret), write, self.sequence, view, &core.policy, self.calls.cx.now);
             match self.create_once(&record).await? {
                 Created::Done(token) => return Ok((Base::written(record), Some(token))),
                 Created::Ended => return Err(conflict("the session was ended while it was being created")),
@@ -353,6 +359,7 @@ impl<'a> Commit<'a> {
             write: self.core.write_ids.next(random)?,
             secret: if view.rotates() || base.is_token_due() { Some(random::secret(random)?) } else { None },
             clock: self.core.clock_id,
+            sequence: self.sequence,
         };
         let confirms = reissue && !self.changes.request.has_previous_secret;
         Ok(plan::next_record(base, view, draws, confirms, &self.core.policy, self.calls.cx.now))

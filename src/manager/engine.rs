@@ -59,6 +59,7 @@ impl Engine for Arc<Core> {
         Box::pin(async move {
             match subject {
                 Some(subject) => Core::end_all(self, subject, but).await,
+                None if self.store.revocations().is_some() => Ok(0),
                 None => Ok(StoreCalls::new(self).index().map(|_| 0)?),
             }
         })

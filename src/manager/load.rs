@@ -94,7 +94,7 @@ impl Core {
         cx: StoreContext,
     ) -> Result<Loaded, StoreError> {
         let Some(token) = ReferenceToken::parse(token.bytes()) else { return Ok(replaced) };
-        Ok(match (StoreCalls { store: &*self.store, cx }).find(&id).await? {
+        Ok(match StoreCalls::with(self, cx).find(&id).await? {
             Some(Found::Live(record))
                 if record.may_be_honoured(token.secret(), self.clock_id, self.policy.leeway, cx.now) =>
             {

@@ -1,5 +1,7 @@
 //! Calls of the store under one deadline, repeated where a reply may have been lost.
 
+use std::time::Duration;
+
 use tracing::debug;
 
 use super::core::Core;
@@ -7,7 +9,11 @@ use crate::{
     error::{StoreError, StoreErrorKind},
     id::SessionId,
     record::{Record, Version},
-    store::{Created, End, Ended, Found, Replaced, SessionIndex, SessionInfo, SessionStore, StoreContext},
+    store::{
+        Created, End, Ended, Found, Replaced, Revocations, SessionIndex, SessionInfo, SessionStore,
+        StoreContext,
+    },
+    time::Timestamp,
 };
 
 /// How often a call that may safely be repeated is made before its failure counts.
@@ -18,6 +24,8 @@ pub(super) const MOST_ATTEMPTS: u32 = 3;
 pub(super) struct StoreCalls<'a> {
     pub(super) store: &'a dyn SessionStore,
     pub(super) cx: StoreContext,
+    /// No token that is issued now is good for longer.
+    longest_lifetime: Duration,
 }
 
 /// Whether a write that failed may have taken effect all the same.
@@ -36,7 +44,11 @@ pub(super) struct WriteError {
 
 impl<'a> StoreCalls<'a> {
     pub(super) fn new(core: &'a Core) -> Self {
-        Self { store: &*core.store, cx: core.cx() }
+        Self::with(core, core.cx())
+    }
+
+    pub(super) fn with(core: &'a Core, cx: StoreContext) -> Self {
+        Self { store: &*core.store, cx, longest_lifetime: core.policy.longest_lifetime() }
     }
 
     /// One compare-and-swap, repeated where its reply may have been lost: the store recognises its own write.
@@ -74,7 +86,12 @@ impl<'a> StoreCalls<'a> {
     }
 
     /// Ends a session, repeated until it is confirmed, because ending twice is ending.
-    pub(super) async fn end(&self, end: End) -> Result<Ended, StoreError> {
+    pub(super) async fn end(&self, mut end: End) -> Result<Ended, StoreError> {
+        // A store that keeps records knows how long the session lives. One that does not may have issued a token that lives longer than
+        // the one at hand.
+        if self.store.revocations().is_some() {
+            end.until = end.until.max(self.longest_end());
+        }
         let mut attempt = 1;
         loop {
             match self.store.end(end, self.cx).await {
@@ -88,6 +105,35 @@ impl<'a> StoreCalls<'a> {
                 }
             }
             attempt += 1;
+        }
+    }
+
+    /// Ends all sessions of a subject but this one by one write, repeated until it is confirmed.
+    pub(super) async fn end_subject(
+        &self,
+        revocations: &dyn Revocations,
+        subject: &str,
+        except: Option<SessionId>,
+    ) -> Result<(), StoreError> {
+        let mut attempt = 1;
+        loop {
+            match revocations.end_subject(subject, except, self.longest_end(), self.cx).await {
+                Err(error) if self.may_retry(&error, attempt) => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Every token that was issued until now has ended by then.
+    fn longest_end(&self) -> Timestamp {
+        self.cx.now + self.longest_lifetime
+    }
+
+    /// The number of the last revocation that a session comes after which begins or logs in now; 0 where nothing counts them.
+    pub(super) async fn sequence(&self, is_login: bool) -> Result<u64, StoreError> {
+        match self.store.revocations() {
+            Some(revocations) => revocations.sequence(is_login, self.cx).await,
+            None => Ok(0),
         }
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! version 1 | flags u8 | id 16 | counter u64 | epoch u32
 //! writes 4 × u64, unless flagged as sealed
-//! created i64 | last active i64 | idle ms i64 | deadline i64 | authenticated i64, if flagged
+//! created i64 | last active i64 | idle ms i64 | deadline i64 | authenticated i64, if flagged | revocation sequence u64, if flagged
 //! hash of the secret 32, unless flagged as sealed
 //! replaced secrets, if flagged: u8 number, each hash 32 | at i64 | honoured until i64, the least for never | clock u64
 //! subject: u16 length, bytes, if flagged; with the highest bit of the length the same follows of whom it acts as
@@ -38,11 +38,11 @@ const SUBJECT: u8 = 8;
 const SEALED: u8 = 16;
 const ARRIVING: u8 = 32;
 const LEFT: u8 = 64;
-const KNOWN_FLAGS: u8 = REMEMBERED | AUTHENTICATED | REPLACED | SUBJECT | SEALED | ARRIVING | LEFT;
+const SEQUENCE: u8 = 128;
 
 /// The most bytes that [`Record::encode_sealed`] appends, beside the record's [`variable_len`](Record::variable_len).
 #[cfg(feature = "sealed")]
-pub const SEALED_OVERHEAD: usize = 1 + 1 + 16 + 8 + 4 + 5 * 8 + 2 + 2 + 4;
+pub const SEALED_OVERHEAD: usize = 1 + 1 + 16 + 8 + 4 + 6 * 8 + 2 + 2 + 4;
 
 /// In the length of a subject: it acts as another one.
 const ACTS: u16 = 1 << 15;
@@ -96,7 +96,8 @@ impl Record {
             flags
                 | flag(inner.remembered, REMEMBERED)
                 | flag(inner.authenticated_at.is_some(), AUTHENTICATED)
-                | flag(inner.subject.is_some(), SUBJECT),
+                | flag(inner.subject.is_some(), SUBJECT)
+                | flag(inner.sequence != 0, SEQUENCE),
         );
         out.extend_from_slice(inner.id.as_bytes());
         out.extend_from_slice(&inner.version.to_le_bytes());
@@ -110,6 +111,9 @@ impl Record {
         out.extend_from_slice(&inner.idle.get().to_le_bytes());
         push_time(out, inner.deadline);
         inner.authenticated_at.iter().for_each(|at| push_time(out, *at));
+        if inner.sequence != 0 {
+            out.extend_from_slice(&inner.sequence.to_le_bytes());
+        }
     }
 
     fn push_rest(&self, out: &mut Vec<u8>) {
@@ -205,7 +209,7 @@ fn decode_v1(reader: &mut Reader<'_>) -> Option<Record> {
 fn decode_head(reader: &mut Reader<'_>) -> Option<Inner> {
     let [flags] = reader.array()?;
     let has = |flag| flags & flag != 0;
-    if flags & !KNOWN_FLAGS != 0 || (has(SEALED) && has(REPLACED | ARRIVING | LEFT)) {
+    if has(SEALED) && has(REPLACED | ARRIVING | LEFT) {
         return None;
     }
     let migration_state = match flags & (ARRIVING | LEFT) {
@@ -227,6 +231,7 @@ fn decode_head(reader: &mut Reader<'_>) -> Option<Inner> {
         idle: Millis::new(i64::from_le_bytes(reader.array()?))?,
         deadline: reader.time()?,
         authenticated_at: if has(AUTHENTICATED) { Some(reader.time()?) } else { None },
+        sequence: if has(SEQUENCE) { u64::from_le_bytes(reader.array()?) } else { 0 },
         credentials: Credentials {
             current: if has(SEALED) {
                 Kept::Nothing

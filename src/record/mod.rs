@@ -63,6 +63,8 @@ struct Inner {
     /// Whether the write at hand changes how long the session lives, which an index may have to know.
     lifetime_changed: bool,
     version: u64,
+    /// Which revocations the last login came after.
+    sequence: u64,
     subject: Option<Subject>,
     /// As whom the subject acts. A thin pointer, because hardly any record has it.
     acting_as: Option<Box<Subject>>,
@@ -131,6 +133,7 @@ impl Record {
         Self(Arc::new(Inner {
             id,
             version: 1,
+            sequence: 0,
             writes: [write; REMEMBERED_WRITES],
             epoch: 0,
             remembered: false,
@@ -180,6 +183,16 @@ impl Record {
     #[must_use]
     pub fn epoch(&self) -> u32 {
         self.0.epoch
+    }
+
+    /// The [sequence](crate::store::RevocationLog) up to which revocations came before the session's last login, or before its creation
+    /// if nobody has logged in.
+    ///
+    /// A later revocation of everyone, of its subject or of the key of its token ends it. It is 0 where there is no log of
+    /// revocations, and such a session comes before every revocation.
+    #[must_use]
+    pub fn revocation_sequence(&self) -> u64 {
+        self.0.sequence
     }
 
     /// Who is logged in.
@@ -391,6 +404,12 @@ impl Draft {
     pub(crate) fn acting(mut self, subject: Option<Subject>) -> Self {
         self.0.acting_as = subject.map(Box::new);
         self.0.epoch = self.0.epoch.saturating_add(1);
+        self
+    }
+
+    /// Notes which revocations this login or creation comes after.
+    pub(crate) fn after_revocations(mut self, sequence: u64) -> Self {
+        self.0.sequence = self.0.sequence.max(sequence);
         self
     }
 

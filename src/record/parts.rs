@@ -17,6 +17,8 @@ pub struct Parts {
     pub id: SessionId,
     /// The counter of [`Record::version`].
     pub version: u64,
+    /// [`Record::revocation_sequence`].
+    pub revocation_sequence: u64,
     /// [`Record::epoch`].
     pub epoch: u32,
     /// [`Record::is_remembered`].
@@ -55,6 +57,7 @@ impl Record {
             lifetime_changed: false,
             id: parts.id,
             version: parts.version,
+            sequence: parts.revocation_sequence,
             writes: [WriteId::from_u64(0); REMEMBERED_WRITES],
             epoch: parts.epoch,
             remembered: parts.remembered,

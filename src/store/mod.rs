@@ -9,6 +9,7 @@
 //! | `JwtStore` | in a JSON Web Token, which other programs can read | `jwt` |
 //! | [`MigratingStore`] | on their way from one store to another, while requests are served | |
 //! | [`DrainingStore`] | in one store, and moved to another when the process ends | |
+//! | [`RevocableStore`] | with their clients, and ended by a log that servers share | |
 //! | [`CircuitBreakerStore`] | in another store, which is not asked while it does not answer | |
 //!
 //! All of them implement [`SessionStore`], and their [`Guarantees`] tell how they differ: whether a logout takes effect at
@@ -152,7 +153,8 @@
 
 // What is where: `session_store` has the contract, `context` what a call is given, `answer` what it returns, `authenticate` what
 // a presented reference token opens, `circuit_breaker` what stops asking a store that does not answer, `guarantees` what a store guarantees, `index` the sessions of one subject, `enumerate`
-// stores that can list what they keep. Below `record` are the stores that keep records, below `token` those whose clients carry
+// stores that can list what they keep, `revocations` stores that end the sessions of a subject by one write, `revocation_log` where
+// servers share such ends. Below `record` are the stores that keep records, below `token` those whose clients carry
 // the session, below `layers` those around other stores.
 
 mod answer;
@@ -166,6 +168,8 @@ mod index;
 mod layers;
 mod record;
 mod requirement;
+mod revocation_log;
+mod revocations;
 mod session_store;
 #[cfg(feature = "sealed")]
 mod token;
@@ -208,11 +212,13 @@ pub use self::{
     guarantees::{Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates},
     index::{MOST_LISTED, SessionIndex, SessionInfo},
     layers::{
-        CircuitBreakerStore, Drained, DrainingStore, MigratingStore, Phase, Progress, StoreLayer,
-        UnsuitableStore,
+        CircuitBreakerStore, Drained, DrainingStore, MemoryRevocationLog, MigratingStore, Phase, Progress,
+        RevocableStore, StoreLayer, UnsuitableStore,
     },
     record::{RecordBackend, RecordStore, Stored, Swapped, Tombstone},
     requirement::{Requirement, UnmetRequirement},
+    revocation_log::{RevocationLog, RevocationPage, Revoked, RevokedSessions, SubjectHash, next_sequence},
+    revocations::Revocations,
     session_store::SessionStore,
 };
 pub use crate::token::{InvalidNodeName, NodeName, ReferenceToken, Token};

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, StoreContext,
-    Touched,
+    Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, Revocations, SessionIndex,
+    StoreContext, Touched,
 };
 use crate::{
     error::StoreError,
@@ -134,6 +134,14 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// What ends all sessions of a subject by one write, if the store can do that.
+    ///
+    /// It is for stores that have no index, because their clients carry the sessions. The engine asks it for the
+    /// [sequence](Revocations::sequence) of each new session and each login.
+    fn revocations(&self) -> Option<&dyn Revocations> {
+        None
+    }
+
     /// Moves sessions that would be lost with this process to another store, before the process exits.
     ///
     /// Requests are served in the meantime and afterwards. The default does nothing, which is right for every store whose
@@ -199,6 +207,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         (**self).index()
+    }
+
+    fn revocations(&self) -> Option<&dyn Revocations> {
+        (**self).revocations()
     }
 
     async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {

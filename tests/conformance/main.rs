@@ -5,6 +5,7 @@
 mod broken;
 mod carried;
 mod plain;
+mod revocable;
 mod tokens;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ async fn a_good_store_that_promises_everything_passes() {
         not_declared,
         [
             "every_save_issues_a_token",
+            "all_sessions_of_a_subject_end_by_one_write_and_later_logins_count",
             "an_end_is_honest_where_clients_hold_the_session",
             "large_data_are_kept_where_no_limit_is_declared",
             "find_is_refused_where_no_record_is_kept",
@@ -308,6 +310,29 @@ async fn flaws_of_carried_sessions_are_caught() {
     ] {
         let report = conformance::check(|| Arc::new(Carried(flaw))).await;
         assert_caught(&report, &[check]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flaws_of_what_ends_sessions_by_a_log_are_caught() {
+    for (flaw, check) in [
+        (revocable::Flaw::None, ""),
+        (
+            revocable::Flaw::ForgetsSequences,
+            "all_sessions_of_a_subject_end_by_one_write_and_later_logins_count",
+        ),
+        (revocable::Flaw::SparesNothing, "all_sessions_of_a_subject_end_by_one_write_and_later_logins_count"),
+        (
+            revocable::Flaw::RaisesSequences,
+            "all_sessions_of_a_subject_end_by_one_write_and_later_logins_count",
+        ),
+    ] {
+        let report = conformance::check(|| Arc::new(revocable::Flawed::new(flaw))).await;
+        if flaw == revocable::Flaw::None {
+            report.assert();
+        } else {
+            assert_caught(&report, &[check]);
+        }
     }
 }
 

@@ -37,6 +37,8 @@ const LAYERS: &[&[&str]] = &[
         "store/index",
         "store/mod",
         "store/requirement",
+        "store/revocation_log",
+        "store/revocations",
         "store/session_store",
         "transport",
     ],

@@ -19,6 +19,7 @@
 //! | several handles of one session, and those that outlive their request | `handles` |
 //! | handles that look again, and learn of an end | `long_lived` |
 //! | sessions from outside their requests | `outside` |
+//! | sessions that clients carry, ended by a log | `revocable` |
 //! | one subject acts as another | `acting` |
 //! | the ID of a session | `ids` |
 //! | clients that do not return `Secure` cookies | `plain_http` |
@@ -53,6 +54,7 @@ mod plain_http;
 mod planted;
 mod probe;
 mod remember;
+mod revocable;
 mod secrets;
 mod sites;
 #[path = "../steps/mod.rs"]

@@ -9,8 +9,8 @@ use crate::{
     id::SessionId,
     record::{Record, Version},
     store::{
-        Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, SessionIndex, SessionStore,
-        StoreContext, Touched,
+        Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, Revocations, SessionIndex,
+        SessionStore, StoreContext, Touched,
     },
     time::Timestamp,
 };
@@ -98,6 +98,10 @@ pub trait StoreLayer: fmt::Debug + Send + Sync + 'static {
         self.inner().index()
     }
 
+    fn revocations(&self) -> Option<&dyn Revocations> {
+        self.inner().revocations()
+    }
+
     async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {
         self.inner().drain(cx).await
     }
@@ -154,6 +158,10 @@ impl<L: StoreLayer> SessionStore for L {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         StoreLayer::index(self)
+    }
+
+    fn revocations(&self) -> Option<&dyn Revocations> {
+        StoreLayer::revocations(self)
     }
 
     async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {

@@ -104,6 +104,7 @@ impl Claims {
             idle: millis(record.idle_timeout()).unsigned_abs(),
             until: record.deadline().as_millis(),
             auth: record.authenticated_at().map(Timestamp::as_millis),
+            after: record.revocation_sequence(),
             acting_as: record.acting_as().map(Text::from),
             remembered: record.is_remembered(),
             context: (&*self.context).into(),
@@ -196,6 +197,7 @@ impl Claims {
         Ok(Record::from_parts(Parts {
             id: registered.id().ok_or(Malformed)?,
             version: session.n,
+            revocation_sequence: session.after,
             epoch: session.epoch,
             remembered: session.remembered,
             created_at: Timestamp::from_millis(session.created),
@@ -233,6 +235,7 @@ impl Claims {
         Ok(Record::from_parts(Parts {
             id: registered.id().unwrap_or_else(|| registered.derived_id(signed)),
             version: 1,
+            revocation_sequence: 0,
             epoch: u32::from(subject.is_some()),
             remembered: false,
             created_at: began,

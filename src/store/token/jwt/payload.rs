@@ -59,6 +59,9 @@ pub(super) struct SessionClaim<'a> {
     /// When somebody logged in.
     #[serde(default, deserialize_with = "json::not_null", skip_serializing_if = "Option::is_none")]
     pub(super) auth: Option<i64>,
+    /// The sequence of the revocations that the last login came after.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) after: u64,
     /// As whom the subject acts. The claim `sub` says who has logged in.
     #[serde(borrow, default, deserialize_with = "json::not_null", skip_serializing_if = "Option::is_none")]
     pub(super) acting_as: Option<Text<'a>>,
@@ -108,6 +111,11 @@ impl Payload<'_> {
         optional(&mut members, claim, self.session.as_ref())?;
         members.end()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn optional<M: SerializeMap>(

@@ -84,6 +84,7 @@ fn what_is_nothing_is_not_written() {
     lean = Record::from_parts(Parts {
         id: lean.id(),
         version: 1,
+        revocation_sequence: 0,
         epoch: 0,
         remembered: false,
         created_at: lean.created_at(),
@@ -286,6 +287,7 @@ fn widest(at: Timestamp, data: Data) -> Record {
     Record::from_parts(Parts {
         id: record().id(),
         version: u64::MAX,
+        revocation_sequence: u64::MAX,
         epoch: u32::MAX,
         remembered: true,
         created_at: at,

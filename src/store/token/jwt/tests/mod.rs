@@ -68,6 +68,7 @@ fn record_with(values: &[(&str, &str)]) -> Record {
     Record::from_parts(Parts {
         id: SessionId::from_bytes([0xab; 16]),
         version: 7,
+        revocation_sequence: 0,
         epoch: 2,
         remembered: true,
         created_at: later(-600),
