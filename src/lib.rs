@@ -169,6 +169,9 @@ mod pages {
     #[doc = include_str!("../docs/redis.md")]
     mod redis {}
 
+    #[doc = include_str!("../docs/revocable.md")]
+    mod revocable {}
+
     #[cfg(feature = "sqlite")]
     #[doc = include_str!("../docs/sqlite.md")]
     mod sqlite {}

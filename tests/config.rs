@@ -49,6 +49,12 @@ fn every_store_has_a_short_form() {
              &tokens_live_at_most=1day",
             "migrating",
         ),
+        (
+            "revocable:?store=encrypted-cookie:?keys=generate&log=redis://h?prefix=x&within=2s&accept_while_down=1m",
+            "revocable",
+        ),
+        ("revocable:?store=jwt:?keys=generate&log=postgres://app@h/shop", "revocable"),
+        ("revocable:?store=signed-cookie:?keys=generate&log=memory:&within=0s", "revocable"),
         ("migrating:?to=jwt:?keys=generate%26issuer=a%252526b&from=memory&phase=finish", "migrating"),
     ] {
         assert_eq!(opened(url).as_deref(), Ok(name), "{url}");
@@ -123,6 +129,9 @@ fn a_mistake_names_its_field_and_what_may_stand_there() {
         ("encrypted-cookie:?keys=generate&cipher=rot13", &["cipher", "`aes-256-gcm` or `chacha20-poly1305`"]),
         ("jwt:?keys_env=CLOAKROOM_NO_SUCH_VARIABLE", &["keys_env", "CLOAKROOM_NO_SUCH_VARIABLE"]),
         ("jwt:?pem_file=/nowhere", &["pem_file", "/nowhere"]),
+        ("revocable:?store=memory:&log=memory:", &["store: store: ", "memory", "revokes sessions itself"]),
+        ("revocable:?store=jwt:?keys=generate", &["missing", "`log`"]),
+        ("revocable:?store=jwt:?keys=generate&log=jwt:?keys=generate", &["store: log: url", "Redis"]),
         ("migrating:?from=memory:&to=memory:", &["missing", "phase"]),
         ("migrating:?from=memory:&to=memory:&phase=run", &["phase", "run", "`prepare`, `move`, `finish`"]),
         ("migrating:?from=memory:&phase=move", &["missing", "`to`"]),

@@ -16,17 +16,19 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use crate::store::JwtOptions;
 #[cfg(feature = "postgres")]
 use crate::store::PostgresOptions;
-#[cfg(feature = "redis")]
-use crate::store::RedisOptions;
+#[cfg(feature = "postgres")]
+use crate::store::PostgresRevocationLog;
 #[cfg(feature = "sqlite")]
 use crate::store::SqliteOptions;
 #[cfg(feature = "memory")]
-use crate::store::{DrainingStore, MemoryOptions};
+use crate::store::{DrainingStore, MemoryOptions, MemoryRevocationLog};
 #[cfg(feature = "cookie-store")]
 use crate::store::{EncryptedCookieOptions, SignedCookieOptions};
+#[cfg(feature = "redis")]
+use crate::store::{RedisOptions, RedisRevocationLog};
 use crate::{
     options::{self, ConfigError, Options, Value},
-    store::{MigratingStore, Phase, SessionStore},
+    store::{MigratingStore, Phase, RevocableStore, RevocationLog, SessionStore},
 };
 
 /// Where sessions are stored, as a configuration says it.
@@ -46,6 +48,7 @@ use crate::{
 /// | `encrypted-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `cipher` (`aes-256-gcm`, `chacha20-poly1305`), `context`, `max_token` |
 /// | `signed-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `context`, `max_token` |
 /// | `jwt:` | keys as above for HS256, or `pem_env` or `pem_file` (a private key: EdDSA, ES256), or `public_pem_env` or `public_pem_file` (to read tokens only); `issuer`, `audience`, `leeway`, `accepting_type`, `context`, `max_token` |
+/// | `revocable:` | `store` (one whose clients carry their sessions), `log` (where revocations are kept: `memory:`, or Redis or PostgreSQL with the options above), `within`, `accept_while_down` |
 /// | `migrating:` | `from` and `to` (stores), `phase` (`prepare`, `move`, `finish`), `when_read` (`true`, `false`), `tokens_live_at_most` |
 ///
 /// ```
@@ -94,6 +97,7 @@ enum Kind {
     #[cfg(feature = "jwt")]
     Jwt(JwtOptions),
     Migrating(Box<Migrating>),
+    Revocable(Box<Revocable>),
     /// Opening it is an error, which names the feature.
     NotCompiled(&'static str),
 }
@@ -117,8 +121,19 @@ struct Migrating {
     tokens_live_at_most: Option<Duration>,
 }
 
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revocable {
+    store: StoreConfig,
+    log: StoreConfig,
+    #[serde(default, deserialize_with = "options::duration")]
+    within: Option<Duration>,
+    #[serde(default, deserialize_with = "options::positive_duration")]
+    accept_while_down: Option<Duration>,
+}
+
 /// The schemes of URLs.
-const SCHEMES: [&str; 16] = [
+const SCHEMES: [&str; 17] = [
     "memory",
     "redis",
     "rediss",
@@ -135,6 +150,7 @@ const SCHEMES: [&str; 16] = [
     "signed-cookie",
     "jwt",
     "migrating",
+    "revocable",
 ];
 
 impl Default for StoreConfig {
@@ -245,6 +261,7 @@ impl Kind {
             #[cfg(feature = "jwt")]
             "jwt" => JwtOptions::deserialize(options).map(Self::Jwt),
             "migrating" => Migrating::deserialize(options).map(Box::new).map(Self::Migrating),
+            "revocable" => Revocable::deserialize(options).map(Box::new).map(Self::Revocable),
             #[cfg(feature = "redis")]
             scheme if SCHEMES.contains(&scheme) && feature(scheme) == "redis" => {
                 options.insert("url", url);
@@ -286,14 +303,34 @@ impl Kind {
             #[cfg(feature = "jwt")]
             Self::Jwt(options) => Ok(Arc::new(options.open()?)),
             Self::Migrating(migrating) => migrating.open(),
-            Self::NotCompiled(feature) => Err(ConfigError::new(
-                "url",
-                format!(
-                    "this program was built without the store; it needs the feature \"{feature}\" of cloakroom"
-                ),
-            )),
+            Self::Revocable(revocable) => revocable.open(),
+            Self::NotCompiled(feature) => Err(not_compiled(feature)),
         }
     }
+
+    /// Opens a log of revocations where this store keeps its records.
+    fn open_log(&self) -> Result<Arc<dyn RevocationLog>, ConfigError> {
+        match self {
+            #[cfg(feature = "memory")]
+            Self::Memory(_) => Ok(Arc::new(MemoryRevocationLog::new())),
+            #[cfg(feature = "redis")]
+            Self::Redis(options) => Ok(Arc::new(RedisRevocationLog::of(&options.open()?))),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(options) => Ok(Arc::new(PostgresRevocationLog::of(&options.open()?))),
+            Self::NotCompiled(feature) => Err(not_compiled(feature)),
+            _ => {
+                let problem = "revocations can be kept in memory, in Redis or in PostgreSQL";
+                Err(ConfigError::new("url", problem))
+            }
+        }
+    }
+}
+
+fn not_compiled(feature: &str) -> ConfigError {
+    ConfigError::new(
+        "url",
+        format!("this program was built without the store; it needs the feature \"{feature}\" of cloakroom"),
+    )
 }
 
 #[cfg(feature = "memory")]
@@ -320,6 +357,21 @@ impl Migrating {
         }
         if let Some(lifetime) = self.tokens_live_at_most {
             store = store.tokens_live_at_most(lifetime);
+        }
+        Ok(Arc::new(store))
+    }
+}
+
+impl Revocable {
+    fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
+        let inner = self.store.open_once().map_err(|error| error.within("store"))?;
+        let log = self.log.0.kind.open_log().map_err(|error| error.within("log"))?;
+        let mut store = RevocableStore::new(inner, log).map_err(|error| ConfigError::new("store", error))?;
+        if let Some(time) = self.within {
+            store = store.within(time);
+        }
+        if let Some(up_to) = self.accept_while_down {
+            store = store.accept_while_down(up_to);
         }
         Ok(Arc::new(store))
     }
@@ -394,6 +446,7 @@ impl fmt::Debug for StoreConfig {
                 #[cfg(feature = "jwt")]
                 Kind::Jwt(_) => "jwt",
                 Kind::Migrating(_) => "migrating",
+                Kind::Revocable(_) => "revocable",
                 Kind::NotCompiled(_) => "not compiled",
             }
         )

@@ -187,9 +187,13 @@ pub use self::record::{Budget, MemoryBackend, MemoryOptions, MemoryStore, Usage}
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub use self::record::{Credentials, CredentialsProvider, PasswordFile, PasswordVariable};
 #[cfg(feature = "postgres")]
-pub use self::record::{InvalidPostgresUrl, PostgresBackend, PostgresStore, PostgresStoreBuilder};
+pub use self::record::{
+    InvalidPostgresUrl, PostgresBackend, PostgresRevocationLog, PostgresStore, PostgresStoreBuilder,
+};
 #[cfg(feature = "redis")]
-pub use self::record::{InvalidRedisUrl, LocalCache, RedisBackend, RedisStore, RedisStoreBuilder};
+pub use self::record::{
+    InvalidRedisUrl, LocalCache, RedisBackend, RedisRevocationLog, RedisStore, RedisStoreBuilder,
+};
 #[cfg(feature = "sqlite")]
 pub use self::record::{SqliteBackend, SqliteStore, SqliteStoreBuilder, Synchronous};
 #[cfg(all(feature = "jwt", feature = "config"))]

@@ -7,6 +7,7 @@
 //! | `mixed` | the same where the clients of one store carry their sessions |
 //! | `tokens` | where those of both do |
 //! | `way_back` | sessions that have moved come back |
+//! | `revocations` | sessions that a log of revocations ends |
 //! | `log_outs` | logouts and their tombstones |
 //! | `outages` | one of the two stores is unavailable |
 //! | `draining` | a server that drains its sessions into another store before it exits |
@@ -31,6 +32,7 @@ mod outages;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod plain;
 mod records;
+mod revocations;
 #[path = "../steps/mod.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod steps;

@@ -6,6 +6,7 @@
 //! | `deployments` | how a server is reached: TLS, password, Unix socket, several hosts, connections of the application |
 //! | `durability` | kills under load, restarts, standbys, servers that are paused, locked or end connections |
 //! | `full` | servers that have no connection left, and disks that are full |
+//! | `revocable` | a log of revocations, and cookies that it ends |
 //! | `table` | the table: its definition, what is swept, that many nodes do so at once |
 //! | `way` | a way that is cut, silent, or loses answers |
 //! | `scene`, `visits` | what the tests share |
@@ -24,6 +25,7 @@ mod conformance;
 mod deployments;
 mod durability;
 mod full;
+mod revocable;
 mod scene;
 mod table;
 mod way;

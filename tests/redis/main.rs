@@ -14,6 +14,7 @@
 //! | `durability` | kills, restarts, and servers that are full, paused, empty or replicas |
 //! | `faults` | every fault on the way, at every kind of call, harms nobody |
 //! | `index` | the sessions of one subject: entries without sessions, sessions without entries |
+//! | `revocable` | a log of revocations, and cookies that it ends |
 //! | `refusals` | what is logged of a server that refuses writes |
 //! | `sentinel` | a primary that is found again when it is another one |
 //! | `writers` | many writers of one large session |
@@ -54,6 +55,7 @@ mod memory;
 mod refusals;
 mod replicas;
 mod replies;
+mod revocable;
 mod scene;
 mod sentinel;
 mod writers;

@@ -11,8 +11,9 @@ use cloakroom::{
     Bearer, Cookie, SessionStore, Transport as Way,
     keyring::{KeyRing, SecretKey},
     store::{
-        Cipher, EncryptedCookieStore, JwtStore, LocalCache, MemoryStore, PostgresStore, RedisStore,
-        RedisStoreBuilder, SignedCookieStore, SqliteStore, StoreLayer,
+        Cipher, EncryptedCookieStore, JwtStore, LocalCache, MemoryRevocationLog, MemoryStore, PostgresStore,
+        RedisRevocationLog, RedisStore, RedisStoreBuilder, RevocableStore, SignedCookieStore, SqliteStore,
+        StoreLayer,
     },
 };
 
@@ -43,6 +44,21 @@ pub(crate) const STORES: &[Store] = &[
         open: || Arc::new(encrypted(Cipher::Aes256Gcm).max_token(12_000)),
     },
     Store { name: "signed cookie", open: || Arc::new(SignedCookieStore::new(&keys())) },
+    Store {
+        name: "encrypted cookie with a log of revocations",
+        open: || {
+            Arc::new(
+                RevocableStore::new(EncryptedCookieStore::new(&keys()), MemoryRevocationLog::new()).unwrap(),
+            )
+        },
+    },
+    Store {
+        name: "JWT with a log of revocations in Redis",
+        open: || {
+            let log = RedisRevocationLog::of(&redis().build());
+            Arc::new(RevocableStore::new(JwtStore::from_ring(&keys()), log).unwrap())
+        },
+    },
     Store { name: "JWT", open: || Arc::new(JwtStore::from_ring(&keys())) },
 ];
 

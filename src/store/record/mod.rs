@@ -46,11 +46,15 @@ pub use self::memory::{Budget, MemoryBackend, MemoryOptions, MemoryStore, Usage}
 #[cfg(all(feature = "postgres", feature = "config"))]
 pub(crate) use self::postgres::PostgresOptions;
 #[cfg(feature = "postgres")]
-pub use self::postgres::{InvalidPostgresUrl, PostgresBackend, PostgresStore, PostgresStoreBuilder};
+pub use self::postgres::{
+    InvalidPostgresUrl, PostgresBackend, PostgresRevocationLog, PostgresStore, PostgresStoreBuilder,
+};
 #[cfg(all(feature = "redis", feature = "config"))]
 pub(crate) use self::redis::RedisOptions;
 #[cfg(feature = "redis")]
-pub use self::redis::{InvalidRedisUrl, LocalCache, RedisBackend, RedisStore, RedisStoreBuilder};
+pub use self::redis::{
+    InvalidRedisUrl, LocalCache, RedisBackend, RedisRevocationLog, RedisStore, RedisStoreBuilder,
+};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::sql::InvalidTableName;
 #[cfg(all(feature = "sqlite", feature = "config"))]

@@ -9,6 +9,7 @@
 //! | `waiting` | whether a load may wait for a store |
 //! | `records` | both stores keep records |
 //! | `tokens` | the clients of both stores carry their sessions |
+//! | `revocations` | all sessions of a subject end, in whichever store they are |
 //! | `mixed` | one store keeps records, and the clients of the other carry their sessions |
 //!
 //! A session keeps its ID for its whole life, in whichever store it is. The layer knows the trait and no particular store. What it
@@ -68,6 +69,7 @@ mod pair;
 mod phase;
 mod progress;
 mod records;
+mod revocations;
 mod tokens;
 mod waiting;
 
@@ -89,8 +91,8 @@ use self::{
 };
 pub use self::{phase::Phase, progress::Progress};
 use crate::store::{
-    Created, End, Ended, Found, Guarantees, Index, Loaded, PresentedToken, Replaced, SessionIndex,
-    SessionInfo, SessionStore, StoreContext, Touched,
+    Created, End, Ended, Found, Guarantees, Index, Loaded, PresentedToken, Replaced, Revocations,
+    SessionIndex, SessionInfo, SessionStore, StoreContext, Touched,
 };
 use crate::{
     error::{StoreError, StoreErrorKind},
@@ -315,6 +317,10 @@ impl SessionStore for MigratingStore {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         (self.guarantees().index != Index::None).then_some(self)
+    }
+
+    fn revocations(&self) -> Option<&dyn Revocations> {
+        self.has_revocations().then_some(self)
     }
 
     async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {

@@ -168,6 +168,7 @@ impl<S: SessionStore> StoreLayer for RevocableStore<S> {
         let inner = self.inner.guarantees();
         let log = self.follower.log();
         inner
+            .name("revocable")
             .revocation(Revocation::Within(self.follower.within.max(self.follower.while_down)))
             .scope(inner.scope.min(log.scope()))
             .survives_restart(inner.survives_restart && log.survives_restart())

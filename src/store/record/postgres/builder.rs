@@ -12,7 +12,7 @@ use super::{
     backend::{PostgresBackend, PostgresStore},
     client::Client,
     connector::{Connector, Endpoint},
-    database::{DIALECT, PostgresDatabase, creation},
+    database::{DIALECT, PostgresDatabase, all_tables},
     url::{self, InvalidPostgresUrl},
 };
 use crate::store::{CircuitBreaker, CircuitBreakerOptions, CredentialsProvider, RecordStore};
@@ -229,7 +229,7 @@ impl PostgresStoreBuilder {
     pub fn build(self) -> PostgresStore {
         let statements = Statements::new(&self.table, &DIALECT);
         let breaker = self.breaker.map(CircuitBreaker::new);
-        let creation = self.creates_table.then(|| creation(&self.table));
+        let creation = self.creates_table.then(|| all_tables(&self.table));
         let Self { connector, write_connections, is_named, .. } = self;
         let client = Client::new(connector, write_connections, statements, is_named, creation, breaker);
         let database = PostgresDatabase { table: self.table, client: Arc::new(client) };

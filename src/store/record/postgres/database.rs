@@ -37,8 +37,18 @@ pub(in super::super) struct PostgresDatabase {
     pub(super) client: Arc<Client>,
 }
 
+/// The statements that create both tables, in the same way.
+pub(super) fn all_tables(table: &Table) -> String {
+    creation(table) + &table.revocations_definition(&DIALECT)
+}
+
+/// The statements that create the table of the log of revocations, in the same way.
+fn revocations_creation(table: &Table) -> String {
+    format!("{CREATION}\n{}", table.revocations_definition(&DIALECT))
+}
+
 /// The statements that create the table, as one text, and so as one transaction.
-pub(super) fn creation(table: &Table) -> String {
+fn creation(table: &Table) -> String {
     format!("{CREATION}\n{}", table.definition(&DIALECT))
 }
 
@@ -49,6 +59,15 @@ impl PostgresDatabase {
 
     pub(super) async fn create_table(&self, deadline: Deadline) -> Result<(), StoreError> {
         self.client.run_script(&creation(&self.table), StoreContext::new(Timestamp::MIN, deadline)).await
+    }
+
+    pub(super) fn revocations_definition(&self) -> String {
+        self.table.revocations_definition(&DIALECT)
+    }
+
+    pub(super) async fn create_revocations(&self, deadline: Deadline) -> Result<(), StoreError> {
+        let cx = StoreContext::new(Timestamp::MIN, deadline);
+        self.client.run_script(&revocations_creation(&self.table), cx).await
     }
 
     /// Reads what is stored under an ID that no session has, even while the circuit breaker is open.

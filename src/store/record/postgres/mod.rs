@@ -7,6 +7,7 @@
 //! | `url` | [`InvalidPostgresUrl`]: what a URL says |
 //! | `backend` | [`PostgresStore`], [`PostgresBackend`]: the calls of a store |
 //! | `database` | what the shared statements run on |
+//! | `revocation_log` | [`PostgresRevocationLog`] |
 //! | `parameters` | statements, arguments and rows as the client takes and returns them |
 //! | `client` | one call: choosing a connection, running it, running it again |
 //! | `slot` | the place of one connection: making it when it is needed, losing it |
@@ -29,6 +30,7 @@ mod error;
 #[cfg(feature = "config")]
 mod options;
 mod parameters;
+mod revocation_log;
 mod slot;
 #[cfg(feature = "postgres-tls")]
 mod tls;
@@ -39,5 +41,6 @@ pub(crate) use self::options::PostgresOptions;
 pub use self::{
     backend::{PostgresBackend, PostgresStore},
     builder::PostgresStoreBuilder,
+    revocation_log::PostgresRevocationLog,
     url::InvalidPostgresUrl,
 };

@@ -27,6 +27,8 @@ pub(super) const fn types(statement: Statement) -> &'static [Type] {
         Statement::Touch => const { &[BYTES, INTEGER, INTEGER, INTEGER] },
         Statement::Bury => const { &[BYTES, INTEGER, INTEGER, INTEGER, INTEGER, BYTES] },
         Statement::List | Statement::Count => const { &[BYTES, INTEGER] },
+        Statement::AppendRevocation => const { &[INTEGER, INTEGER, INTEGER, BYTES] },
+        Statement::ReadRevocations => const { &[INTEGER] },
         Statement::Sweep => const { &[INTEGER, INTEGER] },
     }
 }

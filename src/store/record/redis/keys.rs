@@ -3,6 +3,7 @@
 //! ```text
 //! prefix | session ID (32 hex digits)                        what is stored of one session
 //! prefix | "of:" | hash of the subject (32 hex digits)       the IDs of one subject's sessions
+//! prefix | "revocations"                                     the log of revocations
 //! prefix | "replicated"                                      nothing: written before replicas are waited for
 //! ```
 //!
@@ -38,6 +39,11 @@ impl Keys {
     /// The key that is written before replicas are waited for.
     pub(super) fn replicated(&self) -> String {
         format!("{}replicated", self.0)
+    }
+
+    /// The key of the log of revocations.
+    pub(super) fn revocations(&self) -> String {
+        format!("{}revocations", self.0)
     }
 
     /// The session whose key this is.

@@ -6,6 +6,7 @@
 //! | `options` | the options as configurations contain them |
 //! | `backend` | [`RedisStore`], [`RedisBackend`]: the calls of a store |
 //! | `index` | the sessions of a subject |
+//! | `revocation_log` | [`RedisRevocationLog`] |
 //! | `database` | commands and scripts on the keys of a store |
 //! | `script`, `scripts/` | what runs inside Redis, atomically |
 //! | `reply` | reading replies |
@@ -47,6 +48,7 @@ mod options;
 mod replicas;
 mod reply;
 mod reply_order;
+mod revocation_log;
 mod script;
 #[cfg(feature = "redis-sentinel")]
 mod sentinel;
@@ -61,4 +63,5 @@ pub use self::{
     builder::RedisStoreBuilder,
     cache::LocalCache,
     endpoint::InvalidRedisUrl,
+    revocation_log::RedisRevocationLog,
 };

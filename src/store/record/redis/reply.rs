@@ -8,7 +8,7 @@ use super::tag::Tag;
 use crate::{
     id::SessionId,
     record::{InvalidRecord, Record},
-    store::{Absence, Ended, Stored, Swapped, Touched},
+    store::{Absence, Ended, RevocationPage, Revoked, Stored, Swapped, Touched},
     time::Timestamp,
 };
 
@@ -138,6 +138,48 @@ pub(super) fn entries(parts: &[Value]) -> Result<Vec<(SessionId, String)>, Reply
         _ => None,
     };
     parts.chunks(2).map(|pair| entry(pair).ok_or(ReplyError::Mismatched)).collect()
+}
+
+/// The reply to `append_revocation.lua`: the number of the entry.
+pub(super) fn append_revocation(parts: &[Value]) -> Result<u64, ReplyError> {
+    match parts {
+        [Value::BulkString(number)] => parse(number).ok_or(ReplyError::Mismatched),
+        _ => Err(ReplyError::Mismatched),
+    }
+}
+
+/// The reply to `revocations.lua`, which has so many entries at most.
+pub(super) fn revocations(parts: &[Value], most: usize) -> Result<RevocationPage, ReplyError> {
+    let [Value::BulkString(newest), Value::Array(entries)] = parts else {
+        return Err(ReplyError::Mismatched);
+    };
+    let entry = |value: &Value| match value {
+        Value::BulkString(bytes) => {
+            let (number, entry) = numbered(bytes).ok_or(ReplyError::Mismatched)?;
+            let entry = Revoked::decode(entry).ok_or(ReplyError::Corrupt(InvalidRecord::Damaged))?;
+            Ok((number, entry))
+        }
+        _ => Err(ReplyError::Mismatched),
+    };
+    let entries = entries.iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+    let is_last = entries.len() < most;
+    let read_to = match entries.last() {
+        Some((number, _)) if !is_last => *number,
+        _ if newest.is_empty() => 0,
+        _ => numbered(newest).ok_or(ReplyError::Mismatched)?.0,
+    };
+    Ok(RevocationPage { entries, read_to, is_last })
+}
+
+/// An entry of the log of revocations, behind its number and the time until which it is kept.
+fn numbered(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut parts = bytes.splitn(3, |byte| *byte == b':');
+    let (_, number, entry) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((parse(number)?, entry))
+}
+
+fn parse(number: &[u8]) -> Option<u64> {
+    std::str::from_utf8(number).ok()?.parse().ok()
 }
 
 /// What is stored under the key of `id`.

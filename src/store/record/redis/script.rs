@@ -38,6 +38,8 @@ pub(super) static DELIST: Script = script!("delist");
 pub(super) static HEAD: Script = script!("head");
 pub(super) static COUNT: Script = script!("count");
 pub(super) static READ: Script = script!("read");
+pub(super) static APPEND_REVOCATION: Script = script!("append_revocation");
+pub(super) static REVOCATIONS: Script = script!("revocations");
 
 /// The name by which Redis calls a script. SHA-1 is its choice and protects nothing here.
 fn hash(text: &str) -> String {

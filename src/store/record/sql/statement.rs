@@ -22,7 +22,17 @@ pub(in super::super) enum Statement {
     Count,
     /// Removes rows that have counted as nothing for a while. Returns a row for each.
     Sweep,
+    /// Appends an entry to the log of revocations. Returns its number.
+    AppendRevocation,
+    /// Reads entries of the log of revocations, and the last number, which has no entry beside it.
+    ReadRevocations,
 }
+
+/// How many entries of the log of revocations are read at once.
+const REVOCATIONS_AT_ONCE: usize = 8192;
+
+/// How many of them an append removes whose time has passed.
+const REVOCATIONS_REMOVED: usize = 8;
 
 /// For how long a row is kept that counts as nothing, in milliseconds: the store can then tell why a session has ended, and no
 /// server whose clock is ahead of another's removes a session that is live there.
@@ -38,8 +48,11 @@ pub(in super::super) struct Statements([String; Statement::COUNT]);
 
 impl Statements {
     pub(in super::super) fn new(table: &Table, dialect: &Dialect) -> Self {
-        use Statement::{Bury, Count, Create, List, Read, Replace, Sweep, Touch};
-        Self([Read, Create, Replace, Touch, Bury, List, Count, Sweep].map(|it| it.text(table, dialect)))
+        use Statement::{
+            AppendRevocation, Bury, Count, Create, List, Read, ReadRevocations, Replace, Sweep, Touch,
+        };
+        let all = [Read, Create, Replace, Touch, Bury, List, Count, Sweep, AppendRevocation, ReadRevocations];
+        Self(all.map(|it| it.text(table, dialect)))
     }
 
     /// The same statements, with each text changed.
@@ -55,11 +68,11 @@ impl Statements {
 
 impl Statement {
     /// How many statements there are.
-    pub(in super::super) const COUNT: usize = 8;
+    pub(in super::super) const COUNT: usize = 10;
 
     /// Whether it changes nothing.
     pub(in super::super) const fn only_reads(self) -> bool {
-        matches!(self, Self::Read | Self::List | Self::Count)
+        matches!(self, Self::Read | Self::List | Self::Count | Self::ReadRevocations)
     }
 
     fn text(self, table: &Table, dialect: &Dialect) -> String {
@@ -133,6 +146,26 @@ impl Statement {
                 "WITH swept AS (SELECT id FROM {table} WHERE sweep_at <= $1 ORDER BY sweep_at LIMIT $2 {skip_locked})
                 DELETE FROM {table} WHERE id IN (SELECT id FROM swept) RETURNING ends"
             ),
+            Self::AppendRevocation => {
+                let log = table.revocations();
+                // The row of number 0 holds the last number. It is locked until the entry is committed: the next number is given, and
+                // seen, only after this one.
+                format!(
+                    "WITH head AS (INSERT INTO {log} AS head (number, last_number) VALUES (0, $1)
+                    ON CONFLICT (number) DO UPDATE SET last_number = {greatest}(head.last_number + 1, excluded.last_number)
+                    RETURNING last_number),
+                    removed AS (DELETE FROM {log} WHERE number IN (SELECT number FROM {log}
+                    WHERE number > 0 AND keep_until <= $3 ORDER BY number LIMIT {REVOCATIONS_REMOVED} {skip_locked}))
+                    INSERT INTO {log} (number, keep_until, entry) SELECT last_number, $2, $4 FROM head RETURNING number"
+                )
+            }
+            Self::ReadRevocations => {
+                let log = table.revocations();
+                format!(
+                    "(SELECT last_number, NULL FROM {log} WHERE number = 0) UNION ALL
+                    (SELECT number, entry FROM {log} WHERE number > $1 ORDER BY number LIMIT {REVOCATIONS_AT_ONCE})"
+                )
+            }
         }
     }
 }

@@ -51,6 +51,27 @@ impl Table {
         Self { schema: None, name: name.to_owned() }
     }
 
+    /// The table of the log of revocations.
+    pub(super) fn revocations(&self) -> Self {
+        Self { schema: self.schema.clone(), name: format!("{}_revocations", self.name) }
+    }
+
+    /// The statement that creates the table of the log of revocations where it does not exist yet.
+    #[cfg(feature = "postgres")]
+    pub(in super::super) fn revocations_definition(&self, dialect: &Dialect) -> String {
+        let Dialect { integer, bytes, .. } = dialect;
+        format!(
+            "CREATE TABLE IF NOT EXISTS {log} (
+    number {integer} NOT NULL PRIMARY KEY,
+    last_number {integer},
+    keep_until {integer},
+    entry {bytes}
+);
+",
+            log = self.revocations()
+        )
+    }
+
     /// The statements that create the table and its indexes where they do not exist yet.
     pub(in super::super) fn definition(&self, dialect: &Dialect) -> String {
         let Dialect { integer, bytes, table_options, .. } = dialect;
