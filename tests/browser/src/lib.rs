@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `stage` | [`Stage`]: shops, what they need, and a driver |
 //! | `shop` | the shop, as a process |
-//! | `redis` | a real `redis-server` |
+//! | `database` | what keeps the sessions outside of the shops: a server, or a file |
+//! | `redis`, `postgres` | a real `redis-server`, a real `postgres` |
 //! | `haproxy` | HAProxy, with the configuration that the documentation has |
 //! | `proxy` | a round-robin proxy before several shops |
 //! | `server` | a child process that prints its address and dies with its handle |
@@ -12,19 +13,20 @@
 //! | `client` | a client that is no browser |
 //! | `browser` | one browser with a profile of its own |
 //! | `chromium` | how it is started |
-//! | `folder`, `port`, `process` | parts of the crate's rig for Redis |
+//! | `folder`, `port`, `postgres_programs`, `process` | parts of the crate's rig |
 //!
 //! | variable | says | if unset |
 //! | --- | --- | --- |
 //! | `SHOP` | the built shop | `target/debug/examples/shop` of the crate |
 //! | `SECOND_SHOP` | the same for the second of two servers | as `SHOP` |
-//! | `SESSION_STORE` | where its sessions live; `redis:` starts a Redis of its own for each test | in memory |
+//! | `SESSION_STORE` | where its sessions live; `redis:` and `postgres:` start a server, and `sqlite:` makes a file, for each test | in memory |
 //! | `CHROMIUM`, `CHROMEDRIVER` | the programs | `/usr/bin/chromium`, `chromedriver` |
 //! | `SCREENSHOTS` | a folder to put pictures into | none are taken |
 
 mod browser;
 mod chromium;
 mod client;
+mod database;
 #[allow(dead_code, reason = "the rig needs more of it")]
 #[path = "../../rig/folder.rs"]
 mod folder;
@@ -32,6 +34,10 @@ mod haproxy;
 #[allow(dead_code, reason = "the rig needs more of it")]
 #[path = "../../rig/port.rs"]
 mod port;
+mod postgres;
+#[allow(dead_code, reason = "the rig needs more of it")]
+#[path = "../../rig/postgres_programs.rs"]
+mod postgres_programs;
 #[allow(dead_code, reason = "the rig needs more of it")]
 #[path = "../../rig/process.rs"]
 mod process;

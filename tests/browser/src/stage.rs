@@ -5,9 +5,9 @@ use std::{cell::RefCell, env, net::SocketAddr, process::Command, thread, time::D
 use crate::{
     Browser, Restless, Window,
     client::Client,
+    database::Database,
     haproxy::{HaProxy, NAMES},
     proxy::Proxy,
-    redis::Redis,
     server::Server,
     session_store,
     shop::{Shop, random_key},
@@ -18,7 +18,7 @@ use crate::{
 pub struct Stage {
     // In cells, since browsers borrow the stage while its servers come and go.
     shops: RefCell<Vec<Shop>>,
-    redis: RefCell<Option<Redis>>,
+    database: RefCell<Option<Database>>,
     /// Kept running as long as the stage.
     _haproxy: Option<HaProxy>,
     driver: Server,
@@ -31,7 +31,13 @@ impl Stage {
     /// A freshly started shop on a free port.
     #[must_use]
     pub fn new() -> Self {
-        Self::of(1, &session_store(), |shops| format!("http://{}", shops[0]))
+        Self::on(&session_store())
+    }
+
+    /// The same with this store.
+    #[must_use]
+    pub fn on(store: &str) -> Self {
+        Self::of(1, store, |shops| format!("http://{}", shops[0]))
     }
 
     /// Two shops with the same keys, sharing nothing else but what their store shares; each request goes to the other
@@ -48,25 +54,31 @@ impl Stage {
     }
 
     fn of(shops: usize, store: &str, entrance: impl FnOnce(&[SocketAddr]) -> String) -> Self {
-        let redis = (store == "redis:").then(Redis::start);
-        let store = redis.as_ref().map_or_else(|| store.to_owned(), Redis::url);
+        let database = Database::start(store);
+        let store = database.as_ref().map_or_else(|| store.to_owned(), Database::url);
         let keys = random_key();
         let shops: Vec<_> = (0..shops).map(|index| Shop::start(index, &keys, &store)).collect();
         let entrance = entrance(&shops.iter().map(Shop::address).collect::<Vec<_>>());
-        Self { shops: shops.into(), redis: redis.into(), _haproxy: None, driver: start_driver(), entrance }
+        Self {
+            shops: shops.into(),
+            database: database.into(),
+            _haproxy: None,
+            driver: start_driver(),
+            entrance,
+        }
     }
 
     /// Two shops with the same keys behind HAProxy, and a Redis. `store` says where the sessions of each shop live, from
     /// the shop's name and the URL of Redis.
     #[must_use]
     pub fn behind_haproxy(store: impl Fn(&str, &str) -> String) -> Self {
-        let (redis, keys) = (Redis::start(), random_key());
+        let (redis, keys) = (Database::start("redis:").expect(NO_DATABASE), random_key());
         let shops = [0, 1].map(|index| Shop::start(index, &keys, &store(NAMES[index], &redis.url())));
         let haproxy = HaProxy::before(shops.each_ref().map(Shop::address));
         let entrance = haproxy.url();
         Self {
             shops: Vec::from(shops).into(),
-            redis: Some(redis).into(),
+            database: Some(redis).into(),
             _haproxy: Some(haproxy),
             driver: start_driver(),
             entrance,
@@ -76,7 +88,7 @@ impl Stage {
     /// Restarts one of those shops with another configuration, as a careful administrator does: tells it to end, and
     /// returns when HAProxy has found it again.
     pub fn reconfigure_shop(&self, index: usize, store: impl Fn(&str, &str) -> String) {
-        let redis = self.redis.borrow().as_ref().expect(NO_REDIS).url();
+        let redis = self.database.borrow().as_ref().expect(NO_DATABASE).url();
         let server = &mut self.shops.borrow_mut()[index].server;
         server.terminate();
         server.set("SESSION_STORE", &store(NAMES[index], &redis));
@@ -121,18 +133,18 @@ impl Stage {
         self.shops.borrow_mut()[index].server.restart();
     }
 
-    /// Kills Redis with `SIGKILL`.
-    pub fn kill_redis(&self) {
-        self.redis.borrow_mut().as_mut().expect(NO_REDIS).kill();
+    /// Kills the server that keeps the sessions, with `SIGKILL`.
+    pub fn kill_database(&self) {
+        self.database.borrow_mut().as_mut().expect(NO_DATABASE).kill();
     }
 
-    /// Starts it again on the same port, with its file.
-    pub fn restart_redis(&self) {
-        self.redis.borrow_mut().as_mut().expect(NO_REDIS).restart();
+    /// Starts it again on the same port, with its files.
+    pub fn restart_database(&self) {
+        self.database.borrow_mut().as_mut().expect(NO_DATABASE).restart();
     }
 }
 
-const NO_REDIS: &str = "the stage was made with the store `redis:`";
+const NO_DATABASE: &str = "the stage was made with the store `redis:`, `postgres:` or `sqlite:`";
 
 impl Default for Stage {
     fn default() -> Self {
