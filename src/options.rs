@@ -63,6 +63,11 @@ impl Options {
         self.0.remove(name)
     }
 
+    /// Removes those of the options that have one of these names.
+    pub(crate) fn take(&mut self, names: &[&str]) -> Self {
+        Self(names.iter().filter_map(|name| self.0.remove_entry(*name)).collect())
+    }
+
     pub(crate) fn remove_text(&mut self, name: &str) -> Option<String> {
         match self.0.remove(name)? {
             Value::Text(text) => Some(text),

@@ -27,11 +27,13 @@ fn every_store_has_a_short_form() {
         ("redis://127.0.0.1", "redis"),
         ("rediss://user@127.0.0.1:7000/2?prefix=shop%3A&connect_timeout=1s", "redis"),
         ("redis+unix:///run/redis.sock?db=3&prefix=x", "redis"),
-        ("redis+sentinel://a,b/shop?local_cache=2s&local_cache_sessions=5", "redis"),
+        ("redis+sentinel://a,b/shop?cache=2s&cache_sessions=5&cache_bytes=9999", "cached"),
+        ("postgres://h/db?cache=1s&cache_stale_if_error=1h&sslmode=disable", "cached"),
+        ("migrating:?from=redis://a&to=redis://b&phase=move&cache=1s", "cached"),
         ("redis+cluster://a,b,c?persistent=false", "redis"),
         ("postgres://app@127.0.0.1/shop", "postgres"),
         (
-            "postgresql://app@a,b:7/shop?table=web.sessions&create_table=true&write_connections=8&named_statements=false\
+            "postgresql://app@a,b:7/shop?table=web.sessions&create_table=true&announce=true&write_connections=8&named_statements=false\
              &connect_timeout=1s&sslmode=verify-full&application_name=a%26b&target_session_attrs=any",
             "postgres",
         ),
@@ -79,8 +81,10 @@ fn a_file_is_named_by_a_relative_or_an_absolute_path() {
 #[test]
 fn options_reach_the_store() {
     let guarantees = |url: &str| store(url).unwrap().open().unwrap().guarantees();
-    let cached = guarantees("redis://127.0.0.1?local_cache=2s");
+    let cached = guarantees("redis://127.0.0.1?cache=2s");
     assert_eq!(cached.revocation, Revocation::Within(Duration::from_secs(2)));
+    let ceiling = guarantees("redis://127.0.0.1?cache=2s&cache_stale_if_error=1h");
+    assert_eq!(ceiling.revocation, Revocation::Within(Duration::from_secs(3600)));
     assert!(cached.survives_restart);
     assert!(!guarantees("redis://127.0.0.1?persistent=false").survives_restart);
     assert_eq!(guarantees("signed-cookie:?keys=generate").token, TokenForm::Readable);
@@ -96,8 +100,11 @@ fn a_mistake_names_its_field_and_what_may_stand_there() {
         ("memory:?nodes=1", &["nodes", "`node`, `anonymous_sessions`"]),
         ("memory:?node=Web%201", &["node", "a-z"]),
         ("memory:?anonymous_sessions=many", &["anonymous_sessions", "whole number"]),
-        ("redis://h?local_cache=soon", &["local_cache", "30m"]),
-        ("redis://h?local_cache_sessions=5", &["local_cache_sessions", "local_cache=1s"]),
+        ("redis://h?cache=soon", &["cache", "30m"]),
+        ("redis://h?cache_sessions=5", &["cache_sessions", "cache=1s"]),
+        ("memory:?cache=1s", &["store: cache", "in this process already"]),
+        ("jwt:?keys=generate&cache=1s", &["store: cache", "carry"]),
+        ("migrating:?from=memory:&to=redis://h&phase=move&cache=1s", &["store: cache", "in this process"]),
         ("redis://h?persistent=maybe", &["persistent", "true or false"]),
         ("redis+sentinel://h", &["url", "service"]),
         ("redis://h?tls_roots_file=/nowhere", &["tls_roots_file", "/nowhere"]),
@@ -113,8 +120,8 @@ fn a_mistake_names_its_field_and_what_may_stand_there() {
         ("postgres://h/db?prefix=x", &["prefix"]),
         ("postgres://h/db?tls_key_file=/dev/null", &["tls_certificate_file", "missing", "tls_key_file"]),
         ("redis://h?connect_timeout=0s", &["connect_timeout", "longer than zero"]),
-        ("redis://h?local_cache=0s", &["local_cache", "longer than zero"]),
-        ("redis://h?local_cache=1s&local_cache_sessions=0", &["local_cache_sessions", "at least 1"]),
+        ("redis://h?cache=0s", &["cache", "longer than zero"]),
+        ("redis://h?cache=1s&cache_sessions=0", &["cache_sessions", "at least 1"]),
         ("redis://h?anonymous_share=0", &["anonymous_share", "1 to 100"]),
         ("redis://h?replicas=0", &["replicas", "at least 1"]),
         ("redis://h?circuit_threshold=0", &["circuit_threshold", "at least 1"]),
@@ -158,8 +165,8 @@ fn a_table_says_the_same_as_a_url() {
     for (table, url) in [
         (r#"{"kind": "memory"}"#, "memory"),
         (
-            r#"{"url": "redis://h/1", "prefix": "a&b", "local_cache": "1s", "persistent": false}"#,
-            "redis://h/1?prefix=a%26b&local_cache=1s&persistent=false",
+            r#"{"url": "redis://h/1", "prefix": "a&b", "cache": "1s", "persistent": false}"#,
+            "redis://h/1?prefix=a%26b&cache=1s&persistent=false",
         ),
         (
             r#"{"kind": "migrating", "from": {"url": "redis://h", "persistent": false}, "phase": "prepare",

@@ -22,8 +22,8 @@ use std::{
 };
 
 use cloakroom::{
-    Session, SessionManager, SessionStore as _,
-    store::{Loaded, LocalCache, PresentedToken, RedisStore, StoreContext},
+    Session, SessionManager, SessionStore,
+    store::{Cached, CachedOptions, Loaded, PresentedToken, RedisStore, StoreContext},
     time::{Clock as _, Deadline, SystemClock},
 };
 use futures_util::future::join_all;
@@ -63,7 +63,7 @@ struct FilledStore {
     bare: MultiplexedConnection,
     text: Vec<u8>,
     store: RedisStore,
-    cached: RedisStore,
+    cached: Cached<RedisStore>,
     manager: SessionManager,
     cached_manager: SessionManager,
     cookies: Vec<Vec<u8>>,
@@ -78,10 +78,9 @@ impl FilledStore {
             set(&mut bare, n, &text).await;
         }
         let store = RedisStore::from_url(&server.url()).expect("it is a URL");
-        let cached = RedisStore::builder(&server.url())
-            .expect("it is a URL")
-            .local_cache(LocalCache { within: Duration::from_secs(3600), ..LocalCache::default() })
-            .build();
+        let redis = RedisStore::from_url(&server.url()).expect("it is a URL");
+        let options = CachedOptions { within: Duration::from_secs(3600), ..CachedOptions::default() };
+        let cached = Cached::with_options(redis, options).expect("it is shared");
         let manager = managed(&store);
         let (mut cookies, mut tokens) = (Vec::new(), Vec::new());
         for _ in 0..SESSIONS {
@@ -101,10 +100,10 @@ impl FilledStore {
         measure(group, "manager, one key read", runtime, in_flight, async |n| {
             serve(&self.manager, &self.cookies[n], read).await.0
         });
-        measure(group, "local cache, one key read", runtime, in_flight, async |n| {
+        measure(group, "cached, one key read", runtime, in_flight, async |n| {
             load(&self.cached, &self.tokens[n]).await
         });
-        measure(group, "manager, local cache, one key read", runtime, in_flight, async |n| {
+        measure(group, "manager, cached, one key read", runtime, in_flight, async |n| {
             serve(&self.cached_manager, &self.cookies[n], read).await.0
         });
     }
@@ -123,7 +122,7 @@ impl FilledStore {
     }
 }
 
-fn managed(store: &RedisStore) -> SessionManager {
+fn managed(store: &(impl SessionStore + Clone)) -> SessionManager {
     let day = Duration::from_secs(86_400);
     // No session is touched while it is measured.
     SessionManager::new(store.clone())
@@ -167,7 +166,7 @@ async fn set(bare: &mut MultiplexedConnection, n: usize, text: &[u8]) {
     redis::Cmd::set(format!("bare:{n:032}"), text).exec_async(bare).await.expect("it answers");
 }
 
-async fn load(store: &RedisStore, token: &[u8]) -> u32 {
+async fn load(store: &impl SessionStore, token: &[u8]) -> u32 {
     let (token, now) = (PresentedToken::new(token), SystemClock.now());
     let loaded = match store.load_now(token, now) {
         Some(loaded) => loaded,

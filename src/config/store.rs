@@ -28,7 +28,10 @@ use crate::store::{EncryptedCookieOptions, SignedCookieOptions};
 use crate::store::{RedisOptions, RedisRevocationLog};
 use crate::{
     options::{self, ConfigError, Options, Value},
-    store::{MigratingStore, Phase, RevocableStore, RevocationLog, SessionStore},
+    store::{
+        CacheOptions, Cached, CachedOptions, MigratingStore, Phase, RevocableStore, RevocationLog,
+        SessionStore,
+    },
 };
 
 /// Where sessions are stored, as a configuration says it.
@@ -42,13 +45,14 @@ use crate::{
 /// | store | options |
 /// | --- | --- |
 /// | `memory:` | `node`, `anonymous_sessions`, `anonymous_bytes`, `logged_in_sessions`, `logged_in_bytes`, `drain_to` (a store that keeps records) |
-/// | `redis://…`, `rediss://…`, `redis+unix://…`, `redis+sentinel://…`, `redis+cluster://…` | `password_env` or `password_file` (read for each connection), `sentinel_user`, `sentinel_password_env` or `sentinel_password_file`, `prefix`, `tls_roots_file`, `tls_certificate_file` and `tls_key_file` (this client's own), the same three beginning with `sentinel_`, `connect_timeout`, `anonymous_share` (percent), `replicas` (how many must have a login or a log-out), `circuit_breaker` (`true`, `false`), `circuit_threshold`, `circuit_cool_down`, `local_cache` (how stale it may be), `local_cache_sessions`, `local_cache_bytes`, `persistent` |
-/// | `postgres://…`, `postgresql://…` | `password_env` or `password_file` (read for each connection), `table`, `create_table` (`true`: when it is missing), `write_connections`, `named_statements` (`false` behind PgBouncer in transaction mode), `sslmode`, `tls_roots_file`, `tls_certificate_file` and `tls_key_file` (this client's own), `target_session_attrs`, `application_name` and what else such a URL may say, `connect_timeout`, `circuit_breaker`, `circuit_threshold`, `circuit_cool_down` |
+/// | `redis://…`, `rediss://…`, `redis+unix://…`, `redis+sentinel://…`, `redis+cluster://…` | `password_env` or `password_file` (read for each connection), `sentinel_user`, `sentinel_password_env` or `sentinel_password_file`, `prefix`, `tls_roots_file`, `tls_certificate_file` and `tls_key_file` (this client's own), the same three beginning with `sentinel_`, `connect_timeout`, `anonymous_share` (percent), `replicas` (how many must have a login or a log-out), `circuit_breaker` (`true`, `false`), `circuit_threshold`, `circuit_cool_down`, `persistent` |
+/// | `postgres://…`, `postgresql://…` | `password_env` or `password_file` (read for each connection), `table`, `create_table` (`true`: when it is missing), `announce` (`true`: and with a trigger that announces changes), `write_connections`, `named_statements` (`false` behind PgBouncer in transaction mode), `sslmode`, `tls_roots_file`, `tls_certificate_file` and `tls_key_file` (this client's own), `target_session_attrs`, `application_name` and what else such a URL may say, `connect_timeout`, `circuit_breaker`, `circuit_threshold`, `circuit_cool_down` |
 /// | `sqlite:path`, such as `sqlite:sessions.db` or `sqlite:///var/lib/shop/sessions.db` | `table`, `synchronous` (`full`, `normal`) |
 /// | `encrypted-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `cipher` (`aes-256-gcm`, `chacha20-poly1305`), `context`, `max_token` |
 /// | `signed-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `context`, `max_token` |
 /// | `jwt:` | keys as above for HS256, or `pem_env` or `pem_file` (a private key: EdDSA, ES256), or `public_pem_env` or `public_pem_file` (to read tokens only); `issuer`, `audience`, `leeway`, `accepting_type`, `context`, `max_token` |
 /// | `revocable:` | `store` (one whose clients carry their sessions), `log` (where revocations are kept: `memory:`, or Redis or PostgreSQL with the options above), `within`, `accept_while_down` |
+/// | any that keeps records outside of the process | `cache` (a [`Cached`] store around it, and how stale that may be), `cache_sessions`, `cache_bytes`, `cache_stale_if_error` (how stale while the store does not answer) |
 /// | `migrating:` | `from` and `to` (stores), `phase` (`prepare`, `move`, `finish`), `when_read` (`true`, `false`), `tokens_live_at_most` |
 ///
 /// ```
@@ -69,12 +73,21 @@ pub struct StoreConfig(Arc<Source>);
 /// A store that is opened once.
 struct Source {
     kind: Kind,
+    /// What is put before it.
+    cache: Option<CachedOptions>,
     opened: Mutex<Option<Arc<dyn SessionStore>>>,
 }
 
-impl From<Kind> for StoreConfig {
-    fn from(kind: Kind) -> Self {
-        Self(Arc::new(Source { kind, opened: Mutex::default() }))
+impl Source {
+    const fn new(kind: Kind, cache: Option<CachedOptions>) -> Self {
+        Self { kind, cache, opened: Mutex::new(None) }
+    }
+
+    fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
+        let store = self.kind.open()?;
+        let Some(cache) = self.cache else { return Ok(store) };
+        let cached = Cached::with_options(store, cache).map_err(|error| ConfigError::new("cache", error))?;
+        Ok(Arc::new(cached))
     }
 }
 
@@ -157,9 +170,10 @@ impl Default for StoreConfig {
     /// `memory:`
     fn default() -> Self {
         #[cfg(feature = "memory")]
-        return Kind::Memory(Box::default()).into();
+        let kind = Kind::Memory(Box::default());
         #[cfg(not(feature = "memory"))]
-        Kind::NotCompiled("memory").into()
+        let kind = Kind::NotCompiled("memory");
+        Self(Arc::new(Source::new(kind, None)))
     }
 }
 
@@ -207,7 +221,9 @@ impl StoreConfig {
         let (mut options, database) = parse_query(query)?;
         options.extend(table);
         let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
-        Kind::new(scheme, &format!("{url}{database}"), options).map(Self::from)
+        let cache = CacheOptions::deserialize(options.take(&CacheOptions::NAMES))?.read()?;
+        let kind = Kind::new(scheme, &format!("{url}{database}"), options)?;
+        Ok(Self(Arc::new(Source::new(kind, cache))))
     }
 
     /// Opens the store, or returns the one that this configuration or a clone of it has opened before. No connection is made yet, but the
@@ -236,7 +252,7 @@ impl StoreConfig {
         if let Some(store) = &*opened {
             return Ok(Arc::clone(store));
         }
-        let store = self.0.kind.open()?;
+        let store = self.0.open()?;
         *opened = Some(Arc::clone(&store));
         Ok(store)
     }
@@ -365,6 +381,9 @@ impl Migrating {
 impl Revocable {
     fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
         let inner = self.store.open_once().map_err(|error| error.within("store"))?;
+        if self.log.0.cache.is_some() {
+            return Err(ConfigError::new("log", "a log of revocations has no cache; leave its option out"));
+        }
         let log = self.log.0.kind.open_log().map_err(|error| error.within("log"))?;
         let mut store = RevocableStore::new(inner, log).map_err(|error| ConfigError::new("store", error))?;
         if let Some(time) = self.within {

@@ -4,7 +4,7 @@ use super::{EndedBy, Token};
 use crate::{id::SessionId, record::Record, time::Timestamp};
 
 /// The answer to [`load`](super::SessionStore::load).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Loaded {
     /// The token opens this record.
     Live {

@@ -10,6 +10,7 @@
 //! | [`MigratingStore`] | on their way from one store to another, while requests are served | |
 //! | [`DrainingStore`] | in one store, and moved to another when the process ends | |
 //! | [`RevocableStore`] | with their clients, and ended by a log that servers share | |
+//! | [`Cached`] | in another store, and for a moment after each read in this process, too | |
 //! | [`CircuitBreakerStore`] | in another store, which is not asked while it does not answer | |
 //!
 //! All of them implement [`SessionStore`], and their [`Guarantees`] tell how they differ: whether a logout takes effect at
@@ -152,17 +153,20 @@
 //! a failure unless it is waived by name.
 
 // What is where: `session_store` has the contract, `context` what a call is given, `answer` what it returns, `authenticate` what
-// a presented reference token opens, `circuit_breaker` what stops asking a store that does not answer, `guarantees` what a store guarantees, `index` the sessions of one subject, `enumerate`
+// a presented reference token opens, `changes` who is told of changes, `freshness_proof` for how long what is known counts,
+// `circuit_breaker` what stops asking a store that does not answer, `guarantees` what a store guarantees, `index` the sessions of one subject, `enumerate`
 // stores that can list what they keep, `revocations` stores that end the sessions of a subject by one write, `revocation_log` where
 // servers share such ends. Below `record` are the stores that keep records, below `token` those whose clients carry
 // the session, below `layers` those around other stores.
 
 mod answer;
 mod authenticate;
+mod changes;
 mod circuit_breaker;
 mod context;
 mod end;
 mod enumerate;
+mod freshness_proof;
 mod guarantees;
 mod index;
 mod layers;
@@ -174,6 +178,8 @@ mod session_store;
 #[cfg(feature = "sealed")]
 mod token;
 
+#[cfg(feature = "config")]
+pub(crate) use self::layers::CacheOptions;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::record::InvalidTableName;
 #[cfg(all(feature = "postgres", feature = "config"))]
@@ -191,9 +197,7 @@ pub use self::record::{
     InvalidPostgresUrl, PostgresBackend, PostgresRevocationLog, PostgresStore, PostgresStoreBuilder,
 };
 #[cfg(feature = "redis")]
-pub use self::record::{
-    InvalidRedisUrl, LocalCache, RedisBackend, RedisRevocationLog, RedisStore, RedisStoreBuilder,
-};
+pub use self::record::{InvalidRedisUrl, RedisBackend, RedisRevocationLog, RedisStore, RedisStoreBuilder};
 #[cfg(feature = "sqlite")]
 pub use self::record::{SqliteBackend, SqliteStore, SqliteStoreBuilder, Synchronous};
 #[cfg(all(feature = "jwt", feature = "config"))]
@@ -209,15 +213,17 @@ pub use self::token::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 pub use self::{
     answer::{Absence, Created, Ended, Found, Loaded, Replaced, Touched},
     authenticate::authenticate,
+    changes::ChangeListener,
     circuit_breaker::{CircuitBreaker, CircuitBreakerOptions},
     context::{Freshness, PresentedToken, StoreContext, within},
     end::{End, EndedBy},
     enumerate::EnumerateSessions,
+    freshness_proof::FreshnessProof,
     guarantees::{Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates},
     index::{MOST_LISTED, SessionIndex, SessionInfo},
     layers::{
-        CircuitBreakerStore, Drained, DrainingStore, MemoryRevocationLog, MigratingStore, Phase, Progress,
-        RevocableStore, StoreLayer, UnsuitableStore,
+        Cached, CachedOptions, CircuitBreakerStore, Drained, DrainingStore, MemoryRevocationLog,
+        MigratingStore, Phase, Progress, RevocableStore, StoreLayer, UnsuitableStore,
     },
     record::{RecordBackend, RecordStore, Stored, Swapped, Tombstone},
     requirement::{Requirement, UnmetRequirement},

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, Revocations, SessionIndex,
-    StoreContext, Touched,
+    ChangeListener, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, Revocations,
+    SessionIndex, StoreContext, Touched,
 };
 use crate::{
     error::StoreError,
@@ -142,6 +142,15 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// Tells `listener` from now on which sessions change, whoever changes them; whether this store can.
+    ///
+    /// The default is `false`: the store announces nothing, and what a listener knows ages. So is the answer to a second listener,
+    /// because a store has one at the most.
+    fn announce_to(&self, listener: Arc<dyn ChangeListener>) -> bool {
+        drop(listener);
+        false
+    }
+
     /// Moves sessions that would be lost with this process to another store, before the process exits.
     ///
     /// Requests are served in the meantime and afterwards. The default does nothing, which is right for every store whose
@@ -211,6 +220,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn revocations(&self) -> Option<&dyn Revocations> {
         (**self).revocations()
+    }
+
+    fn announce_to(&self, listener: Arc<dyn ChangeListener>) -> bool {
+        (**self).announce_to(listener)
     }
 
     async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {

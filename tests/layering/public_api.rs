@@ -50,6 +50,7 @@ const HELPERS: &[(&str, &str)] = &[
     ("value::depth::is_nested_at_most", "how deep a JSON text is nested"),
     ("options", "how configurations write values and refer to secrets"),
     ("time::millis", "a duration as a number"),
+    ("store::record::announcements", "the one listener of a store, which may come later"),
     ("store::record::driver", "the threads that connections live on"),
     ("store::record::reference", "how configurations refer to passwords and certificates"),
     ("store::record::tls", "certificates in text or files"),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionStore,
     conformance::{self, Harness, Outage},
-    store::PostgresStore,
+    store::{Cached, PostgresStore},
 };
 
 use crate::{
@@ -22,18 +22,20 @@ struct Checked {
     server: Arc<Mutex<PostgresServer>>,
     wire: Arc<Wire>,
     is_named: bool,
+    is_cached: bool,
     table: String,
     handles: Mutex<Vec<PostgresStore>>,
 }
 
 impl Checked {
     /// Makes a harness for every check.
-    fn each(server: PostgresServer, wire: Wire, is_named: bool) -> impl Fn() -> Self {
+    fn each(server: PostgresServer, wire: Wire, is_named: bool, is_cached: bool) -> impl Fn() -> Self {
         let (server, wire, checks) = (Arc::new(Mutex::new(server)), Arc::new(wire), AtomicUsize::new(0));
         move || Self {
             server: Arc::clone(&server),
             wire: Arc::clone(&wire),
             is_named,
+            is_cached,
             table: format!("check_{}", checks.fetch_add(1, Ordering::Relaxed)),
             handles: Mutex::default(),
         }
@@ -41,10 +43,15 @@ impl Checked {
 
     async fn handle(&self) -> Arc<dyn SessionStore> {
         let store = PostgresStore::builder(&self.wire.postgres_url()).unwrap();
-        let store = store.table(&self.table).unwrap().named_statements(self.is_named).build();
+        let store = store
+            .table(&self.table)
+            .unwrap()
+            .named_statements(self.is_named)
+            .announce_changes(self.is_cached);
+        let store = store.build();
         store.create_table(soon()).await.unwrap();
         self.handles.lock().unwrap().push(store.clone());
-        Arc::new(store)
+        if self.is_cached { Arc::new(Cached::new(store).unwrap()) } else { Arc::new(store) }
     }
 
     fn outage(&self) -> Option<Box<dyn Outage>> {
@@ -113,7 +120,14 @@ impl Outage for Out {
 async fn one_server_passes() {
     let server = PostgresServer::start();
     let wire = Wire::before(server.address());
-    conformance::check(Checked::each(server, wire, true)).await.assert();
+    conformance::check(Checked::each(server, wire, true, false)).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_server_behind_a_cache_passes() {
+    let server = PostgresServer::start();
+    let wire = Wire::before(server.address());
+    conformance::check(Checked::each(server, wire, true, true)).await.assert();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,6 +135,6 @@ async fn pgbouncer_in_transaction_mode_passes_without_named_statements() {
     let server = PostgresServer::start();
     let pooler = PgBouncer::before(server.address(), 4);
     let wire = Wire::before(pooler.address());
-    conformance::check(Checked::each(server, wire, false)).await.assert();
+    conformance::check(Checked::each(server, wire, false, false)).await.assert();
     drop(pooler);
 }

@@ -2,7 +2,8 @@
 //!
 //! | module | shows |
 //! | --- | --- |
-//! | `conformance` | the public suite, directly and through PgBouncer |
+//! | `changes` | a cache before it, which is told of changes |
+//! | `conformance` | the public suite, directly, behind a cache, and through PgBouncer |
 //! | `deployments` | how a server is reached: TLS, password, Unix socket, several hosts, connections of the application |
 //! | `durability` | kills under load, restarts, standbys, servers that are paused, locked or end connections |
 //! | `full` | servers that have no connection left, and disks that are full |
@@ -21,6 +22,7 @@ mod rig;
 #[path = "../visits/mod.rs"]
 mod visits;
 
+mod changes;
 mod conformance;
 mod deployments;
 mod durability;

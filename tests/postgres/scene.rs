@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom::{
-    Session, SessionError, SessionErrorKind, StoreErrorKind,
+    Session, SessionError, SessionErrorKind, SessionStore, StoreErrorKind,
     store::{PostgresStore, PostgresStoreBuilder},
     time::Deadline,
 };
@@ -55,7 +55,7 @@ impl Scene {
 }
 
 /// A site whose requests do not wait long.
-pub(crate) fn site(store: PostgresStore) -> Server {
+pub(crate) fn site(store: impl SessionStore) -> Server {
     Server::new(store).with(|sessions| sessions.store_timeout(PATIENCE))
 }
 

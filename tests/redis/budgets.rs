@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use cloakroom::{OnTooManySessions, Session, SessionError, store::LocalCache};
+use cloakroom::{OnTooManySessions, Session, SessionError, store::CachedOptions};
 
 use crate::{
     browser::{Browser, Server},
     rig::eventually,
-    scene::{Scene, at, look, site},
+    scene::{Scene, at, cached, look, site},
 };
 
 const LARGE: usize = 200_000;
@@ -74,10 +74,10 @@ async fn a_login_beyond_the_limit_reads_no_data_and_one_below_it_lists_nothing()
     }
 }
 
-/// A site with a local cache, whose clock stands still.
-fn cached(scene: &Scene, cache: LocalCache) -> Server {
-    let cache = LocalCache { within: Duration::from_secs(3600), ..cache };
-    patient(site(scene.builder().local_cache(cache).build()))
+/// A site with a cache, whose clock stands still.
+fn with_cache(scene: &Scene, options: CachedOptions) -> Server {
+    let options = CachedOptions { within: Duration::from_secs(3600), ..options };
+    patient(site(cached(scene.store(), options)))
 }
 
 async fn is_known(scene: &Scene, browser: &Browser) -> bool {
@@ -87,11 +87,11 @@ async fn is_known(scene: &Scene, browser: &Browser) -> bool {
 }
 
 #[tokio::test]
-async fn tokens_of_unknown_sessions_push_nobody_out_of_the_local_cache() {
+async fn tokens_of_unknown_sessions_push_nobody_out_of_the_cache() {
     let scene = Scene::new();
-    let site = cached(&scene, LocalCache { sessions: 100, ..LocalCache::default() });
+    let site = with_cache(&scene, CachedOptions { sessions: 100, ..CachedOptions::default() });
     let browser = at(&site, &logged_in(&patient(scene.direct_site(&site)), 10).await);
-    eventually("it is in the local cache", async || is_known(&scene, &browser).await).await;
+    eventually("it is in the cache", async || is_known(&scene, &browser).await).await;
     for number in 0..2_000 {
         let junk = Browser { server: site.clone(), cookie: Some(format!("{number:064x}")) };
         assert_eq!(look(&junk, "n").await, Ok(None));
@@ -100,18 +100,18 @@ async fn tokens_of_unknown_sessions_push_nobody_out_of_the_local_cache() {
 }
 
 #[tokio::test]
-async fn the_local_cache_keeps_no_more_bytes_than_it_may() {
+async fn the_cache_keeps_no_more_bytes_than_it_may() {
     const SESSIONS: usize = 40;
     let scene = Scene::new();
     // Sixteen parts, each for two of these sessions in either half.
-    let site = cached(&scene, LocalCache { bytes: 16 * 2 * 2 * 11_000, ..LocalCache::default() });
+    let site = with_cache(&scene, CachedOptions { bytes: 16 * 2 * 2 * 11_000, ..CachedOptions::default() });
     let elsewhere = patient(scene.direct_site(&site));
     let (mut small, mut large) = (Vec::new(), Vec::new());
     for _ in 0..SESSIONS {
         small.push(at(&site, &logged_in(&elsewhere, 10_000).await));
         large.push(at(&site, &logged_in(&elsewhere, 30_000).await));
     }
-    eventually("the small ones are in the local cache", async || {
+    eventually("the small ones are in the cache", async || {
         let mut known = 0;
         for browser in &small {
             known += usize::from(is_known(&scene, browser).await);

@@ -1,4 +1,4 @@
-//! The local cache: what it saves, and that it is never wrong for longer than it says.
+//! A cache before Redis: what it saves, and that it is never wrong for longer than it says.
 //!
 //! The clock stands still unless a test moves it, so an entry goes only because Redis told of a change.
 
@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use cloakroom::{
     Session,
-    store::LocalCache,
+    store::CachedOptions,
     time::{Clock as _, Timestamp},
 };
 
 use crate::{
     browser::{Browser, MINUTE, Server},
     rig::{Fault, eventually},
-    scene::{Scene, add, at, look, recovers, site},
+    scene::{Scene, add, at, cached, look, recovers, site},
 };
 
 /// How long the cache may be wrong.
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// A site with a local cache behind the proxy, and another server of it that is not.
+/// A site with a cache behind the proxy, and another server of it that is not.
 struct Two {
     scene: Scene,
     cached: Server,
@@ -33,17 +33,13 @@ impl Two {
 
     fn keeping(sessions: usize) -> Self {
         let scene = Scene::new();
-        let cached = site(
-            scene
-                .builder()
-                .local_cache(LocalCache { within: WITHIN, sessions, ..LocalCache::default() })
-                .build(),
-        );
+        let options = CachedOptions { within: WITHIN, sessions, ..CachedOptions::default() };
+        let cached = site(cached(scene.store(), options));
         let elsewhere = scene.direct_site(&cached);
         Self { scene, cached, elsewhere }
     }
 
-    /// A browser whose session has `n` = 1, and is in the local cache.
+    /// A browser whose session has `n` = 1, and is in the cache.
     async fn known(&self) -> Browser {
         let mut browser = self.elsewhere.browser();
         browser.does(|session| session.log_in("alice").and_then(|()| add(session, "n"))).await;
@@ -54,7 +50,7 @@ impl Two {
 
     /// The first read after a connection was made is not kept.
     async fn gets_known(&self, browser: &Browser) {
-        eventually("it is in the local cache", async || {
+        eventually("it is in the cache", async || {
             self.scene.proxy.reset();
             look(browser, "n").await.unwrap();
             self.scene.proxy.commands().is_empty()
@@ -116,7 +112,7 @@ async fn a_partition_ends_what_is_known_after_the_time_that_was_promised() {
     let browser = two.known().await;
     two.scene.proxy.hold();
     assert!(at(&two.elsewhere, &browser).does(Session::log_out).await.is_ok());
-    two.cached.clock.advance(WITHIN);
+    two.cached.clock.advance(WITHIN - Duration::from_millis(1));
     assert_eq!(look(&browser, "n").await, Ok(Some(1)), "this is what `within` allows");
     two.cached.clock.advance(Duration::from_millis(1));
     assert_eq!(look(&browser, "n").await, Err(503), "then it is an error, not a guess");

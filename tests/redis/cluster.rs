@@ -12,14 +12,15 @@ use async_trait::async_trait;
 use cloakroom::{
     Session, SessionStore,
     conformance::{self, Harness, Outage},
-    store::{LocalCache, RedisStore, RedisStoreBuilder, Revocation},
+    store::{CachedOptions, RedisStore, RedisStoreBuilder},
 };
 
 use crate::{
+    browser::Server,
     conformance::{all_connect, dump},
     load::Load,
     rig::RedisCluster,
-    scene::{add, at, look, site},
+    scene::{add, at, cached, look, site},
 };
 
 fn store(cluster: &RedisCluster) -> RedisStore {
@@ -118,11 +119,22 @@ async fn a_cluster_passes() {
     conformance::check(Sharded::each()).await.assert();
 }
 
-#[test]
-fn a_cluster_has_no_local_cache_and_says_so() {
-    let store =
-        RedisStore::builder("redis+cluster://localhost").unwrap().local_cache(LocalCache::default()).build();
-    assert_eq!(store.guarantees().revocation, Revocation::AtOnce);
+/// A cluster announces nothing, so what is known of a session ages, whatever else is read meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn before_a_cluster_an_entry_of_the_cache_counts_by_its_age() {
+    let cluster = RedisCluster::start();
+    let site = site(cached(store(&cluster), CachedOptions::default()));
+    let [mut known, mut other] = [site.browser(), site.browser()];
+    for browser in [&mut known, &mut other] {
+        assert!(browser.does(|session| add(session, "n")).await.is_ok());
+        assert_eq!(look(browser, "n").await, Ok(Some(1)));
+    }
+    let elsewhere = Server::new(store(&cluster)).with(|sessions| sessions.clock(site.clock.clone()));
+    assert!(at(&elsewhere, &known).does(|session| add(session, "n")).await.is_ok());
+    assert_eq!(look(&known, "n").await, Ok(Some(1)), "nothing tells of it");
+    site.clock.advance(Duration::from_millis(1001));
+    assert_eq!(look(&other, "n").await, Ok(Some(1)));
+    assert_eq!(look(&known, "n").await, Ok(Some(2)), "the call before proves nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use cloakroom::{
     Session, SessionError,
-    store::{LocalCache, RedisStore},
+    store::{CachedOptions, RedisStore},
 };
 
 use crate::{
     browser::{Browser, MINUTE, Server},
     rig::eventually,
-    scene::{Scene, add, look, site},
+    scene::{Scene, add, cached, look, site},
 };
 
 type Handler = fn(&Session) -> Result<(), SessionError>;
@@ -124,12 +124,11 @@ async fn a_script_that_is_unknown_costs_one_command_more_once() {
     }
 }
 
-/// With the local cache, what is read again costs nothing; what is written costs what it costs without.
+/// With a cache, what is read again costs nothing; what is written costs what it costs without.
 #[tokio::test]
-async fn a_hit_of_the_local_cache_costs_nothing() {
+async fn a_hit_of_the_cache_costs_nothing() {
     let scene = Scene::new();
-    let cache = LocalCache { within: Duration::from_secs(1), ..LocalCache::default() };
-    let site = site(RedisStore::builder(&scene.proxy.url()).unwrap().local_cache(cache).build());
+    let site = site(cached(scene.store(), CachedOptions::default()));
     let mut browser = comes(&site, Anonymous).await;
     eventually("it is known", async || {
         // The news of a write of one's own may outdate the read behind it.

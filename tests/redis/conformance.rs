@@ -12,24 +12,27 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionStore,
     conformance::{self, Harness, Outage},
-    store::{LocalCache, RedisStore},
+    store::{CachedOptions, RedisStore},
     time::Deadline,
 };
 
-use crate::rig::{Proxy, RedisServer};
+use crate::{
+    rig::{Proxy, RedisServer},
+    scene::cached,
+};
 
 /// One server for all checks, each of which has a prefix of its own; the way to it can be cut.
 struct Standalone {
     server: Arc<Mutex<RedisServer>>,
     proxy: Arc<Proxy>,
-    cache: Option<LocalCache>,
+    cache: Option<CachedOptions>,
     prefix: String,
     handles: Mutex<Vec<RedisStore>>,
 }
 
 impl Standalone {
     /// Makes a harness for every check.
-    fn each(cache: Option<LocalCache>) -> impl Fn() -> Self {
+    fn each(cache: Option<CachedOptions>) -> impl Fn() -> Self {
         // What is written but not yet on the disk survives the end of the process.
         let server = RedisServer::builder().option("appendonly", "yes").start();
         let proxy = Arc::new(Proxy::before(server.address()));
@@ -45,13 +48,12 @@ impl Standalone {
 
     fn handle(&self) -> Arc<dyn SessionStore> {
         let store = RedisStore::builder(&self.proxy.url()).unwrap().prefix(&self.prefix);
-        let store = match self.cache {
-            Some(cache) => store.local_cache(cache),
-            None => store,
-        }
-        .build();
+        let store = store.build();
         self.handles.lock().unwrap().push(store.clone());
-        Arc::new(store)
+        match self.cache {
+            Some(options) => Arc::new(cached(store, options)),
+            None => Arc::new(store),
+        }
     }
 }
 
@@ -146,6 +148,6 @@ async fn one_server_passes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_server_with_a_local_cache_passes() {
-    conformance::check(Standalone::each(Some(LocalCache::default()))).await.assert();
+async fn one_server_behind_a_cache_passes() {
+    conformance::check(Standalone::each(Some(CachedOptions::default()))).await.assert();
 }

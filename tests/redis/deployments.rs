@@ -8,15 +8,15 @@ use std::{
 };
 
 use cloakroom::{
-    Session, StoreError, StoreErrorKind,
-    store::{Credentials, LocalCache, RedisStore, RedisStoreBuilder},
+    Session, SessionStore, StoreError, StoreErrorKind,
+    store::{CachedOptions, Credentials, RedisStore, RedisStoreBuilder},
     time::Deadline,
 };
 
 use crate::{
     browser::{MINUTE, Server},
     rig::{Proxy, RedisServer, eventually},
-    scene::{Scene, add, at, look, recovers, site},
+    scene::{Scene, add, at, cached, look, recovers, site},
 };
 
 const SECRET: &str = "s3cret";
@@ -26,7 +26,7 @@ async fn ping(store: &RedisStore) -> Result<(), StoreError> {
 }
 
 /// All that sessions ask of a server: every script and every command.
-async fn everything_works(store: RedisStore) {
+async fn everything_works(store: impl SessionStore) {
     let site = Server::new(store);
     let (mut one, mut other) = (site.browser(), site.browser());
     for browser in [&mut one, &mut other] {
@@ -65,11 +65,11 @@ async fn over_tls_with_an_authority_of_ones_own() {
 }
 
 #[tokio::test]
-async fn over_tls_with_a_local_cache() {
-    let server = RedisServer::builder().tls().start_or_skip("a store with a local cache over TLS");
+async fn over_tls_behind_a_cache() {
+    let server = RedisServer::builder().tls().start_or_skip("a store behind a cache over TLS");
     let Some(server) = server else { return };
     let store = RedisStore::builder(&server.url()).unwrap().tls_roots(server.ca_pem().as_bytes());
-    everything_works(store.local_cache(LocalCache::default()).build()).await;
+    everything_works(cached(store.build(), CachedOptions::default())).await;
 }
 
 /// `tls-auth-clients yes`, which is Redis's own default.
@@ -199,8 +199,8 @@ async fn as_a_user_who_may_do_what_the_documentation_says_and_no_more() {
     setuser(&rule);
     let introduction = refused_introduction(&server, &url);
     everything_works(RedisStore::from_url(&url).unwrap()).await;
-    let cached = RedisStore::builder(&url).unwrap().local_cache(LocalCache::default()).build();
-    everything_works(cached.clone()).await;
+    let known = cached(RedisStore::from_url(&url).unwrap(), CachedOptions::default());
+    everything_works(known.clone()).await;
     assert_eq!(server.info("tracking_clients").as_deref(), Some("1"), "the cache is told of changes");
     ping(&RedisStore::from_url(&url).unwrap()).await.unwrap();
     let refused = refused(&server);

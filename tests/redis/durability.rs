@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use cloakroom::{
     SessionErrorKind, StoreErrorKind,
-    store::{LocalCache, RedisStore},
+    store::{CachedOptions, RedisStore},
 };
 
 use crate::{
     browser::{Browser, Server, finish},
     rig::{RedisServer, eventually, until},
-    scene::{Scene, add, at, look, recovers, site},
+    scene::{Scene, add, at, cached, look, recovers, site},
     visits,
 };
 
@@ -198,10 +198,10 @@ fn a_runtime_that_ends_leaves_the_others_their_store() {
 }
 
 #[tokio::test]
-async fn flushed_sessions_leave_the_local_cache_too() {
+async fn flushed_sessions_leave_the_cache_too() {
     let scene = Scene::new();
     // The clock stands still: only what Redis tells can empty it.
-    let site = site(scene.builder().local_cache(LocalCache::default()).build());
+    let site = site(cached(scene.store(), CachedOptions::default()));
     let mut browser = site.browser();
     browser.does(|session| add(session, "n")).await;
     for _ in 0..2 {

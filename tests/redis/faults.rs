@@ -13,18 +13,18 @@ use std::{
 };
 
 use cloakroom::{
-    Session, SessionError, SessionErrorKind, StoreErrorKind,
-    store::LocalCache,
+    Session, SessionError, SessionErrorKind, SessionStore, StoreErrorKind,
+    store::{CachedOptions, RedisStore},
     time::{Clock as _, ManualClock},
 };
 
 use crate::{
     browser::{Browser, MINUTE, Response, Server, finish},
     rig::{Fault, Proxy, RedisServer, eventually, proxy::Hits},
-    scene::{Scene, add, at, look, recovers, site},
+    scene::{Scene, add, at, cached, look, recovers, site},
 };
 
-/// How long the local cache may be wrong.
+/// How long the cache may be wrong.
 const WITHIN: Duration = Duration::from_millis(1);
 
 /// What somebody asks of the site.
@@ -300,15 +300,15 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(server: &RedisServer, harm: Harm, cache: Option<LocalCache>) -> Self {
+    fn new(server: &RedisServer, harm: Harm, cache: Option<CachedOptions>) -> Self {
         let proxy = Proxy::before(server.address());
-        let store = cloakroom::store::RedisStore::builder(&proxy.url()).unwrap();
-        let store = match cache {
-            Some(cache) => store.local_cache(cache),
-            None => store,
+        let store = RedisStore::from_url(&proxy.url()).unwrap();
+        let store: Arc<dyn SessionStore> = match cache {
+            Some(options) => Arc::new(cached(store, options)),
+            None => Arc::new(store),
         };
-        let site = Server::new(store.build()).with(|sessions| sessions.store_timeout(harm.patience()));
-        let direct = cloakroom::store::RedisStore::from_url(&server.url()).unwrap();
+        let site = Server::new(store).with(|sessions| sessions.store_timeout(harm.patience()));
+        let direct = RedisStore::from_url(&server.url()).unwrap();
         let elsewhere = Server::new(direct).with(|sessions| sessions.clock(Arc::clone(&site.clock)));
         Self { proxy: Arc::new(proxy), site, elsewhere, harm }
     }
@@ -316,7 +316,7 @@ impl Stage {
     /// One harm at one step of one deed.
     async fn plays(self, step: Step) {
         let Self { proxy, site, elsewhere, harm } = self;
-        // Nobody is loaded from the local cache, and whoever stays is touched.
+        // Nobody is loaded from the cache, and whoever stays is touched.
         site.clock.advance(2 * MINUTE);
         let mut witness = elsewhere.browser();
         assert!(witness.does(|session| session.insert("w", 7)).await.is_ok());
@@ -363,7 +363,7 @@ struct Crowd {
 
 impl Crowd {
     async fn gathers(site: &Server, elsewhere: &Server, size: u64) -> Self {
-        // One whose reply went to somebody else waits for nothing. A clock that goes on keeps them out of the local cache.
+        // One whose reply went to somebody else waits for nothing. A clock that goes on keeps them out of the cache.
         let clock = Arc::new(ManualClock::new(site.clock.now()));
         let sessions = site.sessions.clone().clock(Arc::clone(&clock));
         let site = &Server { sessions: sessions.store_timeout(Duration::from_millis(300)), clock };
@@ -398,7 +398,7 @@ impl Crowd {
 }
 
 /// Plays everything; the failures by name.
-async fn play_all(cache: Option<LocalCache>) -> Vec<String> {
+async fn play_all(cache: Option<CachedOptions>) -> Vec<String> {
     let server = RedisServer::start();
     let stages: Vec<_> = harms().into_iter().map(|harm| Stage::new(&server, harm, cache)).collect();
     let plays = stages.into_iter().map(|stage| {
@@ -427,8 +427,8 @@ async fn whatever_fails_on_the_way_harms_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_fails_on_the_way_harms_nobody_with_a_local_cache() {
-    let failures = play_all(Some(LocalCache { within: WITHIN, ..LocalCache::default() })).await;
+async fn whatever_fails_on_the_way_harms_nobody_behind_a_cache() {
+    let failures = play_all(Some(CachedOptions { within: WITHIN, ..CachedOptions::default() })).await;
     assert_eq!(failures, [""; 0], "the tests of these combinations failed, see above");
 }
 

@@ -2,9 +2,9 @@
 //!
 //! | module | shows |
 //! | --- | --- |
-//! | `conformance` | the public suite, on each deployment, with and without the local cache |
+//! | `conformance` | the public suite, on each deployment, with and without a cache before it |
 //! | `budgets` | what one can make everybody pay, in bytes |
-//! | `cache` | the local cache: what it saves, and that it is never wrong for longer than it says |
+//! | `cache` | a cache before Redis: what it saves, and that it is never wrong for longer than it says |
 //! | `circuit_breaker` | a server that hangs delays few requests |
 //! | `cluster` | sessions on many nodes, which move and die |
 //! | `commands` | what each kind of request costs on the wire |

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use cloakroom::store::{RedisStore, RedisStoreBuilder};
+use cloakroom::{
+    SessionStore,
+    store::{Cached, CachedOptions, RedisStore, RedisStoreBuilder},
+};
 
 use crate::{
     browser::{Browser, Server},
@@ -57,8 +60,13 @@ impl Scene {
     }
 }
 
+/// A store behind a cache.
+pub(crate) fn cached(store: RedisStore, options: CachedOptions) -> Cached<RedisStore> {
+    Cached::with_options(store, options).unwrap()
+}
+
 /// A site whose requests do not wait long.
-pub(crate) fn site(store: RedisStore) -> Server {
+pub(crate) fn site(store: impl SessionStore) -> Server {
     Server::new(store).with(|sessions| sessions.store_timeout(PATIENCE))
 }
 

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionStore,
     conformance::{self, Harness},
-    store::{LocalCache, RedisStore, RedisStoreBuilder},
+    store::{CachedOptions, RedisStore, RedisStoreBuilder},
     time::Deadline,
 };
 
@@ -20,7 +20,7 @@ use crate::{
     conformance::dump,
     load::Load,
     rig::{RedisSentinel, RedisServer},
-    scene::{add, look, recovers, site},
+    scene::{add, cached, look, recovers, site},
 };
 
 fn store(sentinel: &RedisSentinel) -> RedisStore {
@@ -51,7 +51,7 @@ impl Watched {
     fn handle(&self) -> Arc<dyn SessionStore> {
         // A server of this deployment may lose sessions when it is restarted alone, so the suite does not restart it.
         let store = builder(&self.sentinel).prefix(&self.prefix).without_persistence();
-        Arc::new(store.local_cache(LocalCache::default()).build())
+        Arc::new(cached(store.build(), CachedOptions::default()))
     }
 }
 
@@ -75,7 +75,7 @@ const WAIVED: &[&str] =
     &["an_outage_is_an_error", "an_outage_loses_no_session", "a_call_to_a_silent_store_ends_at_its_deadline"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sentinel_passes_with_a_local_cache() {
+async fn sentinel_passes_behind_a_cache() {
     let sentinel = Arc::new(RedisSentinel::start());
     conformance::check_waiving(Watched::each(&sentinel), WAIVED).await.assert();
 }

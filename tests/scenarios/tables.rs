@@ -11,7 +11,7 @@ use cloakroom::{
     Bearer, Cookie, SessionStore, Transport as Way,
     keyring::{KeyRing, SecretKey},
     store::{
-        Cipher, EncryptedCookieStore, JwtStore, LocalCache, MemoryRevocationLog, MemoryStore, PostgresStore,
+        Cached, Cipher, EncryptedCookieStore, JwtStore, MemoryRevocationLog, MemoryStore, PostgresStore,
         RedisRevocationLog, RedisStore, RedisStoreBuilder, RevocableStore, SignedCookieStore, SqliteStore,
         StoreLayer,
     },
@@ -32,8 +32,8 @@ pub(crate) const STORES: &[Store] = &[
     Store { name: "memory", open: || Arc::new(MemoryStore::new()) },
     Store { name: "redis", open: || Arc::new(redis().build()) },
     Store {
-        name: "redis with a local cache",
-        open: || Arc::new(redis().local_cache(LocalCache::default()).build()),
+        name: "redis behind a cache",
+        open: || Arc::new(Cached::new(redis().build()).expect("it is shared")),
     },
     Store { name: "postgres", open: || Arc::new(postgres()) },
     Store { name: "sqlite", open: || Arc::new(sqlite()) },

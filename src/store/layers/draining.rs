@@ -23,7 +23,10 @@ use crate::{
     id::SessionId,
     random::Random,
     record::Record,
-    store::{Created, EnumerateSessions, Guarantees, SessionStore, StoreContext, StoreLayer, within},
+    store::{
+        ChangeListener, Created, EnumerateSessions, Guarantees, SessionStore, StoreContext, StoreLayer,
+        within,
+    },
     time::{Clock, Deadline, SystemClock},
 };
 
@@ -237,6 +240,11 @@ impl StoreLayer for DrainingStore {
     async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
         let _beginning = within(cx.deadline, async { Ok(self.mode.beginning.read().await) }).await?;
         self.inner().create(record, cx).await
+    }
+
+    /// Sessions change in two stores, so neither announces all changes.
+    fn announce_to(&self, _: Arc<dyn ChangeListener>) -> bool {
+        false
     }
 
     /// [Drains](DrainingStore::drain) the store until the deadline.

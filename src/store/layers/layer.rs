@@ -1,6 +1,6 @@
 //! What all layers share: [`StoreLayer`] passes every call on to an inner store.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -9,8 +9,8 @@ use crate::{
     id::SessionId,
     record::{Record, Version},
     store::{
-        Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, Revocations, SessionIndex,
-        SessionStore, StoreContext, Touched,
+        ChangeListener, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced,
+        Revocations, SessionIndex, SessionStore, StoreContext, Touched,
     },
     time::Timestamp,
 };
@@ -102,6 +102,10 @@ pub trait StoreLayer: fmt::Debug + Send + Sync + 'static {
         self.inner().revocations()
     }
 
+    fn announce_to(&self, listener: Arc<dyn ChangeListener>) -> bool {
+        self.inner().announce_to(listener)
+    }
+
     async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {
         self.inner().drain(cx).await
     }
@@ -162,6 +166,10 @@ impl<L: StoreLayer> SessionStore for L {
 
     fn revocations(&self) -> Option<&dyn Revocations> {
         StoreLayer::revocations(self)
+    }
+
+    fn announce_to(&self, listener: Arc<dyn ChangeListener>) -> bool {
+        StoreLayer::announce_to(self, listener)
     }
 
     async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {

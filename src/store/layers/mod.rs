@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `layer` | [`StoreLayer`]: what all layers share |
 //! | `migrating` | [`MigratingStore`]: moves sessions from any store to any other while requests are served |
+//! | `cached` | [`Cached`]: reads of the last moment, answered in this process |
 //! | `circuit_breaker` | [`CircuitBreakerStore`]: fails at once while the store does not answer |
 //! | `draining` | [`DrainingStore`]: a migration that a server performs by itself before it exits |
 //! | `revocable` | [`RevocableStore`]: ends sessions that their clients carry, by a log that servers share |
 //! | `unsuitable` | [`UnsuitableStore`]: a layer does not fit the store below it |
 
+mod cached;
 mod circuit_breaker;
 mod draining;
 mod layer;
@@ -16,7 +18,10 @@ mod migrating;
 mod revocable;
 mod unsuitable;
 
+#[cfg(feature = "config")]
+pub(crate) use self::cached::CacheOptions;
 pub use self::{
+    cached::{Cached, CachedOptions},
     circuit_breaker::CircuitBreakerStore,
     draining::{Drained, DrainingStore},
     layer::StoreLayer,

@@ -1,6 +1,6 @@
 //! What stores that keep records differ in: [`RecordBackend`].
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::{Stored, Tombstone};
 use crate::{
@@ -8,7 +8,8 @@ use crate::{
     id::SessionId,
     record::{Record, Version},
     store::{
-        Absence, Ended, Guarantees, Loaded, NodeName, ReferenceToken, SessionIndex, StoreContext, Touched,
+        Absence, ChangeListener, Ended, Guarantees, Loaded, NodeName, ReferenceToken, SessionIndex,
+        StoreContext, Touched,
     },
     time::Timestamp,
 };
@@ -122,24 +123,9 @@ pub trait RecordBackend: fmt::Debug + Send + Sync + 'static {
         }
     }
 
-    /// What a presented token opens: by default what is [stored](Self::get) under its ID, authenticated.
+    /// What a presented token opens, if that is known in this process without waiting; by default `None`.
     ///
-    /// A backend overrides it to keep what was opened, for instance in a cache.
-    ///
-    /// # Errors
-    /// When the backend cannot tell.
-    fn open(
-        &self,
-        token: &ReferenceToken,
-        cx: StoreContext,
-    ) -> impl Future<Output = Result<Loaded, StoreError>> + Send {
-        async move {
-            let stored = self.get(&token.id(), cx).await?;
-            Ok(stored.map_or(Loaded::Absent(Absence::Unknown), |stored| stored.open(token, cx.now)))
-        }
-    }
-
-    /// The answer of [`open`](Self::open), if it is available in this process without waiting; by default `None`.
+    /// It is what is [stored](Self::get) under the token's ID, [opened](Stored::open) by the token.
     fn open_now(&self, token: &ReferenceToken, now: Timestamp) -> Option<Loaded> {
         let _ = (token, now);
         None
@@ -166,6 +152,13 @@ pub trait RecordBackend: fmt::Debug + Send + Sync + 'static {
     /// The index of sessions by subject, if the backend keeps one.
     fn index(&self) -> Option<&dyn SessionIndex> {
         None
+    }
+
+    /// Tells `listener` from now on which sessions change; whether this backend can. By default it cannot. See
+    /// [`SessionStore::announce_to`](crate::SessionStore::announce_to).
+    fn announce_to(&self, listener: Arc<dyn ChangeListener>) -> bool {
+        drop(listener);
+        false
     }
 
     /// The name of this node, which tokens carry for a load balancer that routes by it; by default none.

@@ -11,10 +11,13 @@
 //! | `sqlite` | [`SqliteStore`]: sessions in a file |
 //! | `sql` | what SQL databases have in common |
 //! | `credentials` | [`CredentialsProvider`]: who a connection belongs to, asked for each |
+//! | `announcements` | who is told of the changes that a server announces |
 //! | `driver` | the threads on which connections are made and driven |
 //! | `tls` | whom encrypted connections trust |
 //! | `reference` | passwords and certificates to which configurations refer |
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod announcements;
 mod backend;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 mod credentials;
@@ -52,9 +55,7 @@ pub use self::postgres::{
 #[cfg(all(feature = "redis", feature = "config"))]
 pub(crate) use self::redis::RedisOptions;
 #[cfg(feature = "redis")]
-pub use self::redis::{
-    InvalidRedisUrl, LocalCache, RedisBackend, RedisRevocationLog, RedisStore, RedisStoreBuilder,
-};
+pub use self::redis::{InvalidRedisUrl, RedisBackend, RedisRevocationLog, RedisStore, RedisStoreBuilder};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::sql::InvalidTableName;
 #[cfg(all(feature = "sqlite", feature = "config"))]

@@ -1,6 +1,6 @@
 //! The one store behind all that keep records: [`RecordStore`].
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -10,8 +10,8 @@ use crate::{
     id::SessionId,
     record::{Record, Version},
     store::{
-        Absence, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken, Replaced,
-        SessionIndex, SessionStore, StoreContext, Touched,
+        Absence, ChangeListener, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken,
+        ReferenceToken, Replaced, SessionIndex, SessionStore, StoreContext, Touched,
     },
     time::Timestamp,
 };
@@ -73,7 +73,10 @@ impl<B: RecordBackend> SessionStore for RecordStore<B> {
             None => Ok(Loaded::Absent(Absence::Malformed)),
             Some(token) => match self.backend.open_now(&token, cx.now) {
                 Some(loaded) => Ok(loaded),
-                None => self.backend.open(&token, cx).await,
+                None => {
+                    let stored = self.backend.get(&token.id(), cx).await?;
+                    Ok(stored.map_or(Loaded::Absent(Absence::Unknown), |stored| stored.open(&token, cx.now)))
+                }
             },
         }
     }
@@ -139,6 +142,10 @@ impl<B: RecordBackend> SessionStore for RecordStore<B> {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         self.backend.index()
+    }
+
+    fn announce_to(&self, listener: Arc<dyn ChangeListener>) -> bool {
+        self.backend.announce_to(listener)
     }
 }
 

@@ -18,15 +18,15 @@ pub(crate) mod secrets;
 pub(crate) mod times;
 pub(crate) mod writes;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use cloakroom::{
     SessionId, SessionStore, StoreError,
     record::{Record, Version},
     store::{
-        Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken, Replaced,
-        SessionIndex, SessionInfo, StoreContext, Touched,
+        ChangeListener, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken,
+        Replaced, SessionIndex, SessionInfo, StoreContext, Touched,
     },
     time::Timestamp,
 };
@@ -171,6 +171,10 @@ impl<F: Flaw> SessionStore for Broken<F> {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         self.1.has_index().then_some(self)
+    }
+
+    fn announce_to(&self, listener: Arc<dyn ChangeListener>) -> bool {
+        self.0.announce_to(listener)
     }
 
     async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {

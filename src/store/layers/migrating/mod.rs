@@ -91,8 +91,8 @@ use self::{
 };
 pub use self::{phase::Phase, progress::Progress};
 use crate::store::{
-    Created, End, Ended, Found, Guarantees, Index, Loaded, PresentedToken, Replaced, Revocations,
-    SessionIndex, SessionInfo, SessionStore, StoreContext, Touched,
+    ChangeListener, Created, End, Ended, Found, Guarantees, Index, Loaded, PresentedToken, Replaced,
+    Revocations, SessionIndex, SessionInfo, SessionStore, StoreContext, Touched,
 };
 use crate::{
     error::{StoreError, StoreErrorKind},
@@ -321,6 +321,11 @@ impl SessionStore for MigratingStore {
 
     fn revocations(&self) -> Option<&dyn Revocations> {
         self.has_revocations().then_some(self)
+    }
+
+    /// Sessions change in two stores, so neither announces all changes.
+    fn announce_to(&self, _: Arc<dyn ChangeListener>) -> bool {
+        false
     }
 
     async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {

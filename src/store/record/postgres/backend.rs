@@ -1,13 +1,15 @@
 //! PostgreSQL as a backend of a [`RecordStore`]: [`PostgresBackend`].
 
+use std::sync::Arc;
+
 use super::{super::sql::SqlBackend, database::PostgresDatabase};
 use crate::{
     error::StoreError,
     id::SessionId,
     record::{Record, Version},
     store::{
-        Ended, Guarantees, RecordBackend, RecordStore, SessionIndex, StoreContext, Stored, Swapped,
-        Tombstone, Touched,
+        ChangeListener, Ended, Guarantees, RecordBackend, RecordStore, SessionIndex, StoreContext, Stored,
+        Swapped, Tombstone, Touched,
     },
     time::{Deadline, Timestamp},
 };
@@ -70,6 +72,40 @@ CREATE INDEX IF NOT EXISTS "cloakroom_sessions_sweep_at" ON "cloakroom_sessions"
         self.backend().0.database().table_definition()
     }
 
+    /// The statements that let the default table announce its changes, for the application's own migrations: a trigger, and the function
+    /// that it calls. [`announcements_definition`](Self::announcements_definition) has those of a table of another name.
+    ///
+    /// With them a [`Cached`](crate::store::Cached) store before this one is told of each change (`LISTEN`, `NOTIFY`). Where statements
+    /// [have no names](super::PostgresStoreBuilder::named_statements), and on connections that the
+    /// [application makes](super::PostgresStoreBuilder::connecting), it is not, and what it knows ages.
+    ///
+    /// # What it costs
+    /// A commit that notifies waits for all that do so before it, in all of the database, and they do not share their wait for the disk.
+    /// So take it where many more sessions are read than changed.
+    pub const ANNOUNCEMENTS: &str = r#"CREATE OR REPLACE FUNCTION "cloakroom_sessions_announce"() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM pg_notify('cloakroom_sessions_changes', '');
+    ELSE
+        PERFORM pg_notify('cloakroom_sessions_changes', encode(OLD.id, 'hex'));
+    END IF;
+    RETURN NULL;
+END $$;
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = '"cloakroom_sessions"'::regclass AND tgname = 'cloakroom_sessions_announce') THEN
+        CREATE TRIGGER "cloakroom_sessions_announce_all" AFTER TRUNCATE ON "cloakroom_sessions" FOR EACH STATEMENT EXECUTE FUNCTION "cloakroom_sessions_announce"();
+        CREATE TRIGGER "cloakroom_sessions_announce" AFTER UPDATE OR DELETE ON "cloakroom_sessions" FOR EACH ROW EXECUTE FUNCTION "cloakroom_sessions_announce"();
+    END IF;
+END $$;
+"#;
+
+    /// The statements that let this store's table announce its changes.
+    #[must_use]
+    pub fn announcements_definition(&self) -> String {
+        self.backend().0.database().announcements_definition()
+    }
+
     /// Creates the table and its indexes where they do not exist yet. Several nodes may do so at once.
     ///
     /// # Errors
@@ -128,5 +164,10 @@ impl RecordBackend for PostgresBackend {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         self.0.index()
+    }
+
+    /// Where the table has its trigger. The connection for reads that there is already is given up.
+    fn announce_to(&self, listener: Arc<dyn ChangeListener>) -> bool {
+        self.0.database().client.announce_to(listener)
     }
 }

@@ -13,6 +13,7 @@ use super::{
     client::Client,
     connector::{Connector, Endpoint},
     database::{DIALECT, PostgresDatabase, all_tables},
+    trigger,
     url::{self, InvalidPostgresUrl},
 };
 use crate::store::{CircuitBreaker, CircuitBreakerOptions, CredentialsProvider, RecordStore};
@@ -41,6 +42,7 @@ pub struct PostgresStoreBuilder {
     write_connections: usize,
     is_named: bool,
     creates_table: bool,
+    announces: bool,
     breaker: Option<CircuitBreakerOptions>,
 }
 
@@ -115,6 +117,7 @@ impl PostgresStoreBuilder {
             write_connections: 4,
             is_named: true,
             creates_table: false,
+            announces: false,
             breaker: Some(CircuitBreakerOptions::default()),
         }
     }
@@ -135,6 +138,16 @@ impl PostgresStoreBuilder {
     /// It happens at the first call, as [`create_table`](PostgresStore::create_table) does it.
     pub fn create_missing_table(mut self) -> Self {
         self.creates_table = true;
+        self
+    }
+
+    /// Sets whether [`create_table`](PostgresStore::create_table) also creates the trigger by which the table announces its changes, so
+    /// that a [`Cached`](crate::store::Cached) store sees those of others before the time that it may lag behind. Default: `false`.
+    ///
+    /// Whoever changes a session is announced, `psql` included. A store uses the trigger if it finds it when it connects, whoever has
+    /// created it. See [`ANNOUNCEMENTS`](PostgresStore::ANNOUNCEMENTS) for what it costs.
+    pub fn announce_changes(mut self, announces: bool) -> Self {
+        self.announces = announces;
         self
     }
 
@@ -229,10 +242,13 @@ impl PostgresStoreBuilder {
     pub fn build(self) -> PostgresStore {
         let statements = Statements::new(&self.table, &DIALECT);
         let breaker = self.breaker.map(CircuitBreaker::new);
-        let creation = self.creates_table.then(|| all_tables(&self.table));
+        let creation = self.creates_table.then(|| all_tables(&self.table, self.announces));
+        let listen = trigger::listen(&self.table);
         let Self { connector, write_connections, is_named, .. } = self;
-        let client = Client::new(connector, write_connections, statements, is_named, creation, breaker);
-        let database = PostgresDatabase { table: self.table, client: Arc::new(client) };
+        let client =
+            Client::new(connector, write_connections, statements, is_named, creation, listen, breaker);
+        let database =
+            PostgresDatabase { table: self.table, client: Arc::new(client), announces: self.announces };
         RecordStore::from_backend(PostgresBackend(SqlBackend::new(database)))
     }
 }
@@ -256,6 +272,7 @@ mod tests {
     fn the_published_table_is_the_one_that_is_created() {
         let store = PostgresStore::from_url("postgres://h/db").unwrap();
         assert_eq!(store.table_definition(), PostgresStore::TABLE);
+        assert_eq!(store.announcements_definition(), PostgresStore::ANNOUNCEMENTS);
     }
 
     #[test]

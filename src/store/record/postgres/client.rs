@@ -20,15 +20,18 @@ use std::{
 use futures_util::future::{Either, select};
 
 use super::{
-    super::sql::{Outcome, Row, Statement, Statements, Value},
+    super::{
+        announcements::Announcements,
+        sql::{Outcome, Row, Statement, Statements, Value},
+    },
     connector::Connector,
     error::{CallError, Retry},
-    slot::{Numbered, Slot, pause},
+    slot::{Listening, Numbered, Slot, pause},
 };
 use crate::{
     error::StoreError,
-    store::{CircuitBreaker, StoreContext, within},
-    time::Deadline,
+    store::{ChangeListener, CircuitBreaker, StoreContext, within},
+    time::{Deadline, Timestamp},
 };
 
 /// How often a call is made that the server refuses for the moment.
@@ -54,6 +57,7 @@ pub(super) struct Client {
     /// The statements that create the table when it is found to be missing, if they shall.
     creation: Option<String>,
     breaker: Option<CircuitBreaker>,
+    announcements: Arc<Announcements>,
 }
 
 /// A statement and its arguments.
@@ -62,6 +66,14 @@ struct Call<'a> {
     statement: Statement,
     arguments: &'a [Value],
     deadline: Deadline,
+    /// When it was sent, or earlier.
+    sent: Timestamp,
+}
+
+impl<'a> Call<'a> {
+    const fn new(statement: Statement, arguments: &'a [Value], cx: StoreContext) -> Self {
+        Self { statement, arguments, deadline: cx.deadline, sent: cx.now }
+    }
 }
 
 /// The connection on which a call was sent last, if it was, and how often it was sent.
@@ -97,12 +109,26 @@ impl Client {
         statements: Statements,
         is_named: bool,
         creation: Option<String>,
+        listen: String,
         breaker: Option<CircuitBreaker>,
     ) -> Self {
         let connector = Arc::new(connector);
-        let slot = || Arc::new(Slot::new(Arc::clone(&connector)));
-        let (reads, writes) = (slot(), (0..writes.max(1)).map(|_| slot()).collect());
-        Self { connector, reads, writes, statements, is_named, creation, breaker }
+        let slot = |listening| Arc::new(Slot::new(Arc::clone(&connector), listening));
+        let announcements = Arc::default();
+        let reads = slot(Some(Listening { announcements: Arc::clone(&announcements), listen }));
+        let writes = (0..writes.max(1)).map(|_| slot(None)).collect();
+        Self { connector, reads, writes, statements, is_named, creation, breaker, announcements }
+    }
+
+    /// Tells `listener` of changes from the next connection for reads on; whether there can be such connections.
+    ///
+    /// Behind PgBouncer in transaction mode, where statements have no names, no connection listens: it may be another one each time.
+    pub(super) fn announce_to(&self, listener: Arc<dyn ChangeListener>) -> bool {
+        let begins = self.is_named && self.connector.is_own() && self.announcements.begin(listener);
+        if begins {
+            self.reads.give_up_any();
+        }
+        begins
     }
 
     /// Runs a statement, and ends at the deadline.
@@ -113,7 +139,7 @@ impl Client {
         cx: StoreContext,
     ) -> Result<Outcome, StoreError> {
         // Pinned here: a future that is passed on by value takes its space twice.
-        let call = pin!(self.call_repeatedly(Call { statement, arguments, deadline: cx.deadline }));
+        let call = pin!(self.call_repeatedly(Call::new(statement, arguments, cx)));
         let call = within(cx.deadline, call);
         match &self.breaker {
             Some(breaker) => breaker.call(cx.deadline, call).await,
@@ -128,7 +154,7 @@ impl Client {
         arguments: &[Value],
         cx: StoreContext,
     ) -> Result<Outcome, StoreError> {
-        let call = pin!(self.call_repeatedly(Call { statement, arguments, deadline: cx.deadline }));
+        let call = pin!(self.call_repeatedly(Call::new(statement, arguments, cx)));
         let call = within(cx.deadline, call);
         match &self.breaker {
             Some(breaker) => breaker.probe(cx.deadline, call).await,
@@ -144,7 +170,7 @@ impl Client {
 
     async fn run_script_once(&self, script: &str) -> Result<(), CallError> {
         let slot = self.slot(false);
-        let Numbered { number, connection } = slot.connected().await?;
+        let Numbered { number, connection, .. } = slot.connected().await?;
         connection.run_script(script).await.inspect_err(|error| {
             if error.ends_connection {
                 slot.give_up(number);
@@ -201,13 +227,15 @@ impl Client {
         let _in_flight = slot.enter();
         let connected = slot.connected().await?;
         sent.on(&connected);
-        let Numbered { number, connection } = connected;
+        let Numbered { number, connection, .. } = connected;
         let mut pending = PendingCall { slot, number, deadline: call.deadline, is_answered: false };
         let text = self.statements.text(call.statement);
         let answer = connection.run(call.statement, text, self.is_named, call.arguments).await;
         pending.is_answered = true;
-        if answer.as_ref().is_err_and(|error| error.ends_connection) {
-            slot.give_up(number);
+        match &answer {
+            Ok(_) => slot.confirm(number, call.sent),
+            Err(error) if error.ends_connection => slot.give_up(number),
+            Err(_) => {}
         }
         answer
     }

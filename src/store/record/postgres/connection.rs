@@ -1,22 +1,29 @@
 //! One connection, and its end: [`Connection`].
 
 use std::{
+    future::poll_fn,
     pin::pin,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use futures_util::future::{Either, select};
 use tokio::sync::{OnceCell, oneshot};
 use tokio_postgres::{
-    CancelToken, Client, Socket, Statement as Prepared,
+    AsyncMessage, CancelToken, Client, Error, SimpleQueryMessage, Socket, Statement as Prepared,
     tls::{MakeTlsConnect, TlsConnect, TlsStream},
     types::{ToSql, Type},
 };
 use tracing::debug;
 
 use super::{
-    super::sql::{Row, Statement, Value},
+    super::{
+        announcements::Announcements,
+        sql::{Row, Statement, Value},
+    },
     error::CallError,
     parameters,
 };
@@ -82,10 +89,56 @@ impl Connection {
         self.answers.fetch_add(1, Ordering::Relaxed);
         Ok(done?)
     }
+
+    /// Runs statements that have no arguments; whether the last one returns a row. What the server refuses returns none.
+    pub(super) async fn finds(&self, script: &str) -> Result<bool, CallError> {
+        match self.client.simple_query(script).await {
+            Ok(messages) => Ok(messages.iter().any(|message| matches!(message, SimpleQueryMessage::Row(_)))),
+            Err(error) if error.as_db_error().is_some() && !self.is_closed() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Passes on the changes that are announced on a connection.
+pub(super) struct Told {
+    pub(super) announcements: Arc<Announcements>,
+    /// The number of the connection.
+    pub(super) connection: u64,
+}
+
+impl Told {
+    fn changed(&self, payload: &str) {
+        // Without an ID, or with what is none, any session may have changed.
+        self.announcements.changed(self.connection, payload.parse().ok().as_ref());
+    }
 }
 
 fn as_parameter(value: &Value) -> &(dyn ToSql + Sync) {
     value
+}
+
+/// Drives a connection until it ends. What is announced is passed on before any later answer.
+async fn pass_messages<S: TlsStream + Unpin>(
+    mut connection: tokio_postgres::Connection<Socket, S>,
+    told: Option<Told>,
+) -> Result<(), Error> {
+    let ended = loop {
+        match poll_fn(|cx| connection.poll_message(cx)).await {
+            Some(Ok(AsyncMessage::Notification(notification))) => {
+                if let Some(told) = &told {
+                    told.changed(notification.payload());
+                }
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => break Err(error),
+            None => break Ok(()),
+        }
+    };
+    if let Some(told) = &told {
+        told.changed("");
+    }
+    ended
 }
 
 /// Drives a connection until it ends, or until it is no longer used.
@@ -97,12 +150,13 @@ pub(super) async fn drive<S, T>(
     in_use: oneshot::Receiver<()>,
     cancel: CancelToken,
     tls: T,
+    told: Option<Told>,
 ) where
     S: TlsStream + Unpin,
     T: MakeTlsConnect<Socket>,
     T::TlsConnect: TlsConnect<Socket>,
 {
-    let mut connection = pin!(connection);
+    let mut connection = pin!(pass_messages(connection, told));
     if let Either::Left((ended, _)) = select(connection.as_mut(), in_use).await {
         if let Err(error) = ended {
             debug!(error = %CallError::from(error).error, "a connection to PostgreSQL has ended");

@@ -7,7 +7,7 @@ use tokio_postgres::{Client, Config, NoTls, Socket, config::SslMode, tls::MakeTl
 
 use super::{
     super::tls::TlsOptions,
-    connection::{Connection, drive},
+    connection::{Connection, Told, drive},
     error::CallError,
 };
 use crate::{
@@ -54,10 +54,15 @@ where
 }
 
 impl Connector {
-    /// Makes a connection, on the runtime that is to drive it.
-    pub(super) async fn connect(&self) -> Result<Connection, CallError> {
+    /// Whether the connections are this store's own, so that they can be told of changes.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Server(_))
+    }
+
+    /// Makes a connection, on the runtime that is to drive it. `told` is told what is announced on it, unless it is the application's.
+    pub(super) async fn connect(&self, told: Option<Told>) -> Result<Connection, CallError> {
         match &self.endpoint {
-            Endpoint::Server(config) => self.connect_to(Config::clone(config)).await,
+            Endpoint::Server(config) => self.connect_to(Config::clone(config), told).await,
             Endpoint::App(app) => match app.connect().await {
                 Ok(client) => Ok(Connection::new(client, None)),
                 Err(error) => Err(CallError::not_connected(error)),
@@ -65,7 +70,7 @@ impl Connector {
         }
     }
 
-    async fn connect_to(&self, mut config: Config) -> Result<Connection, CallError> {
+    async fn connect_to(&self, mut config: Config, told: Option<Told>) -> Result<Connection, CallError> {
         if let Some(provider) = &self.credentials {
             let credentials = provider.credentials().await.map_err(|error| {
                 let message = "there are no credentials for a connection to PostgreSQL";
@@ -84,17 +89,17 @@ impl Connector {
         #[cfg(feature = "postgres-tls")]
         if config.get_ssl_mode() == SslMode::Require {
             let tls = super::tls::Rustls::new(&self.tls).await.map_err(CallError::unusable_certificate)?;
-            return open(&config, tls).await;
+            return open(&config, tls, told).await;
         }
         if config.get_ssl_mode() == SslMode::Prefer {
             // Encryption without a checked certificate protects from no one in between.
             config.ssl_mode(SslMode::Disable);
         }
-        open(&config, NoTls).await
+        open(&config, NoTls, told).await
     }
 }
 
-async fn open<T>(config: &Config, tls: T) -> Result<Connection, CallError>
+async fn open<T>(config: &Config, tls: T, told: Option<Told>) -> Result<Connection, CallError>
 where
     T: MakeTlsConnect<Socket> + Clone + Send + 'static,
     T::Stream: Send + 'static,
@@ -103,7 +108,7 @@ where
 {
     let (client, connection) = config.connect(tls.clone()).await?;
     let (in_use, is_unused) = oneshot::channel();
-    tokio::spawn(drive(connection, is_unused, client.cancel_token(), tls));
+    tokio::spawn(drive(connection, is_unused, client.cancel_token(), tls, told));
     Ok(Connection::new(client, Some(in_use)))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     super::sql::{Database, Dialect, Outcome, Statement, Table, Value},
     client::Client,
+    trigger,
 };
 use crate::{
     error::StoreError,
@@ -35,11 +36,13 @@ pub(super) const DIALECT: Dialect = Dialect {
 pub(in super::super) struct PostgresDatabase {
     pub(super) table: Table,
     pub(super) client: Arc<Client>,
+    /// Whether the table gets the trigger when it is created.
+    pub(super) announces: bool,
 }
 
 /// The statements that create both tables, in the same way.
-pub(super) fn all_tables(table: &Table) -> String {
-    creation(table) + &table.revocations_definition(&DIALECT)
+pub(super) fn all_tables(table: &Table, announces: bool) -> String {
+    creation(table, announces) + &table.revocations_definition(&DIALECT)
 }
 
 /// The statements that create the table of the log of revocations, in the same way.
@@ -48,8 +51,9 @@ fn revocations_creation(table: &Table) -> String {
 }
 
 /// The statements that create the table, as one text, and so as one transaction.
-fn creation(table: &Table) -> String {
-    format!("{CREATION}\n{}", table.definition(&DIALECT))
+fn creation(table: &Table, announces: bool) -> String {
+    let announcements = if announces { trigger::definition(table) } else { String::new() };
+    format!("{CREATION}\n{}{announcements}", table.definition(&DIALECT))
 }
 
 impl PostgresDatabase {
@@ -57,8 +61,13 @@ impl PostgresDatabase {
         self.table.definition(&DIALECT)
     }
 
+    pub(super) fn announcements_definition(&self) -> String {
+        trigger::definition(&self.table)
+    }
+
     pub(super) async fn create_table(&self, deadline: Deadline) -> Result<(), StoreError> {
-        self.client.run_script(&creation(&self.table), StoreContext::new(Timestamp::MIN, deadline)).await
+        let creation = creation(&self.table, self.announces);
+        self.client.run_script(&creation, StoreContext::new(Timestamp::MIN, deadline)).await
     }
 
     pub(super) fn revocations_definition(&self) -> String {

@@ -8,6 +8,7 @@
 //! | `backend` | [`PostgresStore`], [`PostgresBackend`]: the calls of a store |
 //! | `database` | what the shared statements run on |
 //! | `revocation_log` | [`PostgresRevocationLog`] |
+//! | `trigger` | what lets the table announce its changes |
 //! | `parameters` | statements, arguments and rows as the client takes and returns them |
 //! | `client` | one call: choosing a connection, running it, running it again |
 //! | `slot` | the place of one connection: making it when it is needed, losing it |
@@ -34,6 +35,7 @@ mod revocation_log;
 mod slot;
 #[cfg(feature = "postgres-tls")]
 mod tls;
+mod trigger;
 mod url;
 
 #[cfg(feature = "config")]

@@ -23,6 +23,7 @@ pub(crate) struct PostgresOptions {
     password_file: Option<PathBuf>,
     table: Option<String>,
     create_table: Option<bool>,
+    announce: Option<bool>,
     #[serde(default, deserialize_with = "options::positive_number")]
     write_connections: Option<usize>,
     named_statements: Option<bool>,
@@ -60,6 +61,9 @@ impl PostgresOptions {
         }
         if self.create_table == Some(true) {
             store = store.create_missing_table();
+        }
+        if let Some(announces) = self.announce {
+            store = store.announce_changes(announces);
         }
         if let Some(connections) = self.write_connections {
             store = store.write_connections(connections);

@@ -19,10 +19,15 @@ use futures_util::{
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{super::driver, connection::Connection, connector::Connector, error::CallError};
+use super::{
+    super::{announcements::Announcements, driver},
+    connection::{Connection, Told},
+    connector::Connector,
+    error::CallError,
+};
 use crate::{
     error::{StoreError, StoreErrorKind},
-    time::Deadline,
+    time::{Deadline, Timestamp},
 };
 
 /// How long all calls fail at once after a connection could not be made.
@@ -37,6 +42,14 @@ pub(super) struct Slot {
     state: Mutex<State>,
     connections: AtomicU64,
     in_flight: AtomicUsize,
+    listening: Option<Listening>,
+}
+
+/// How the connections of a slot are told of changes.
+pub(super) struct Listening {
+    pub(super) announcements: Arc<Announcements>,
+    /// The statements that begin it.
+    pub(super) listen: String,
 }
 
 enum State {
@@ -55,6 +68,8 @@ type ConnectResult = Option<Result<Numbered, CallError>>;
 pub(super) struct Numbered {
     pub(super) number: u64,
     pub(super) connection: Arc<Connection>,
+    /// Whether all changes are announced on it.
+    listens: bool,
 }
 
 /// A call that uses a slot.
@@ -67,9 +82,25 @@ impl Drop for InFlight<'_> {
 }
 
 impl Slot {
-    pub(super) fn new(connector: Arc<Connector>) -> Self {
-        let state = Mutex::new(State::Disconnected);
-        Self { connector, state, connections: AtomicU64::new(1), in_flight: AtomicUsize::new(0) }
+    pub(super) fn new(connector: Arc<Connector>, listening: Option<Listening>) -> Self {
+        let (connections, in_flight) = (AtomicU64::new(1), AtomicUsize::new(0));
+        Self { connector, state: Mutex::new(State::Disconnected), connections, in_flight, listening }
+    }
+
+    /// Notes that a call was answered which was sent on this connection at `sent`.
+    pub(super) fn confirm(&self, connection: u64, sent: Timestamp) {
+        if let Some(Listening { announcements, .. }) = &self.listening {
+            announcements.confirm(connection, sent);
+        }
+    }
+
+    /// Gives up the connection, if there is one, for one that differs.
+    pub(super) fn give_up_any(&self) {
+        let number = match &*self.state() {
+            State::Connected(connection) => connection.number,
+            State::Connecting(_) | State::Failed(..) | State::Disconnected => return,
+        };
+        self.give_up(number);
     }
 
     /// Counts a call until what is returned is dropped.
@@ -105,6 +136,13 @@ impl Slot {
         let mut state = self.state();
         if matches!(&*state, State::Connected(connection) if connection.number == number) {
             *state = State::Disconnected;
+            self.follow(None);
+        }
+    }
+
+    fn follow(&self, connection: Option<u64>) {
+        if let Some(Listening { announcements, .. }) = &self.listening {
+            announcements.follow(connection);
         }
     }
 
@@ -147,7 +185,12 @@ impl Slot {
                 })
             }
         };
-        *self.state() = state;
+        let mut current = self.state();
+        if let State::Connected(connection) = &state {
+            self.follow(connection.listens.then_some(connection.number));
+        }
+        *current = state;
+        drop(current);
         result.send_replace(Some(outcome));
     }
 
@@ -173,8 +216,19 @@ impl Slot {
 
     async fn attempt(&self) -> Result<Numbered, CallError> {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
-        let connection = self.connector.connect().await.map_err(CallError::of_connecting)?;
-        Ok(Numbered { number, connection: Arc::new(connection) })
+        let wanted = self.listening.as_ref().filter(|listening| listening.announcements.get().is_some());
+        let told = wanted.map(|listening| Told {
+            announcements: Arc::clone(&listening.announcements),
+            connection: number,
+        });
+        let connection = self.connector.connect(told).await.map_err(CallError::of_connecting)?;
+        let listens = match wanted {
+            Some(Listening { listen, .. }) => {
+                connection.finds(listen).await.map_err(CallError::of_connecting)?
+            }
+            None => false,
+        };
+        Ok(Numbered { number, connection: Arc::new(connection), listens })
     }
 
     /// Whether nobody waits for an attempt. Then the next call begins another one.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{
-    cache::Cache,
     client::{Client, Request},
     database::{Database, millis},
     replicas::Replicas,
@@ -15,8 +14,8 @@ use crate::{
     id::SessionId,
     record::{Record, Version},
     store::{
-        Absence, Ended, Guarantees, Index, Loaded, RecordBackend, RecordStore, ReferenceToken, Revocation,
-        Scope, SessionIndex, StoreContext, Stored, Swapped, TokenForm, Tombstone, Touched, Updates,
+        ChangeListener, Ended, Guarantees, Index, RecordBackend, RecordStore, Revocation, Scope,
+        SessionIndex, StoreContext, Stored, Swapped, TokenForm, Tombstone, Touched, Updates,
     },
     time::{Deadline, Timestamp},
 };
@@ -55,7 +54,6 @@ pub type RedisStore = RecordStore<RedisBackend>;
 #[derive(Debug, Clone)]
 pub struct RedisBackend {
     pub(super) database: Database,
-    pub(super) cache: Option<Arc<Cache>>,
     pub(super) is_persistent: bool,
     /// The share of the memory, in percent, above which no anonymous session begins.
     pub(super) anonymous_share: u8,
@@ -103,21 +101,12 @@ impl RedisBackend {
             _ => self.database.client.call(&Request::Script(script), cx, read).await,
         }
     }
-
-    /// Removes a session from the local cache, so that this node sees its own writes at once.
-    fn forget(&self, id: &SessionId) {
-        if let Some(cache) = &self.cache {
-            cache.forget(id);
-        }
-    }
 }
 
 impl RecordBackend for RedisBackend {
     fn guarantees(&self) -> Guarantees {
         Guarantees::new("redis", TokenForm::Reference)
-            .revocation(
-                self.cache.as_ref().map_or(Revocation::AtOnce, |cache| Revocation::Within(cache.within())),
-            )
+            .revocation(Revocation::AtOnce)
             .survives_restart(self.is_persistent)
             .scope(Scope::AllNodes)
             .updates(Updates::NeverLost)
@@ -142,9 +131,7 @@ impl RecordBackend for RedisBackend {
         let swap = SWAP.on(&key, [now.as_bytes(), &expected, &blob, share.as_bytes()]);
         let read = |parts: &[_], repeated| reply::swap(parts, repeated, next);
         let is_login = next.subject().is_some() && (expected.is_empty() || next.is_to_be_listed());
-        let swapped = self.write(swap, is_login, cx, read).await;
-        self.forget(&id);
-        swapped
+        self.write(swap, is_login, cx, read).await
     }
 
     async fn bury(&self, tombstone: Tombstone, cx: StoreContext) -> Result<Ended, StoreError> {
@@ -153,7 +140,6 @@ impl RecordBackend for RedisBackend {
         let stored = Stored::Tombstone(tombstone).encode();
         let bury = BURY.on(&key, [now.as_bytes(), &stored]);
         let buried = self.write(bury, true, cx, |parts, _| reply::bury(parts, id)).await;
-        self.forget(id);
         let (ended, record) = buried?;
         if let Some(subject) = record.as_ref().and_then(Record::subject) {
             self.database.delist(subject, id, cx).await;
@@ -169,26 +155,8 @@ impl RecordBackend for RedisBackend {
         let touch = TOUCH.on(&key, [now.as_bytes(), &epoch, &last_active]);
         let touch = self.database.run(touch, cx, |parts| reply::touch(parts, &id, cx.now));
         let (touched, enlisted) = futures_util::future::join(touch, self.database.enlist(record, cx)).await;
-        self.forget(&id);
         enlisted?;
         touched
-    }
-
-    async fn open(&self, token: &ReferenceToken, cx: StoreContext) -> Result<Loaded, StoreError> {
-        let read = self.cache.as_ref().map(|cache| (cache, cache.begin_read(token.id())));
-        let stored = self.database.get(&token.id(), cx).await?;
-        let loaded = stored.map_or(Loaded::Absent(Absence::Unknown), |stored| stored.open(token, cx.now));
-        if let (Some((cache, read)), Loaded::Live { record, .. }) = (read, &loaded)
-            && !record.in_grace(cx.now)
-        {
-            cache.finish_read(&read, token, record);
-        }
-        Ok(loaded)
-    }
-
-    /// Answers from the local cache.
-    fn open_now(&self, token: &ReferenceToken, now: Timestamp) -> Option<Loaded> {
-        self.cache.as_ref()?.open(token, now)
     }
 
     async fn enlist(&self, record: &Record, cx: StoreContext) -> Result<(), StoreError> {
@@ -197,6 +165,12 @@ impl RecordBackend for RedisBackend {
 
     fn index(&self) -> Option<&dyn SessionIndex> {
         Some(&self.database)
+    }
+
+    /// Redis tells of changes by client tracking (RESP3), with one server and with Sentinel. A connection that there is already is
+    /// given up.
+    fn announce_to(&self, listener: Arc<dyn ChangeListener>) -> bool {
+        self.database.client.announce_to(listener)
     }
 }
 

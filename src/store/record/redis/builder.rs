@@ -7,7 +7,6 @@ use redis::aio::ConnectionLike;
 use super::{
     super::tls::Pem,
     backend::{RedisBackend, RedisStore, Replicated},
-    cache::{Cache, LocalCache},
     client::Client,
     connect_options::ConnectOptions,
     database::Database,
@@ -35,7 +34,6 @@ pub struct RedisStoreBuilder {
     endpoint: Endpoint,
     options: ConnectOptions,
     keys: Keys,
-    cache: Option<LocalCache>,
     breaker: Option<CircuitBreakerOptions>,
     is_persistent: bool,
     anonymous_share: u8,
@@ -83,16 +81,7 @@ impl RedisStoreBuilder {
         let options = ConnectOptions::default();
         let breaker = Some(CircuitBreakerOptions::default());
         let (keys, anonymous_share) = (Keys::new("cloakroom:"), 80);
-        Self {
-            endpoint,
-            options,
-            keys,
-            cache: None,
-            breaker,
-            is_persistent: true,
-            anonymous_share,
-            replicas: 0,
-        }
+        Self { endpoint, options, keys, breaker, is_persistent: true, anonymous_share, replicas: 0 }
     }
 
     /// Sets what all keys begin with. Default: `cloakroom:`. Two applications on one Redis need two prefixes.
@@ -214,17 +203,6 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// Keeps records that were read recently in this process, so that reading them again takes no round trip. Default: off.
-    ///
-    /// Redis announces every change (client tracking, RESP3), which takes a moment: a session that another node has ended
-    /// is revoked [within](crate::store::Revocation::Within) the time given here. Changes are never lost by it. It works
-    /// with one server and with Sentinel; elsewhere it stays off, as [`guarantees`](crate::SessionStore::guarantees) then
-    /// show.
-    pub fn local_cache(mut self, cache: LocalCache) -> Self {
-        self.cache = Some(cache);
-        self
-    }
-
     /// Sets the share of Redis's `maxmemory`, in percent, above which no anonymous session begins. Default: 80. With 100 or
     /// more there is no such limit.
     ///
@@ -269,22 +247,14 @@ impl RedisStoreBuilder {
         let Self { keys, is_persistent, anonymous_share, .. } = self;
         let replicated = (self.replicas > 0).then(|| {
             let breaker = self.breaker.map(CircuitBreaker::new);
-            let client = Client::new(self.endpoint.clone(), self.options.clone(), None, breaker);
+            let client = Client::new(self.endpoint.clone(), self.options.clone(), keys.clone(), breaker);
             let replicas = Replicas { least: self.replicas, key: keys.replicated() };
             Replicated { client: Arc::new(client), replicas }
         });
-        let cache = self.cache.filter(|_| self.endpoint.can_track());
-        let cache = cache.map(|cache| Arc::new(Cache::new(keys.clone(), cache)));
         let breaker = self.breaker.map(CircuitBreaker::new);
-        let client = Arc::new(Client::new(self.endpoint, self.options, cache.clone(), breaker));
+        let client = Arc::new(Client::new(self.endpoint, self.options, keys.clone(), breaker));
         let database = Database { keys, client };
-        RecordStore::from_backend(RedisBackend {
-            database,
-            cache,
-            is_persistent,
-            anonymous_share,
-            replicated,
-        })
+        RecordStore::from_backend(RedisBackend { database, is_persistent, anonymous_share, replicated })
     }
 }
 
@@ -294,7 +264,6 @@ impl fmt::Debug for RedisStoreBuilder {
         f.debug_struct("RedisStoreBuilder")
             .field("endpoint", &self.endpoint)
             .field("keys", &self.keys)
-            .field("cache", &self.cache)
             .finish_non_exhaustive()
     }
 }

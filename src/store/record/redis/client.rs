@@ -31,12 +31,13 @@ use futures_util::future::{Either, select};
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 
 use super::{
-    cache::Cache,
+    super::announcements::Announcements,
     connect_options::ConnectOptions,
     connection::Connection,
     connector::{Connector, Numbered, pause},
     endpoint::Endpoint,
     error::{CallError, Retry},
+    keys::Keys,
     replicas::Replicas,
     reply::{self, Repeated, ReplyError},
     script::ScriptCall,
@@ -44,7 +45,7 @@ use super::{
 };
 use crate::{
     error::StoreError,
-    store::{CircuitBreaker, StoreContext, within},
+    store::{ChangeListener, CircuitBreaker, StoreContext, within},
     time::Deadline,
 };
 
@@ -63,7 +64,7 @@ const NONE: u64 = 0;
 /// A client that all handles of a store share.
 pub(super) struct Client {
     connector: Arc<Connector>,
-    cache: Option<Arc<Cache>>,
+    announcements: Arc<Announcements>,
     breaker: Option<CircuitBreaker>,
     tags: Tags,
 }
@@ -94,11 +95,21 @@ impl Client {
     pub(super) fn new(
         endpoint: Endpoint,
         options: ConnectOptions,
-        cache: Option<Arc<Cache>>,
+        keys: Keys,
         breaker: Option<CircuitBreaker>,
     ) -> Self {
-        let connector = Arc::new(Connector::new(endpoint, options, cache.clone()));
-        Self { connector, cache, breaker, tags: Tags::new() }
+        let announcements = Arc::default();
+        let connector = Arc::new(Connector::new(endpoint, options, keys, Arc::clone(&announcements)));
+        Self { connector, announcements, breaker, tags: Tags::new() }
+    }
+
+    /// Tells `listener` of changes from the next connection on; whether there can be such connections.
+    pub(super) fn announce_to(&self, listener: Arc<dyn ChangeListener>) -> bool {
+        let begins = self.connector.can_track() && self.announcements.begin(listener);
+        if begins {
+            self.connector.give_up_any();
+        }
+        begins
     }
 
     /// Sends a request, and ends at the deadline. `read` checks that what the reply contains belongs to the request, and reads
@@ -193,7 +204,7 @@ impl Client {
         read: impl Fn(&[Value]) -> Result<T, ReplyError>,
         progress: &Progress,
     ) -> Result<T, CallError> {
-        let Numbered { number, mut connection, order } = self.connector.connected().await?;
+        let Numbered { number, mut connection, order, .. } = self.connector.connected().await?;
         progress.sent_on.store(number, Ordering::SeqCst);
         let mut pending =
             PendingCall { connector: &self.connector, number, deadline: cx.deadline, is_answered: false };
@@ -203,11 +214,7 @@ impl Client {
         let answer = reply.and_then(|reply| order.check(parts(request, &reply, tag).and_then(&read)));
         match &answer {
             // A reply in order proves that the server has announced all changes before it.
-            Ok(_) => {
-                if let Some(cache) = &self.cache {
-                    cache.confirm(number, cx.now);
-                }
-            }
+            Ok(_) => self.announcements.confirm(number, cx.now),
             Err(error) if error.ends_connection => self.connector.give_up(number),
             Err(_) => {}
         }

@@ -22,11 +22,12 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{
-    super::driver,
-    cache::Cache,
+    super::{announcements::Announcements, driver},
+    announcements::pass_on,
     connect_options::{ConnectOptions, OnPush},
     connection::Connection,
     endpoint::Endpoint,
+    keys::Keys,
     reply_order::ReplyOrder,
 };
 use crate::error::{StoreError, StoreErrorKind};
@@ -41,7 +42,8 @@ const SILENCE: Duration = Duration::from_millis(500);
 pub(super) struct Connector {
     endpoint: Endpoint,
     options: ConnectOptions,
-    cache: Option<Arc<Cache>>,
+    keys: Keys,
+    announcements: Arc<Announcements>,
     connections: AtomicU64,
     state: Mutex<State>,
 }
@@ -61,12 +63,24 @@ pub(super) struct Numbered {
     pub(super) number: u64,
     pub(super) connection: Connection,
     pub(super) order: Arc<ReplyOrder>,
+    /// Whether the server tells of changes on it.
+    tracks: bool,
 }
 
 impl Connector {
-    pub(super) fn new(endpoint: Endpoint, options: ConnectOptions, cache: Option<Arc<Cache>>) -> Self {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        options: ConnectOptions,
+        keys: Keys,
+        announcements: Arc<Announcements>,
+    ) -> Self {
         let state = Mutex::new(State::Disconnected);
-        Self { endpoint, options, cache, connections: AtomicU64::new(1), state }
+        Self { endpoint, options, keys, announcements, connections: AtomicU64::new(1), state }
+    }
+
+    /// Whether the server can tell of changes on connections.
+    pub(super) fn can_track(&self) -> bool {
+        self.endpoint.can_track()
     }
 
     /// The connection, once there is one.
@@ -89,10 +103,17 @@ impl Connector {
         let mut state = self.state();
         if matches!(&*state, State::Connected(connection) if connection.number == number) {
             *state = State::Disconnected;
-            if let Some(cache) = &self.cache {
-                cache.stop_following();
-            }
+            self.announcements.follow(None);
         }
+    }
+
+    /// Gives up the connection, if there is one, for one that differs.
+    pub(super) fn give_up_any(&self) {
+        let number = match &*self.state() {
+            State::Connected(connection) => connection.number,
+            State::Connecting(_) | State::Disconnected => return,
+        };
+        self.give_up(number);
     }
 
     /// The connection, or the attempt to make one.
@@ -123,9 +144,7 @@ impl Connector {
             Some(Ok(connection)) => {
                 info!(endpoint = ?self.endpoint, "connected to Redis");
                 let mut state = self.state();
-                if let Some(cache) = &self.cache {
-                    cache.follow(connection.number);
-                }
+                self.announcements.follow(connection.tracks.then_some(connection.number));
                 *state = State::Connected(connection.clone());
                 drop(state);
                 result.send_replace(Some(Ok(connection)));
@@ -161,12 +180,13 @@ impl Connector {
 
     async fn attempt(&self) -> Result<Numbered, StoreError> {
         let number = self.connections.fetch_add(1, Ordering::Relaxed);
-        let on_push = self.cache.as_ref().map(|cache| -> OnPush {
-            let cache = Arc::clone(cache);
-            Box::new(move |push| cache.invalidate(number, &push))
+        let on_push = self.announcements.get().map(|_| -> OnPush {
+            let (announcements, keys) = (Arc::clone(&self.announcements), self.keys.clone());
+            Box::new(move |push| pass_on(&announcements, &keys, number, &push))
         });
+        let tracks = on_push.is_some();
         let connection = self.endpoint.connect(&self.options, on_push).await?;
-        Ok(Numbered { number, connection, order: Arc::default() })
+        Ok(Numbered { number, connection, order: Arc::default(), tracks })
     }
 
     /// Whether nobody waits for an attempt. Then the next call begins another one.

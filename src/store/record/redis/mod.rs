@@ -15,7 +15,7 @@
 //! | `connector` | the connection that all calls share: making it and losing it |
 //! | `reply_order` | whether replies belong to their calls |
 //! | `replicas` | writes that count only once replicas have them |
-//! | `cache` | [`LocalCache`]: records that need no round trip |
+//! | `announcements` | the changes that the server tells of |
 //! | `error` | what the client's errors mean |
 //! | `endpoint` | which deployment to connect to, and its URL |
 //! | `sentinel`, `cluster`, `tls` | what their features add |
@@ -29,9 +29,9 @@
 //! A read is one `GET`, and a script call more if nothing is stored. A change is one script call on a single key; a login adds its session to its subject's set
 //! before that. A touch writes eight bytes. No command scans, none blocks but the `WAIT` of an application that asks for it, and no two keys need to share a slot.
 
+mod announcements;
 mod backend;
 mod builder;
-mod cache;
 mod client;
 #[cfg(feature = "redis-cluster")]
 mod cluster;
@@ -61,7 +61,6 @@ pub(crate) use self::options::RedisOptions;
 pub use self::{
     backend::{RedisBackend, RedisStore},
     builder::RedisStoreBuilder,
-    cache::LocalCache,
     endpoint::InvalidRedisUrl,
     revocation_log::RedisRevocationLog,
 };

@@ -8,7 +8,6 @@ use super::{
     super::reference::{pair, readable, referred},
     backend::RedisStore,
     builder::RedisStoreBuilder,
-    cache::LocalCache,
 };
 use crate::{
     options::{self, ConfigError},
@@ -34,12 +33,6 @@ pub(crate) struct RedisOptions {
     sentinel_tls_key_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "options::positive_duration")]
     connect_timeout: Option<Duration>,
-    #[serde(default, deserialize_with = "options::positive_duration")]
-    local_cache: Option<Duration>,
-    #[serde(default, deserialize_with = "options::positive_number")]
-    local_cache_sessions: Option<usize>,
-    #[serde(default, deserialize_with = "options::positive_number")]
-    local_cache_bytes: Option<usize>,
     anonymous_share: Option<usize>,
     #[serde(default, deserialize_with = "options::positive_number")]
     replicas: Option<usize>,
@@ -62,9 +55,6 @@ impl RedisOptions {
         if let Some(timeout) = self.connect_timeout {
             store = store.connect_timeout(timeout);
         }
-        if let Some(cache) = self.cache()? {
-            store = store.local_cache(cache);
-        }
         store = self.with_circuit_breaker(store)?;
         match self.anonymous_share {
             None => {}
@@ -80,22 +70,6 @@ impl RedisOptions {
             store = store.without_persistence();
         }
         Ok(store.build())
-    }
-
-    fn cache(&self) -> Result<Option<LocalCache>, ConfigError> {
-        let default = LocalCache::default();
-        let (sessions, bytes) = (self.local_cache_sessions, self.local_cache_bytes);
-        let Some(within) = self.local_cache else {
-            let given = [("local_cache_sessions", sessions), ("local_cache_bytes", bytes)];
-            return match given.into_iter().find(|(_, value)| value.is_some()) {
-                Some((name, _)) => {
-                    Err(ConfigError::new(name, "there is no local cache; switch it on with local_cache=1s"))
-                }
-                None => Ok(None),
-            };
-        };
-        let (sessions, bytes) = (sessions.unwrap_or(default.sessions), bytes.unwrap_or(default.bytes));
-        Ok(Some(LocalCache { within, sessions, bytes }))
     }
 
     fn with_circuit_breaker(&self, store: RedisStoreBuilder) -> Result<RedisStoreBuilder, ConfigError> {

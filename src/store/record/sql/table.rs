@@ -72,6 +72,18 @@ impl Table {
         )
     }
 
+    /// The name without the schema.
+    #[cfg(feature = "postgres")]
+    pub(in super::super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name of something else in the same schema, quoted.
+    #[cfg(feature = "postgres")]
+    pub(in super::super) fn beside(&self, name: &str) -> String {
+        Self { schema: self.schema.clone(), name: name.to_owned() }.to_string()
+    }
+
     /// The statements that create the table and its indexes where they do not exist yet.
     pub(in super::super) fn definition(&self, dialect: &Dialect) -> String {
         let Dialect { integer, bytes, table_options, .. } = dialect;
