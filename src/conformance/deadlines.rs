@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Harness, Verdict,
     calls::{Ending, every_call},
-    trial::Trial,
+    trial::{MOMENT, Trial},
     verdict::{broken, failed, offered},
 };
 use crate::error::StoreErrorKind;
@@ -33,12 +33,15 @@ pub async fn a_call_after_its_deadline_ends(harness: &dyn Harness) -> Verdict {
 
 /// While the store does not answer, every call ends at its deadline, and every call that needs the store with an error.
 ///
+/// It has been silent for longer than an ended session may still be let in.
+///
 /// # Errors
 /// With what was seen, if it is not so.
 pub async fn a_call_to_a_silent_store_ends_at_its_deadline(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
     let (held, new) = (trial.keep(trial.record_for("alice")?).await?, trial.record()?);
     let silence = offered(harness.hang().await, "hang")?;
+    let trial = trial.once_ends_count().after(MOMENT);
     let endings = every_call(&trial.impatient(PATIENCE), &held, &new).await;
     silence.over().await;
     for (call, ending) in endings? {

@@ -47,6 +47,14 @@ pub trait Harness: Send + Sync {
         None
     }
 
+    /// Ends the server that [`store`](Self::store) is a handle of as a crash would, and returns a handle of another one that shares its
+    /// sessions: what only the first had in its memory is lost, and nothing that it sends later arrives.
+    ///
+    /// It is for stores that acknowledge changes before they are [durable](crate::store::Durability).
+    async fn crash(&self) -> Option<Arc<dyn SessionStore>> {
+        None
+    }
+
     /// Every byte of the store that is outside of this process.
     async fn dump(&self) -> Option<Vec<u8>> {
         None

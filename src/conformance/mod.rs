@@ -1,7 +1,7 @@
 //! The suite that checks any [`SessionStore`](crate::SessionStore) against its guarantees.
 //!
 //! A store declares its [`Guarantees`](crate::store::Guarantees), and the suite checks exactly those. Time is advanced, never
-//! slept. The author of a store or a layer runs [`check`] in a test:
+//! slept, except for the time that a store declares to take until a change is durable. The author of a store or a layer runs [`check`] in a test:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -47,6 +47,7 @@
 //! | [`tokens`] | hostile tokens |
 //! | [`answers`] | answers that are consistent with each other |
 //! | [`servers`] | other servers, and a restart |
+//! | [`crash`] | a crash of a server that acknowledges changes before they are durable |
 //! | [`outside`] | dumps and outages of what is stored outside of the process |
 //! | [`carried`] | sessions that clients carry |
 //!
@@ -69,6 +70,7 @@ mod browser;
 mod calls;
 pub mod carried;
 pub mod clocks;
+pub mod crash;
 pub mod create;
 mod crowd;
 pub mod deadlines;

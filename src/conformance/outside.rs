@@ -6,7 +6,7 @@ use super::{
     Failure, Harness, Outage, Verdict,
     calls::{Ending, every_call},
     create::same_fields,
-    trial::Trial,
+    trial::{MOMENT, Trial},
     verdict::{broken, ensure, offered},
 };
 use crate::{id::SessionId, secret::Secret, store::PresentedToken};
@@ -59,12 +59,16 @@ const WAIT: Duration = Duration::from_secs(2);
 
 /// While the store is unavailable every call is an error: an outage never reads as "no session".
 ///
+/// The outage lasts for longer than an ended session may still be let in, and so for longer than anything may be answered without
+/// the store.
+///
 /// # Errors
 /// With what was seen, if it is not so.
 pub async fn an_outage_is_an_error(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
     let (held, new) = (trial.keep(trial.record_for("alice")?).await?, trial.record()?);
     let outage = offered(harness.cut().await, "cut")?;
+    let trial = trial.once_ends_count().after(MOMENT);
     let at_once = trial.store.load_now(PresentedToken::new(held.token.expose().as_bytes()), trial.now);
     let endings = every_call(&trial.impatient(WAIT), &held, &new).await;
     outage.over().await;
@@ -88,7 +92,8 @@ pub async fn an_outage_loses_no_session(harness: &dyn Harness) -> Verdict {
     let mut held = trial.begin_session().await?;
     trial.save(&mut held, "n", "1").await?;
     let outage: Box<dyn Outage> = offered(harness.cut().await, "cut")?;
-    let answer: Result<_, Failure> = trial.impatient(WAIT).present(held.token.expose().as_bytes()).await;
+    let later = trial.once_ends_count().after(MOMENT);
+    let answer: Result<_, Failure> = later.impatient(WAIT).present(held.token.expose().as_bytes()).await;
     outage.over().await;
     ensure(answer.is_err(), || "load during an outage was answered".into())?;
     same_fields(&trial.live(&held.token).await?, &held.record)?;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::store::{Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates};
+use crate::store::{
+    Durability, Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates,
+};
 
 /// What a check requires of a store's guarantees.
 pub(super) type Requirement = fn(&Guarantees) -> bool;
@@ -49,6 +51,19 @@ pub(super) fn delay_of_end(guarantees: &Guarantees) -> Option<Duration> {
 /// Two writers do not lose each other's changes.
 pub(super) fn loses_no_update(guarantees: &Guarantees) -> bool {
     guarantees.updates == Updates::NeverLost
+}
+
+/// A change may be lost in a crash for a moment after it was acknowledged.
+pub(super) fn is_written_behind(guarantees: &Guarantees) -> bool {
+    !delay_of_changes(guarantees).is_zero()
+}
+
+/// How long an acknowledged change may be lost in a crash.
+pub(super) fn delay_of_changes(guarantees: &Guarantees) -> Duration {
+    match guarantees.durability {
+        Durability::AtOnce => Duration::ZERO,
+        Durability::Within(delay) => delay,
+    }
 }
 
 /// Ordinary responses carry no token that could arrive too late.

@@ -24,7 +24,7 @@ pub async fn another_server_opens_the_session(harness: &dyn Harness) -> Verdict 
     Ok(())
 }
 
-/// What one server has written, the others read as soon as an end would count, and write on.
+/// What one server has written, the others read as soon as it is durable and an end would count, and write on.
 ///
 /// # Errors
 /// With what was seen, if it is not so.
@@ -35,6 +35,7 @@ pub async fn another_server_sees_a_write(harness: &dyn Harness) -> Verdict {
     for n in 0..4 {
         let (writer, reader) = if n % 2 == 0 { (&trial, &other) } else { (&other, &trial) };
         writer.save(&mut held, "n", &n.to_string()).await?;
+        writer.once_changes_are_durable().await;
         same_fields(&reader.once_ends_count().live(&held.token).await?, &held.record)?;
     }
     Ok(())
@@ -74,6 +75,7 @@ pub async fn a_restart_keeps_live_sessions(harness: &dyn Harness) -> Verdict {
     let trial = Trial::begin(harness).await;
     let mut held = trial.keep(trial.record_for("alice")?).await?;
     trial.save(&mut held, "n", "1").await?;
+    trial.once_changes_are_durable().await;
     let trial = restarted(harness, trial).await?;
     same_fields(&trial.live(&held.token).await?, &held.record)?;
     trial.save(&mut held, "n", "2").await

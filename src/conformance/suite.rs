@@ -1,12 +1,12 @@
 //! Every check, and what it requires.
 
 use super::{
-    Harness, Verdict, answers, carried, clocks, create, deadlines, end, expiry, index, limits, lost_replies,
-    outside, replace, requests,
+    Harness, Verdict, answers, carried, clocks, crash, create, deadlines, end, expiry, index, limits,
+    lost_replies, outside, replace, requests,
     requirements::{
         Requirement, has_index, index_is_shared, is_carried, is_encrypted, is_limited, is_remote, is_shared,
-        is_stored_outside, is_unlimited, keeps_records, loses_no_update, reordering_is_harmless, revokes,
-        revokes_at_expiry, revokes_at_once, survives_restart,
+        is_stored_outside, is_unlimited, is_written_behind, keeps_records, loses_no_update,
+        reordering_is_harmless, revokes, revokes_at_expiry, revokes_at_once, survives_restart,
     },
     resurrection, rotation, servers, tokens, touch, values,
 };
@@ -155,6 +155,9 @@ pub(super) const CHECKS: &[Check] = checks! {
     [survives_restart] => servers: a_restart_keeps_live_sessions;
     [survives_restart, revokes] => servers: a_restart_keeps_tombstones;
 
+    [keeps_records, is_written_behind] => crash: a_crash_loses_no_more_than_declared;
+    [keeps_records, is_written_behind, revokes] => crash: a_crash_loses_no_login_and_no_log_out;
+
     [is_stored_outside] => outside: a_dump_holds_no_secret an_outage_is_an_error an_outage_loses_no_session;
 
     [] => deadlines: a_call_after_its_deadline_ends;
@@ -179,6 +182,7 @@ mod tests {
         include_str!("answers.rs"),
         include_str!("carried.rs"),
         include_str!("clocks.rs"),
+        include_str!("crash.rs"),
         include_str!("create.rs"),
         include_str!("deadlines.rs"),
         include_str!("end.rs"),

@@ -1,10 +1,10 @@
 //! What checks work with: a fresh store at a moment in time, and what servers and clients do with it.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use super::{
     Failure, Harness, Verdict,
-    requirements::delay_of_end,
+    requirements::{delay_of_changes, delay_of_end},
     verdict::{broken, ensure, failed},
 };
 use crate::{
@@ -97,6 +97,16 @@ impl Trial {
     /// The moment by which an end must be seen everywhere.
     pub(super) fn once_ends_count(&self) -> Self {
         self.after(delay_of_end(&self.guarantees).unwrap_or_default())
+    }
+
+    /// Waits until a change that was acknowledged before must be durable, on the real clock: the store's own is all that it can
+    /// send the change by.
+    pub(super) async fn once_changes_are_durable(&self) {
+        let delay = delay_of_changes(&self.guarantees);
+        if !delay.is_zero() {
+            // Nothing answers, so this ends after the delay.
+            let _ = within::<()>(Deadline::after(delay), pending()).await;
+        }
     }
 
     /// The same moment at another handle.

@@ -36,6 +36,8 @@ pub struct Guarantees {
     pub scope: Scope,
     /// Whether two writers can lose each other's changes.
     pub updates: Updates,
+    /// Which changes a crash, or a move of the session to another node, can cost.
+    pub durability: Durability,
     /// What a response that overtakes another one can do.
     pub response_reordering: ResponseReordering,
     /// Whether the sessions of a subject can be listed and ended.
@@ -50,8 +52,8 @@ impl Guarantees {
     /// The least that a store whose clients hold tokens of this form guarantees.
     ///
     /// Ended sessions are refused when they expire, sessions end with the process that began them, the last writer wins, and
-    /// there is no index. Self-contained tokens may bring an older state back; references cannot. Data are not limited, and
-    /// sessions can be changed.
+    /// there is no index. Self-contained tokens may bring an older state back; references cannot. Data are not limited,
+    /// sessions can be changed, and a change is as durable as the session as soon as it is acknowledged.
     #[must_use]
     pub const fn new(name: &'static str, token: TokenForm) -> Self {
         Self {
@@ -61,6 +63,7 @@ impl Guarantees {
             survives_restart: false,
             scope: Scope::Process,
             updates: Updates::LastWriterWins,
+            durability: Durability::AtOnce,
             response_reordering: if token.is_self_contained() {
                 ResponseReordering::MayRevert
             } else {
@@ -114,6 +117,13 @@ impl Guarantees {
         self
     }
 
+    /// Sets which changes a crash, or a move of the session to another node, can cost.
+    #[must_use]
+    pub const fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
     /// Sets what a response that overtakes another one can do.
     #[must_use]
     pub const fn response_reordering(mut self, reordering: ResponseReordering) -> Self {
@@ -162,6 +172,7 @@ impl Guarantees {
             survives_restart: self.survives_restart && other.survives_restart,
             scope: self.scope.min(other.scope),
             updates: self.updates.max(other.updates),
+            durability: self.durability.max(other.durability),
             response_reordering: self.response_reordering.max(other.response_reordering),
             index: self.index.min(other.index),
             max_data: match (self.max_data, other.max_data) {
@@ -274,6 +285,36 @@ impl fmt::Display for Updates {
     }
 }
 
+/// Which changes a crash of a node, or a move of the session to another node, can cost.
+///
+/// A login, a log-out and everything else that changes who may open a session is kept as soon as it is acknowledged, whatever
+/// a store declares here.
+///
+/// ```
+/// use std::time::Duration;
+/// use cloakroom::store::Durability;
+///
+/// assert_eq!(Durability::Within(Duration::from_secs(1)).to_string(), "within 1s");
+/// assert!(Durability::AtOnce < Durability::Within(Duration::ZERO), "the stronger one is less");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Durability {
+    /// None: an acknowledged change is as durable as the session.
+    AtOnce,
+    /// Ordinary changes that were acknowledged within this time before.
+    Within(Duration),
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtOnce => f.write_str("at once"),
+            Self::Within(delay) => write!(f, "within {delay:?}"),
+        }
+    }
+}
+
 /// What a response that overtakes another one can do to the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -328,6 +369,7 @@ mod tests {
         survives_restart: true,
         scope: Scope::AllNodes,
         updates: Updates::NeverLost,
+        durability: Durability::AtOnce,
         response_reordering: ResponseReordering::Harmless,
         index: Index::AllNodes,
         max_data: None,
@@ -341,6 +383,7 @@ mod tests {
         survives_restart: false,
         scope: Scope::Process,
         updates: Updates::LastWriterWins,
+        durability: Durability::Within(Duration::from_secs(5)),
         response_reordering: ResponseReordering::MayRevert,
         index: Index::None,
         max_data: Some(100),
@@ -368,6 +411,9 @@ mod tests {
             assert_eq!(one.meet(&other).revocation, expected);
             assert_eq!(other.meet(&one).revocation, expected);
         }
+        let soon = Guarantees { durability: Durability::Within(second), ..STRONG };
+        assert_eq!(soon.meet(&STRONG).durability, Durability::Within(second));
+        assert_eq!(soon.meet(&WEAK).durability, WEAK.durability);
         let near = Guarantees { index: Index::Process, max_data: Some(200), ..STRONG };
         assert_eq!(near.meet(&STRONG).index, Index::Process);
         assert_eq!(STRONG.meet(&near).max_data, Some(200));

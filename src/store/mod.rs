@@ -219,7 +219,7 @@ pub use self::{
     end::{End, EndedBy},
     enumerate::EnumerateSessions,
     freshness_proof::FreshnessProof,
-    guarantees::{Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates},
+    guarantees::{Durability, Guarantees, Index, ResponseReordering, Revocation, Scope, TokenForm, Updates},
     index::{MOST_LISTED, SessionIndex, SessionInfo},
     layers::{
         Cached, CachedOptions, CircuitBreakerStore, Drained, DrainingStore, MemoryRevocationLog,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::guarantees::{Guarantees, Index, Revocation, Scope, TokenForm, Updates};
+use super::guarantees::{Durability, Guarantees, Index, Revocation, Scope, TokenForm, Updates};
 
 /// What an application requires of its store; see [`SessionManager::require`](crate::SessionManager::require).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +16,8 @@ pub enum Requirement {
     Revocation,
     /// Two requests never lose each other's changes.
     NoLostUpdates,
+    /// A change that was acknowledged is as durable as the session: no crash of a server costs it.
+    DurableChanges,
     /// Every server can answer for every session.
     AllNodes,
     /// Sessions survive a restart of what keeps them.
@@ -40,6 +42,7 @@ impl Requirement {
             Self::Index => guarantees.index != Index::None,
             Self::Revocation => guarantees.revocation != Revocation::AtExpiry,
             Self::NoLostUpdates => guarantees.updates == Updates::NeverLost,
+            Self::DurableChanges => guarantees.durability == Durability::AtOnce,
             Self::AllNodes => guarantees.scope == Scope::AllNodes,
             Self::SurvivesRestart => guarantees.survives_restart,
             Self::HiddenFromClients => guarantees.token != TokenForm::Readable,
@@ -53,6 +56,7 @@ impl fmt::Display for Requirement {
             Self::Index => "list and end the sessions of a user",
             Self::Revocation => "refuse an ended session before it expires",
             Self::NoLostUpdates => "keep the changes of two requests at the same time",
+            Self::DurableChanges => "keep every acknowledged change if a server crashes",
             Self::AllNodes => "answer for a session on every server",
             Self::SurvivesRestart => "keep sessions over a restart",
             Self::HiddenFromClients => "hide a session's values from its client",

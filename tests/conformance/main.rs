@@ -32,6 +32,8 @@ async fn a_good_store_that_promises_everything_passes() {
             "an_end_is_honest_where_clients_hold_the_session",
             "large_data_are_kept_where_no_limit_is_declared",
             "find_is_refused_where_no_record_is_kept",
+            "a_crash_loses_no_more_than_declared",
+            "a_crash_loses_no_login_and_no_log_out",
             "an_encrypted_token_hides_its_session",
         ]
     );
@@ -290,6 +292,10 @@ flaws_are_caught! {
     trust_in_the_future_is_caught: times::TrustsTheFuture by a_last_use_in_the_future_grants_nothing;
     an_overflow_of_times_is_caught: times::OverflowsTimes by a_session_without_timeouts_does_not_expire;
     a_touch_of_the_deadline_is_caught: times::TouchesTheDeadline by a_touch_never_moves_the_deadline;
+    a_change_that_is_never_written_is_caught: guarantees::WritesNothingBehind by
+        a_crash_loses_no_more_than_declared;
+    a_login_that_is_written_behind_is_caught: guarantees::WritesLoginsBehind by
+        a_crash_loses_no_login_and_no_log_out;
     an_early_end_of_a_grace_is_caught: secrets::EndsGraceEarly by a_save_keeps_the_grace;
     a_call_without_a_deadline_is_caught: deadlines::IgnoresDeadlines by a_call_to_a_silent_store_ends_at_its_deadline;
     a_call_that_hangs_after_its_deadline_is_caught: deadlines::HangsAfterDeadlines by a_call_after_its_deadline_ends;

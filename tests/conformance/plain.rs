@@ -42,9 +42,9 @@ pub(crate) struct Database {
     is_silent: AtomicBool,
 }
 
-/// A connection to the database.
+/// A server's connection to the database, until the server crashes.
 #[derive(Clone, Default)]
-pub(crate) struct Table(Arc<Database>);
+pub(crate) struct Table(Arc<Database>, Arc<AtomicBool>);
 
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,7 +54,7 @@ impl fmt::Debug for Table {
 
 impl Table {
     fn rows(&self) -> Result<MutexGuard<'_, Rows>, StoreError> {
-        if self.0.is_cut.load(SeqCst) {
+        if self.0.is_cut.load(SeqCst) || self.1.load(SeqCst) {
             return Err(StoreError::new(StoreErrorKind::Unavailable, "the plain store was cut off"));
         }
         Ok(self.0.rows.lock().unwrap())
@@ -161,8 +161,17 @@ impl Plain {
     /// What a new process finds.
     fn restarted(&self) -> Self {
         let rows = Mutex::new(self.database().rows.lock().unwrap().clone());
-        let database = Database { rows, ..Database::default() };
-        Self(RecordStore::from_backend(Table(Arc::new(database))))
+        Self::connected(Arc::new(Database { rows, ..Database::default() }))
+    }
+
+    /// Ends the server that uses this handle: it reaches the database no more. The answer is the handle of another server.
+    fn crashed(&self) -> Self {
+        self.0.backend().1.store(true, SeqCst);
+        Self::connected(Arc::clone(self.database()))
+    }
+
+    fn connected(database: Arc<Database>) -> Self {
+        Self(RecordStore::from_backend(Table(database, Arc::default())))
     }
 }
 
@@ -217,6 +226,10 @@ where
 
     async fn restart(&self) -> Option<Arc<dyn SessionStore>> {
         Some(self.handle(self.plain.restarted()))
+    }
+
+    async fn crash(&self) -> Option<Arc<dyn SessionStore>> {
+        Some(self.handle(self.plain.crashed()))
     }
 
     async fn dump(&self) -> Option<Vec<u8>> {

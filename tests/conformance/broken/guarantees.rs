@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -13,8 +14,8 @@ use cloakroom::{
     SessionId, SessionStore as _, StoreError,
     record::{Record, Version},
     store::{
-        Absence, Created, End, Ended, Found, Guarantees, Index, Loaded, PresentedToken, ReferenceToken,
-        Replaced, SessionIndex as _, SessionInfo, StoreContext, authenticate,
+        Absence, Created, Durability, End, Ended, Found, Guarantees, Index, Loaded, PresentedToken,
+        ReferenceToken, Replaced, SessionIndex as _, SessionInfo, StoreContext, authenticate,
     },
     time::Timestamp,
 };
@@ -248,5 +249,83 @@ impl Flaw for FindsNothing {
     async fn find(&self, good: &Plain, _: &SessionId, _: StoreContext) -> Result<Found, StoreError> {
         drop(good.rows()?);
         Ok(Found::Absent(Absence::Unknown))
+    }
+}
+
+/// A state that only this server has, in its memory, although another one may be stored.
+#[derive(Debug, Default)]
+struct Unsaved(Mutex<HashMap<SessionId, Record>>);
+
+impl Unsaved {
+    /// Keeps `record` in place of what is here, or else stored, if that is in the state `expected`.
+    fn replace(
+        &self,
+        good: &Plain,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
+        let mut unsaved = self.0.lock().unwrap();
+        let latest = match unsaved.get(&record.id()) {
+            Some(latest) => latest.clone(),
+            None => match good.live(&record.id(), cx.now)? {
+                Ok(stored) => stored,
+                Err(absence) => return Ok(Replaced::Gone(absence)),
+            },
+        };
+        if latest.version() != expected {
+            return Ok(Replaced::Conflict(latest));
+        }
+        unsaved.insert(record.id(), record.clone());
+        Ok(Replaced::Done(ReferenceToken::issue(record, None)))
+    }
+
+    fn declared(good: &Plain) -> Guarantees {
+        good.guarantees().durability(Durability::Within(Duration::from_millis(20)))
+    }
+}
+
+/// Acknowledges changes, and never writes them.
+#[derive(Debug, Default)]
+pub(crate) struct WritesNothingBehind(Unsaved);
+
+#[async_trait]
+impl Flaw for WritesNothingBehind {
+    fn guarantees(&self, good: &Plain) -> Guarantees {
+        Unsaved::declared(good)
+    }
+
+    async fn replace(
+        &self,
+        good: &Plain,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
+        self.0.replace(good, record, expected, cx)
+    }
+}
+
+/// Acknowledges logins before they are written.
+#[derive(Debug, Default)]
+pub(crate) struct WritesLoginsBehind(Unsaved);
+
+#[async_trait]
+impl Flaw for WritesLoginsBehind {
+    fn guarantees(&self, good: &Plain) -> Guarantees {
+        Unsaved::declared(good)
+    }
+
+    async fn replace(
+        &self,
+        good: &Plain,
+        record: &Record,
+        expected: Version,
+        cx: StoreContext,
+    ) -> Result<Replaced, StoreError> {
+        match record.is_to_be_listed() || self.0.0.lock().unwrap().contains_key(&record.id()) {
+            true => self.0.replace(good, record, expected, cx),
+            false => good.replace(record, expected, cx).await,
+        }
     }
 }

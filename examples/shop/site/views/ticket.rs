@@ -38,7 +38,7 @@ fn life(ticket: &Ticket) -> [Row; 5] {
 }
 
 /// What its store guarantees.
-fn promises(ticket: &Ticket) -> [Row; 8] {
+fn promises(ticket: &Ticket) -> [Row; 9] {
     let store = &ticket.guarantees;
     let restart = if store.survives_restart { "yes" } else { "no" };
     let largest = store.max_data.map(|bytes| count(bytes as u64, "byte"));
@@ -48,6 +48,7 @@ fn promises(ticket: &Ticket) -> [Row; 8] {
         ("Survives a restart", restart.to_owned()),
         ("Known to", store.scope.to_string()),
         ("Concurrent changes", store.updates.to_string()),
+        ("Changes are durable", store.durability.to_string()),
         ("Late responses", store.response_reordering.to_string()),
         ("Devices it lists", store.index.to_string()),
         ("Largest session", largest.unwrap_or_else(|| "no limit of its own".to_owned())),
