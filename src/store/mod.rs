@@ -11,6 +11,7 @@
 //! | [`DrainingStore`] | in one store, and moved to another when the process ends | |
 //! | [`RevocableStore`] | with their clients, and ended by a log that servers share | |
 //! | [`Cached`] | in another store, and for a moment after each read in this process, too | |
+//! | [`WriteBehind`] | in this process, and in another store a moment later | |
 //! | [`CircuitBreakerStore`] | in another store, which is not asked while it does not answer | |
 //!
 //! All of them implement [`SessionStore`], and their [`Guarantees`] tell how they differ: whether a logout takes effect at
@@ -223,7 +224,8 @@ pub use self::{
     index::{MOST_LISTED, SessionIndex, SessionInfo},
     layers::{
         Cached, CachedOptions, CircuitBreakerStore, Drained, DrainingStore, MemoryRevocationLog,
-        MigratingStore, Phase, Progress, RevocableStore, StoreLayer, UnsuitableStore,
+        MigratingStore, Phase, Progress, RevocableStore, StoreLayer, UnsuitableStore, WriteBehind,
+        WriteBehindOptions,
     },
     record::{RecordBackend, RecordStore, Stored, Swapped, Tombstone},
     requirement::{Requirement, UnmetRequirement},

@@ -9,13 +9,15 @@ mod plain;
 mod revocable;
 mod tokens;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use broken::{Broken, Flaw};
 use carried::Carried;
 use cloakroom::{
     conformance::{self, Outcome, Report},
-    store::{CircuitBreakerOptions, CircuitBreakerStore, MemoryStore, NodeName},
+    store::{
+        CircuitBreakerOptions, CircuitBreakerStore, MemoryStore, NodeName, WriteBehind, WriteBehindOptions,
+    },
 };
 use plain::{Plain, Surroundings};
 
@@ -44,6 +46,17 @@ async fn a_good_store_that_promises_everything_passes() {
 async fn a_circuit_breaker_before_a_good_store_passes() {
     let guarded = |plain: Plain| CircuitBreakerStore::new(plain, CircuitBreakerOptions::default());
     conformance::check(|| Surroundings::new(guarded)).await.assert();
+}
+
+/// It declares what it weakens, and no more than that is weaker.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_store_that_is_written_behind_passes() {
+    let at_most = Duration::from_millis(400);
+    let front = |plain: Plain| {
+        let options = WriteBehindOptions { at_most, ..WriteBehindOptions::default() };
+        WriteBehind::with_options(plain, options).unwrap()
+    };
+    conformance::check(|| Surroundings::new(front)).await.assert();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,13 +3,10 @@
 use std::{
     collections::HashSet,
     fmt,
-    future::poll_fn,
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::Poll,
     time::Duration,
 };
 
@@ -17,7 +14,7 @@ use async_trait::async_trait;
 use tokio::sync::RwLock;
 use tracing::warn;
 
-use super::{MigratingStore, Phase, Progress};
+use super::{MigratingStore, Phase, Progress, workers::run_all};
 use crate::{
     error::{StoreError, StoreErrorKind},
     id::SessionId,
@@ -201,24 +198,12 @@ impl DrainingStore {
                 }
             }
         };
-        run_all((0..CONCURRENCY).map(|_| Box::pin(worker()) as Worker<'_>).collect()).await;
+        run_all((0..CONCURRENCY).map(|_| worker())).await;
         if let Some(error) = lock(&failure).take() {
             warn!(%error, kind = ?error.kind(), "sessions could not be drained");
         }
         gone.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// One of the futures that move sessions.
-type Worker<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-
-/// Runs all futures concurrently, within this task.
-async fn run_all(mut workers: Vec<Worker<'_>>) {
-    poll_fn(|cx| {
-        workers.retain_mut(|worker| worker.as_mut().poll(cx).is_pending());
-        if workers.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

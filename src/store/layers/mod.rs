@@ -8,7 +8,9 @@
 //! | `circuit_breaker` | [`CircuitBreakerStore`]: fails at once while the store does not answer |
 //! | `draining` | [`DrainingStore`]: a migration that a server performs by itself before it exits |
 //! | `revocable` | [`RevocableStore`]: ends sessions that their clients carry, by a log that servers share |
+//! | `write_behind` | [`WriteBehind`]: sessions in memory, whose changes are written to a store a moment later |
 //! | `unsuitable` | [`UnsuitableStore`]: a layer does not fit the store below it |
+//! | `workers` | doing many things at the same time |
 
 mod cached;
 mod circuit_breaker;
@@ -17,6 +19,8 @@ mod layer;
 mod migrating;
 mod revocable;
 mod unsuitable;
+mod workers;
+mod write_behind;
 
 #[cfg(feature = "config")]
 pub(crate) use self::cached::CacheOptions;
@@ -28,4 +32,5 @@ pub use self::{
     migrating::{MigratingStore, Phase, Progress},
     revocable::{MemoryRevocationLog, RevocableStore},
     unsuitable::UnsuitableStore,
+    write_behind::{WriteBehind, WriteBehindOptions},
 };
