@@ -6,7 +6,7 @@ use cloakroom::{
     RequestHead, SessionStore as _,
     config::{Config, StoreConfig},
     manager::Finish,
-    store::{Revocation, TokenForm},
+    store::{Durability, Revocation, TokenForm},
 };
 
 fn store(url: &str) -> Result<StoreConfig, String> {
@@ -57,6 +57,11 @@ fn every_store_has_a_short_form() {
         ),
         ("revocable:?store=jwt:?keys=generate&log=postgres://app@h/shop", "revocable"),
         ("revocable:?store=signed-cookie:?keys=generate&log=memory:&within=0s", "revocable"),
+        ("write-behind:?store=redis://h", "write-behind"),
+        (
+            "write-behind:?store=postgres://app@h/shop&at_most=500ms&within=2s&bridge=1m&unsaved=9&sessions=99&bytes=9999&node=a",
+            "write-behind",
+        ),
         ("migrating:?to=jwt:?keys=generate%26issuer=a%252526b&from=memory&phase=finish", "migrating"),
     ] {
         assert_eq!(opened(url).as_deref(), Ok(name), "{url}");
@@ -88,6 +93,9 @@ fn options_reach_the_store() {
     assert!(cached.survives_restart);
     assert!(!guarantees("redis://127.0.0.1?persistent=false").survives_restart);
     assert_eq!(guarantees("signed-cookie:?keys=generate").token, TokenForm::Readable);
+    let behind = guarantees("write-behind:?store=redis://h&at_most=500ms&within=2s&bridge=1s");
+    assert_eq!(behind.durability, Durability::Within(Duration::from_millis(1500)));
+    assert_eq!(behind.revocation, Revocation::Within(Duration::from_secs(3)));
     let limits = [2048, 4096]
         .map(|bytes| guarantees(&format!("encrypted-cookie:?keys=generate&max_token={bytes}")).max_data);
     assert!(limits[0] < limits[1], "{limits:?}");
@@ -139,6 +147,11 @@ fn a_mistake_names_its_field_and_what_may_stand_there() {
         ("revocable:?store=memory:&log=memory:", &["store: store: ", "memory", "revokes sessions itself"]),
         ("revocable:?store=jwt:?keys=generate", &["missing", "`log`"]),
         ("revocable:?store=jwt:?keys=generate&log=jwt:?keys=generate", &["store: log: url", "Redis"]),
+        ("write-behind:", &["missing", "`store`"]),
+        ("write-behind:?store=mongodb:", &["store: store: url", "redis+sentinel"]),
+        ("write-behind:?store=memory:", &["store: store", "in this process", "without the layer"]),
+        ("write-behind:?store=jwt:?keys=generate", &["store: store", "clients carry", "without the layer"]),
+        ("write-behind:?store=redis://h&at_most=soon", &["at_most", "30m"]),
         ("migrating:?from=memory:&to=memory:", &["missing", "phase"]),
         ("migrating:?from=memory:&to=memory:&phase=run", &["phase", "run", "`prepare`, `move`, `finish`"]),
         ("migrating:?from=memory:&phase=move", &["missing", "`to`"]),

@@ -29,8 +29,8 @@ use crate::store::{RedisOptions, RedisRevocationLog};
 use crate::{
     options::{self, ConfigError, Options, Value},
     store::{
-        CacheOptions, Cached, CachedOptions, MigratingStore, Phase, RevocableStore, RevocationLog,
-        SessionStore,
+        CacheOptions, Cached, CachedOptions, MigratingStore, NodeName, Phase, RevocableStore, RevocationLog,
+        SessionStore, WriteBehind, WriteBehindOptions,
     },
 };
 
@@ -52,6 +52,7 @@ use crate::{
 /// | `signed-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `context`, `max_token` |
 /// | `jwt:` | keys as above for HS256, or `pem_env` or `pem_file` (a private key: EdDSA, ES256), or `public_pem_env` or `public_pem_file` (to read tokens only); `issuer`, `audience`, `leeway`, `accepting_type`, `context`, `max_token` |
 /// | `revocable:` | `store` (one whose clients carry their sessions), `log` (where revocations are kept: `memory:`, or Redis or PostgreSQL with the options above), `within`, `accept_while_down` |
+/// | `write-behind:` | `store` (one that several nodes share), `at_most` (how long a change waits), `within` (how late another node's log-out is seen), `bridge` (how long an outage is bridged), `unsaved` (sessions with changes that wait), `sessions`, `bytes`, `node` |
 /// | any that keeps records outside of the process | `cache` (a [`Cached`] store around it, and how stale that may be), `cache_sessions`, `cache_bytes`, `cache_stale_if_error` (how stale while the store does not answer) |
 /// | `migrating:` | `from` and `to` (stores), `phase` (`prepare`, `move`, `finish`), `when_read` (`true`, `false`), `tokens_live_at_most` |
 ///
@@ -109,6 +110,7 @@ enum Kind {
     SignedCookie(SignedCookieOptions),
     #[cfg(feature = "jwt")]
     Jwt(JwtOptions),
+    WriteBehind(Box<WrittenBehind>),
     Migrating(Box<Migrating>),
     Revocable(Box<Revocable>),
     /// Opening it is an error, which names the feature.
@@ -120,6 +122,22 @@ enum Kind {
 struct Memory {
     options: MemoryOptions,
     drain_to: Option<StoreConfig>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenBehind {
+    store: StoreConfig,
+    #[serde(default, deserialize_with = "options::duration")]
+    at_most: Option<Duration>,
+    #[serde(default, deserialize_with = "options::duration")]
+    within: Option<Duration>,
+    #[serde(default, deserialize_with = "options::duration")]
+    bridge: Option<Duration>,
+    unsaved: Option<usize>,
+    sessions: Option<usize>,
+    bytes: Option<usize>,
+    node: Option<NodeName>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -146,7 +164,7 @@ struct Revocable {
 }
 
 /// The schemes of URLs.
-const SCHEMES: [&str; 17] = [
+const SCHEMES: [&str; 18] = [
     "memory",
     "redis",
     "rediss",
@@ -162,6 +180,7 @@ const SCHEMES: [&str; 17] = [
     "encrypted-cookie",
     "signed-cookie",
     "jwt",
+    "write-behind",
     "migrating",
     "revocable",
 ];
@@ -276,6 +295,7 @@ impl Kind {
             "signed-cookie" => SignedCookieOptions::deserialize(options).map(Self::SignedCookie),
             #[cfg(feature = "jwt")]
             "jwt" => JwtOptions::deserialize(options).map(Self::Jwt),
+            "write-behind" => WrittenBehind::deserialize(options).map(Box::new).map(Self::WriteBehind),
             "migrating" => Migrating::deserialize(options).map(Box::new).map(Self::Migrating),
             "revocable" => Revocable::deserialize(options).map(Box::new).map(Self::Revocable),
             #[cfg(feature = "redis")]
@@ -318,6 +338,7 @@ impl Kind {
             Self::SignedCookie(options) => Ok(Arc::new(options.open()?)),
             #[cfg(feature = "jwt")]
             Self::Jwt(options) => Ok(Arc::new(options.open()?)),
+            Self::WriteBehind(layer) => layer.open(),
             Self::Migrating(migrating) => migrating.open(),
             Self::Revocable(revocable) => revocable.open(),
             Self::NotCompiled(feature) => Err(not_compiled(feature)),
@@ -360,6 +381,25 @@ impl Memory {
             return Err(ConfigError::new("drain_to", problem));
         }
         Ok(Arc::new(DrainingStore::new(store, target)))
+    }
+}
+
+impl WrittenBehind {
+    fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
+        let store = self.store.open_once().map_err(|error| error.within("store"))?;
+        let default = WriteBehindOptions::default();
+        let options = WriteBehindOptions {
+            at_most: self.at_most.unwrap_or(default.at_most),
+            within: self.within.unwrap_or(default.within),
+            bridge: self.bridge.unwrap_or(default.bridge),
+            unsaved: self.unsaved.unwrap_or(default.unsaved),
+            sessions: self.sessions.unwrap_or(default.sessions),
+            bytes: self.bytes.unwrap_or(default.bytes),
+            node: self.node.clone(),
+        };
+        let layer =
+            WriteBehind::with_options(store, options).map_err(|error| ConfigError::new("store", error))?;
+        Ok(Arc::new(layer))
     }
 }
 
@@ -464,6 +504,7 @@ impl fmt::Debug for StoreConfig {
                 Kind::SignedCookie(_) => "signed-cookie",
                 #[cfg(feature = "jwt")]
                 Kind::Jwt(_) => "jwt",
+                Kind::WriteBehind(_) => "write-behind",
                 Kind::Migrating(_) => "migrating",
                 Kind::Revocable(_) => "revocable",
                 Kind::NotCompiled(_) => "not compiled",

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use cloakroom::{
     SessionStore,
     conformance::{self, Harness, Outage},
-    store::{CachedOptions, RedisStore},
+    store::{CachedOptions, RedisStore, WriteBehind},
     time::Deadline,
 };
 
@@ -47,13 +47,17 @@ impl Standalone {
     }
 
     fn handle(&self) -> Arc<dyn SessionStore> {
-        let store = RedisStore::builder(&self.proxy.url()).unwrap().prefix(&self.prefix);
-        let store = store.build();
-        self.handles.lock().unwrap().push(store.clone());
+        let store = self.through(&self.proxy);
         match self.cache {
             Some(options) => Arc::new(cached(store, options)),
             None => Arc::new(store),
         }
+    }
+
+    fn through(&self, proxy: &Proxy) -> RedisStore {
+        let store = RedisStore::builder(&proxy.url()).unwrap().prefix(&self.prefix).build();
+        self.handles.lock().unwrap().push(store.clone());
+        store
     }
 }
 
@@ -89,6 +93,77 @@ impl Harness for Standalone {
         self.proxy.hold();
         let handles = self.handles.lock().unwrap().clone();
         Some(Box::new(Held { proxy: Arc::clone(&self.proxy), handles }))
+    }
+}
+
+/// The same, written behind. The first server has a way to Redis of its own, so that it alone is cut off when it crashes.
+struct WrittenBehind {
+    redis: Standalone,
+    first: Arc<Proxy>,
+}
+
+impl WrittenBehind {
+    fn each() -> impl Fn() -> Self {
+        let redis = Standalone::each(None);
+        let first = Arc::new(Proxy::before(redis().server.lock().unwrap().address()));
+        move || Self { redis: redis(), first: Arc::clone(&first) }
+    }
+
+    fn other(&self) -> Arc<dyn SessionStore> {
+        Arc::new(WriteBehind::new(self.redis.through(&self.redis.proxy)).unwrap())
+    }
+}
+
+#[async_trait]
+impl Harness for WrittenBehind {
+    async fn store(&self) -> Arc<dyn SessionStore> {
+        self.first.accept();
+        Arc::new(WriteBehind::new(self.redis.through(&self.first)).unwrap())
+    }
+
+    async fn second_handle(&self) -> Option<Arc<dyn SessionStore>> {
+        Some(self.other())
+    }
+
+    async fn restart(&self) -> Option<Arc<dyn SessionStore>> {
+        self.redis.restart().await?;
+        Some(self.other())
+    }
+
+    async fn crash(&self) -> Option<Arc<dyn SessionStore>> {
+        self.first.refuse();
+        self.first.kill_connections();
+        Some(self.other())
+    }
+
+    async fn dump(&self) -> Option<Vec<u8>> {
+        self.redis.dump().await
+    }
+
+    async fn cut(&self) -> Option<Box<dyn Outage>> {
+        self.first.refuse();
+        self.first.kill_connections();
+        Some(Box::new(Both { first: Arc::clone(&self.first), other: self.redis.cut().await? }))
+    }
+
+    async fn hang(&self) -> Option<Box<dyn Outage>> {
+        self.first.hold();
+        Some(Box::new(Both { first: Arc::clone(&self.first), other: self.redis.hang().await? }))
+    }
+}
+
+/// An outage of the first server's way, and of that of the others.
+struct Both {
+    first: Arc<Proxy>,
+    other: Box<dyn Outage>,
+}
+
+#[async_trait]
+impl Outage for Both {
+    async fn over(self: Box<Self>) {
+        self.first.heal();
+        self.first.accept();
+        self.other.over().await;
     }
 }
 
@@ -150,4 +225,9 @@ async fn one_server_passes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_server_behind_a_cache_passes() {
     conformance::check(Standalone::each(Some(CachedOptions::default()))).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_server_written_behind_passes() {
+    conformance::check(WrittenBehind::each()).await.assert();
 }
