@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use cloakroom::store::Revocation;
+use cloakroom::store::{Durability, Guarantees, Revocation};
 
 use crate::{
     dice::Dice,
@@ -16,6 +16,29 @@ use crate::{
 
 /// How many requests a tab sends.
 const REQUESTS: u64 = 5;
+
+/// What a rung declares, as times.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// How old an answer may be.
+    pub(crate) stale: Moment,
+    /// How long an acknowledged change may wait in the memory of its node, if it may.
+    pub(crate) unsaved: Option<Moment>,
+}
+
+impl Bounds {
+    fn of(guarantees: &Guarantees) -> Self {
+        let stale = match guarantees.revocation {
+            Revocation::Within(bound) => bound,
+            _ => Moment::ZERO,
+        };
+        let unsaved = match guarantees.durability {
+            Durability::Within(bound) => Some(bound),
+            _ => None,
+        };
+        Self { stale, unsaved }
+    }
+}
 
 /// What has happened in some histories.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,15 +79,12 @@ pub(crate) fn play(rung: &Rung, seed: u64) -> Result<Summary, String> {
         let (dice, time) = (Dice::new(seed), Simulated::begin());
         let shared = Shared::new(time);
         let site = Arc::new(Site::start(rung, Arc::clone(&shared), &dice, time));
-        let guarantees = site.node(0).sessions.guarantees();
-        let bound = match guarantees.revocation {
-            Revocation::Within(bound) => bound,
-            _ => Moment::ZERO,
-        };
+        let bounds = Bounds::of(&site.node(0).sessions.guarantees());
+        let bound = bounds.stale;
         let visits = visits(&site, &dice, time, bound).await;
         site.repair();
         pass(bound + 10 * SECOND).await;
-        judge::judge(&shared, &visits, bound)?;
+        judge::judge(&site, &visits, bounds)?;
         Ok(summary(&shared, &visits))
     })
 }
@@ -75,7 +95,7 @@ async fn visits(site: &Arc<Site>, dice: &Dice, time: Simulated, bound: Moment) -
     for _ in 0..1 + dice.below(2) {
         let (jar, home) = (Jar::default(), dice.index(site.len()));
         for _ in 0..2 {
-            let tab = Tab { jar: jar.clone(), dice: dice.clone(), time, shared: Arc::clone(&site.shared) };
+            let tab = Tab { node: home, jar: jar.clone(), dice: dice.clone(), time, shared: Arc::clone(&site.shared) };
             tabs.push(tokio::spawn(browse(tab, Arc::clone(site), home, bound)));
         }
     }
@@ -89,12 +109,12 @@ async fn visits(site: &Arc<Site>, dice: &Dice, time: Simulated, bound: Moment) -
 }
 
 /// What one tab does.
-async fn browse(tab: Tab, site: Arc<Site>, home: usize, bound: Moment) -> Vec<Visit> {
+async fn browse(mut tab: Tab, site: Arc<Site>, home: usize, bound: Moment) -> Vec<Visit> {
     let mut visits = Vec::new();
     for _ in 0..REQUESTS {
         pass(pause(&tab.dice, bound)).await;
-        let number = if tab.dice.below(3) > 0 { home } else { tab.dice.index(site.len()) };
-        let node = site.node(number);
+        tab.node = if tab.dice.below(3) > 0 { home } else { tab.dice.index(site.len()) };
+        let node = site.node(tab.node);
         let visit = Mutex::new(None);
         let purpose = purpose(&tab.dice);
         tokio::select! {

@@ -3,16 +3,19 @@
 use cloakroom::SessionId;
 
 use crate::{
+    history::Bounds,
     network::{MILLISECOND, Moment},
     shared::{Shared, State},
+    site::Site,
     tab::{Purpose, Saw, Visit},
 };
 
-/// Judges a history in which answers may be older by `bound`.
+/// Judges a history by what its rung declares.
 ///
 /// # Errors
 /// What must not have happened.
-pub(crate) fn judge(shared: &Shared, visits: &[Visit], bound: Moment) -> Result<(), String> {
+pub(crate) fn judge(site: &Site, visits: &[Visit], bounds: Bounds) -> Result<(), String> {
+    let (shared, bound) = (&*site.shared, bounds.stale);
     for visit in visits {
         let complain = |problem: &str| {
             let id = match (visit.saw, visit.presented, visit.wrote) {
@@ -20,9 +23,9 @@ pub(crate) fn judge(shared: &Shared, visits: &[Visit], bound: Moment) -> Result<
                 _ => None,
             };
             let states = id.map(|id| shared.between(&id, Moment::ZERO, Moment::MAX));
-            Err(format!("{problem}: {visit:?}\nbound {bound:?}; the session over time: {states:?}"))
+            Err(format!("{problem}: {visit:?}\n{bounds:?}; the session over time: {states:?}"))
         };
-        if !saw_what_was(shared, visit, bound) {
+        if !saw_what_was(shared, visit, bounds) {
             return complain("the handler saw what was not stored, or no more");
         }
         if !found_what_was(shared, visit, bound) {
@@ -35,17 +38,21 @@ pub(crate) fn judge(shared: &Shared, visits: &[Visit], bound: Moment) -> Result<
             return complain("what was acknowledged did not happen");
         }
     }
-    shared.sessions().iter().try_for_each(|id| counted(shared, visits, id))
+    shared.sessions().iter().try_for_each(|id| counted(site, visits, bounds, id))
 }
 
-/// Whether the state that a handler saw was stored at a time within the bound.
-fn saw_what_was(shared: &Shared, visit: &Visit, bound: Moment) -> bool {
+/// Whether the state that a handler saw was stored at a time within the bound. Where changes wait in memory, that concerns logins and
+/// ends.
+fn saw_what_was(shared: &Shared, visit: &Visit, bounds: Bounds) -> bool {
     let Saw::Session { id, number, logged_in } = visit.saw else { return true };
     // Clocks show whole milliseconds.
-    let from = visit.began.saturating_sub(bound + 2 * MILLISECOND);
-    shared.between(&id, from, visit.loaded).iter().any(
-        |state| matches!(state, State::Live { number: n, logged_in: l, .. } if (*n, *l) == (number, logged_in)),
-    )
+    let from = visit.began.saturating_sub(bounds.stale + 2 * MILLISECOND);
+    shared.between(&id, from, visit.loaded).iter().any(|state| match state {
+        State::Live { number: n, logged_in: l, .. } => {
+            *l == logged_in && (bounds.unsaved.is_some() || *n == number)
+        }
+        State::Ended => false,
+    })
 }
 
 /// Whether a token opened its session, if that was stored and had the same login all the time.
@@ -73,21 +80,42 @@ fn has_taken_effect(shared: &Shared, visit: &Visit) -> bool {
     }
 }
 
-/// Whether each acknowledged change was counted once, and no other more than once.
-fn counted(shared: &Shared, visits: &[Visit], id: &SessionId) -> Result<(), String> {
-    let Some(State::Live { number, .. }) = shared.latest(id) else { return Ok(()) };
-    let adds = || visits.iter().filter(|visit| visit.purpose == Purpose::Add);
-    let of_this = adds().filter_map(|visit| visit.wrote.filter(|(of, _)| of == id));
-    let (mut acknowledged, mut uncertain) = (0, 0);
-    for (_, outcome) in of_this {
-        *if outcome.is_ok() { &mut acknowledged } else { &mut uncertain } += 1;
+/// Whether each acknowledged change was counted once, unless it may be lost, and no other more than once.
+fn counted(site: &Site, visits: &[Visit], bounds: Bounds, id: &SessionId) -> Result<(), String> {
+    let Some(State::Live { number, .. }) = site.shared.latest(id) else { return Ok(()) };
+    let (mut kept, mut at_risk, mut uncertain) = (0, 0, 0);
+    for visit in visits.iter().filter(|visit| visit.purpose == Purpose::Add) {
+        let count = match visit.wrote {
+            Some((of, Ok(()))) if of == *id && may_be_lost(site, visits, visit, bounds) => &mut at_risk,
+            Some((of, Ok(()))) if of == *id => &mut kept,
+            Some((of, Err(_))) if of == *id => &mut uncertain,
+            _ => continue,
+        };
+        *count += 1;
     }
-    if (acknowledged..=acknowledged + uncertain).contains(&number) {
+    if (kept..=kept + at_risk + uncertain).contains(&number) {
         return Ok(());
     }
     Err(format!(
-        "{number} was counted of {acknowledged} acknowledged and {uncertain} uncertain changes of {id}"
+        "{number} changes of {id} were counted: {kept} had to be, {at_risk} more were acknowledged, {uncertain} uncertain\n\
+         {bounds:?}: {visits:#?}"
     ))
+}
+
+/// Whether a change that was acknowledged may be lost: its node has crashed soon after it, or another node has changed the session.
+fn may_be_lost(site: &Site, visits: &[Visit], change: &Visit, bounds: Bounds) -> bool {
+    let Some(unsaved) = bounds.unsaved else { return false };
+    let until = change.done + unsaved;
+    let of = change.wrote.map(|(id, _)| id);
+    let moved = visits.iter().any(|other| {
+        other.node != change.node
+            && other.wrote.is_some_and(|(id, _)| Some(id) == of)
+            && (other.began..=other.done + unsaved).contains(&change.done)
+            || other.node != change.node
+                && other.wrote.is_some_and(|(id, _)| Some(id) == of)
+                && (change.began..=until).contains(&other.done)
+    });
+    moved || site.has_crashed(change.node, change.done, until)
 }
 
 /// Whether a handler saw another state than was stored when it was loaded.

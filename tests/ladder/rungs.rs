@@ -1,6 +1,6 @@
 //! The rungs, and what can be wrong with one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use cloakroom::{
@@ -11,6 +11,8 @@ use cloakroom::{
         StoreLayer,
     },
 };
+
+use crate::{network::Simulated, shared::Shared};
 
 /// A rung: what a node puts around the shared store.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +27,11 @@ impl Rung {
         Self { name, layer, flaw: None }
     }
 
+    fn declares_to_be_fresh(&self) -> bool {
+        let shared = Shared::new(Simulated::begin());
+        self.build(shared).guarantees().revocation == Revocation::AtOnce
+    }
+
     /// What a node serves sessions from.
     pub(crate) fn build(&self, shared: Arc<dyn SessionStore>) -> Arc<dyn SessionStore> {
         let store = (self.layer)(shared);
@@ -35,7 +42,26 @@ impl Rung {
     }
 }
 
-pub(crate) const RUNGS: &[Rung] = &[Rung::new("the shared store itself", |shared| shared)];
+pub(crate) const RUNGS: &[Rung] = &[
+    Rung::new("the shared store itself", |shared| shared),
+    Rung::new("cached", |shared| {
+        let options = CachedOptions { within: Duration::from_secs(2), ..CachedOptions::default() };
+        Arc::new(Cached::with_options(shared, options).unwrap())
+    }),
+    Rung::new("cached, and stale while the store is down", |shared| {
+        let options = CachedOptions {
+            within: Duration::from_secs(1),
+            stale_if_error: Some(Duration::from_secs(6)),
+            ..CachedOptions::default()
+        };
+        Arc::new(Cached::with_options(shared, options).unwrap())
+    }),
+    Rung::new("written behind", |shared| Arc::new(WriteBehind::new(shared).unwrap())),
+    Rung::new("written behind, and bridging an outage", |shared| {
+        let options = WriteBehindOptions { bridge: Duration::from_secs(4), ..WriteBehindOptions::default() };
+        Arc::new(WriteBehind::with_options(shared, options).unwrap())
+    }),
+];
 
 /// What can be wrong with a rung.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +81,7 @@ pub(crate) const FLAWS: &[Flaw] =
 
 /// The rung with the flaw, unless it makes no difference there.
 pub(crate) fn flawed(rung: &Rung, flaw: Flaw) -> Option<Rung> {
-    let is_fresh = rung.build(Arc::new(cloakroom::store::MemoryStore::new())).guarantees().revocation
-        == Revocation::AtOnce;
+    let is_fresh = rung.declares_to_be_fresh();
     (flaw != Flaw::DeclaresToBeFresh || !is_fresh).then_some(Rung { flaw: Some(flaw), ..*rung })
 }
 

@@ -69,7 +69,10 @@ pub(crate) struct Site {
     rung: Rung,
     pub(crate) shared: Arc<Shared>,
     dice: Dice,
+    time: Simulated,
     nodes: Vec<(NodeClock, Mutex<Arc<Node>>)>,
+    /// Which nodes have crashed, and when.
+    crashes: Mutex<Vec<(usize, Moment)>>,
 }
 
 impl Site {
@@ -79,7 +82,7 @@ impl Site {
             (clock, Mutex::new(Node::start(rung, &shared, dice, clock)))
         });
         let nodes = nodes.collect();
-        Self { rung: *rung, shared, dice: dice.clone(), nodes }
+        Self { rung: *rung, shared, dice: dice.clone(), time, nodes, crashes: Mutex::default() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -94,6 +97,11 @@ impl Site {
         self.node(number).line.cut_until(until);
     }
 
+    /// Whether a node has crashed between these moments.
+    pub(crate) fn has_crashed(&self, number: usize, from: Moment, to: Moment) -> bool {
+        self.crashes.lock().unwrap().iter().any(|(node, at)| *node == number && (from..=to).contains(at))
+    }
+
     pub(crate) fn repair(&self) {
         (0..self.len()).for_each(|number| self.node(number).line.repair());
     }
@@ -103,6 +111,7 @@ impl Site {
         let (clock, node) = &self.nodes[number];
         let next = Node::start(&self.rung, &self.shared, &self.dice, *clock);
         let old = std::mem::replace(&mut *node.lock().unwrap(), next);
+        self.crashes.lock().unwrap().push((number, self.time.now()));
         old.line.cut_until(Moment::MAX);
         old.crashed.send_replace(true);
     }

@@ -38,8 +38,12 @@ struct Held {
 #[derive(Debug, Clone)]
 pub(crate) struct Visit {
     pub(crate) purpose: Purpose,
+    /// The number of the node that it was sent to.
+    pub(crate) node: usize,
     pub(crate) began: Moment,
     pub(crate) loaded: Moment,
+    /// When the node was done with it, as far as it came.
+    pub(crate) done: Moment,
     /// The session of the cookie that it brought, and its login, where that is certain.
     pub(crate) presented: Option<(SessionId, u32)>,
     pub(crate) saw: Saw,
@@ -62,6 +66,8 @@ pub(crate) enum Saw {
 
 /// One tab.
 pub(crate) struct Tab {
+    /// The node that its next request goes to.
+    pub(crate) node: usize,
     pub(crate) jar: Jar,
     pub(crate) dice: Dice,
     pub(crate) time: Simulated,
@@ -101,7 +107,7 @@ impl Tab {
             if let (Some(visit), Some(id)) = (&mut *visit.lock().unwrap(), session.id().or(before))
                 && purpose != Purpose::Look
             {
-                visit.wrote = Some((id, outcome));
+                (visit.wrote, visit.done) = (Some((id, outcome)), self.time.now());
             }
         };
         if let Err(error) = act(session, purpose) {
