@@ -38,6 +38,7 @@ mod save;
 mod sessions;
 #[cfg(all(test, feature = "memory"))]
 mod tests;
+mod wait;
 
 use std::{fmt, sync::Arc};
 

@@ -1,10 +1,7 @@
 //! What a layer and the tasks that save its changes share: [`Node`], a store and the sessions of it that are in memory.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
-    },
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
     time::Duration,
 };
 
@@ -15,14 +12,13 @@ use super::{
     entry::{Entry, Rules},
     lanes::Calls,
     options::WriteBehindOptions,
-    save::Saver,
     sessions::Sessions,
 };
 use crate::{
     error::{StoreError, StoreErrorKind},
     id::SessionId,
-    record::{Record, Version},
-    store::{Absence, Loaded, ReferenceToken, Replaced, SessionStore, Touched, authenticate},
+    record::Record,
+    store::{Absence, Loaded, ReferenceToken, SessionStore, authenticate},
     time::Timestamp,
 };
 
@@ -70,7 +66,7 @@ impl<S: SessionStore> Node<S> {
         }
     }
 
-    fn rules(&self) -> Rules {
+    pub(super) fn rules(&self) -> Rules {
         let WriteBehindOptions { at_most, within, bridge, .. } = self.options;
         let bridged = if self.is_down.load(SeqCst) { bridge } else { Duration::ZERO };
         Rules {
@@ -100,60 +96,15 @@ impl<S: SessionStore> Node<S> {
         self.sessions.with(id, record).flatten()
     }
 
-    /// Replaces the state of a session in memory, if that may be, or answers what is known here.
-    pub(super) fn replace_here(
-        self: &Arc<Self>,
-        next: &Record,
-        expected: Version,
-        now: Timestamp,
-    ) -> Option<Replaced> {
-        let rules = self.rules();
-        // Made before the lock is taken.
-        let kept = next.clone().settled();
-        let change = |entry: &mut Entry| {
-            if let Some(answer) = entry.known(next, expected, now) {
-                return Some((answer, None));
-            }
-            if entry.record.version() != expected || !entry.may_wait(next, &rules, now) {
-                return None;
-            }
-            let room = self.room_to_wait(entry)?;
-            entry.change(kept, &rules, now);
-            Some((Replaced::Done(None), room.begin(entry)))
-        };
-        let (answer, saver) = self.sessions.with(&next.id(), change).flatten()?;
-        saver.into_iter().for_each(Saver::spawn);
-        Some(answer)
-    }
-
-    /// Notes a use of a session in memory, if that may be.
-    pub(super) fn touch_here(self: &Arc<Self>, touched: &Record, now: Timestamp) -> Option<Touched> {
-        let rules = self.rules();
-        let change = |entry: &mut Entry| {
-            if !entry.may_wait_for_touch(touched, &rules, now) {
-                return None;
-            }
-            let room = self.room_to_wait(entry)?;
-            entry.touch(touched.last_active(), &rules, now);
-            Some(room.begin(entry))
-        };
-        let saver = self.sessions.with(&touched.id(), change).flatten()?;
-        saver.into_iter().for_each(Saver::spawn);
-        Some(Touched::Done(None))
-    }
-
-    /// Room for a change of this session to wait, if there is any.
-    fn room_to_wait(self: &Arc<Self>, entry: &Entry) -> Option<Room<S>> {
+    /// Whether changes may wait at present.
+    pub(super) fn lets_changes_wait(&self) -> bool {
         let may_wait = !self.options.at_most.is_zero() && !self.is_draining.load(SeqCst);
-        if !may_wait || self.is_late.load(SeqCst) {
-            return None;
-        }
-        if entry.saver != 0 {
-            return Some(Room::Saver);
-        }
-        let has_room = self.savers.load(SeqCst) < self.options.unsaved;
-        let runtime = tokio::runtime::Handle::try_current().ok().filter(|_| has_room)?;
-        Some(Room::Free(Arc::clone(self), runtime))
+        may_wait && !self.is_late.load(SeqCst)
+    }
+
+    /// Whether those of one more session may.
+    pub(super) fn has_room(&self) -> bool {
+        self.savers.load(SeqCst) < self.options.unsaved
     }
 
     pub(super) fn saver_begins(&self) -> u64 {
@@ -216,24 +167,6 @@ impl<S: SessionStore> Node<S> {
 
     pub(super) fn note_lost(&self) {
         self.lost.fetch_add(1, SeqCst);
-    }
-}
-
-/// Room for a change that waits.
-enum Room<S> {
-    /// A task saves the changes of this session already.
-    Saver,
-    /// One can begin.
-    Free(Arc<Node<S>>, tokio::runtime::Handle),
-}
-
-impl<S: SessionStore> Room<S> {
-    /// The task to be begun, if one is needed.
-    fn begin(self, entry: &mut Entry) -> Option<Saver<S>> {
-        match self {
-            Self::Free(node, runtime) if entry.due().is_some() => Some(Saver::new(node, runtime, entry)),
-            _ => None,
-        }
     }
 }
 

@@ -43,7 +43,7 @@ impl<S: SessionStore> Saver<S> {
         Self { node, runtime, id: entry.record.id(), number }
     }
 
-    pub(super) fn spawn(self) {
+    pub(super) fn start(self) {
         let runtime = self.runtime.clone();
         drop(runtime.spawn(self.run()));
     }
