@@ -1,11 +1,6 @@
 //! What each kind of request costs, counted on the wire.
 
-use std::time::Duration;
-
-use cloakroom::{
-    Session, SessionError,
-    store::{CachedOptions, RedisStore},
-};
+use cloakroom::{Session, SessionError, store::CachedOptions};
 
 use crate::{
     browser::{Browser, MINUTE, Server},
