@@ -74,6 +74,41 @@ impl FromStr for SessionId {
 #[error("a session ID is 32 lowercase hex digits")]
 pub struct InvalidSessionId(());
 
+/// Names a key without revealing it: derived from the key, so every server that has the key knows the name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId([u8; Self::LEN]);
+
+impl KeyId {
+    /// The number of bytes in a key ID.
+    pub const LEN: usize = 8;
+
+    /// A key ID from its bytes, as a token names it.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the ID.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::with_capacity(2 * Self::LEN);
+        hex::push(&mut text, &self.0);
+        f.write_str(&text)
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyId({self})")
+    }
+}
+
 /// Names one write of a record, so that a writer whose reply was lost can recognise its own work.
 ///
 /// Unique across processes: each process counts on from a random 64-bit start.

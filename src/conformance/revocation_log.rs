@@ -13,7 +13,8 @@ use crate::{
     id::SessionId,
     session::BoxFuture,
     store::{
-        EndedBy, RevocationLog, RevocationPage, Revoked, RevokedSessions, StoreContext, SubjectHash, within,
+        EndedBy, KeyId, RevocationLog, RevocationPage, Revoked, RevokedSessions, StoreContext, SubjectHash,
+        within,
     },
     time::{Deadline, Timestamp},
 };
@@ -145,6 +146,7 @@ async fn entries_are_what_was_written(harness: &dyn RevocationLogHarness) -> Ver
     let (id, subject) = (SessionId::from_bytes([9; SessionId::LEN]), SubjectHash::of("alice"));
     let kinds = [
         RevokedSessions::All,
+        RevokedSessions::OfKey(KeyId::from_bytes([5; KeyId::LEN])),
         RevokedSessions::OfSubject { subject, except: None },
         RevokedSessions::OfSubject { subject, except: Some(id) },
         RevokedSessions::One { id, by: EndedBy::Client },

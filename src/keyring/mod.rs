@@ -24,6 +24,7 @@ use ring::digest;
 use zeroize::Zeroizing;
 
 pub(crate) use self::derivation::Derivation;
+pub use crate::id::KeyId;
 use crate::{
     hex,
     random::{NoRandomness, Random, SystemRandom},
@@ -43,41 +44,6 @@ use crate::{
 pub struct SecretKey {
     bytes: Zeroizing<Vec<u8>>,
     id: KeyId,
-}
-
-/// Names a key without revealing it: derived from the key, so every server that has the key knows the name.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyId([u8; Self::LEN]);
-
-impl KeyId {
-    /// The number of bytes in a key ID.
-    pub const LEN: usize = 8;
-
-    /// A key ID from its bytes, as a token names it.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes of the ID.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
-        &self.0
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(2 * Self::LEN);
-        hex::push(&mut text, &self.0);
-        f.write_str(&text)
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyId({self})")
-    }
 }
 
 /// Why bytes or a text are no key.
@@ -212,7 +178,7 @@ impl SecretKey {
         hash.update(&bytes);
         let mut id = [0; KeyId::LEN];
         id.copy_from_slice(&hash.finish().as_ref()[..KeyId::LEN]);
-        Self { bytes, id: KeyId(id) }
+        Self { bytes, id: KeyId::from_bytes(id) }
     }
 
     /// What keys for a purpose are derived from.

@@ -49,7 +49,11 @@ async fn find(core: &Core, loaded: &Record) -> Result<Result<Record, Absence>, S
     let calls = StoreCalls::new(core);
     let now = calls.cx.now;
     let found = if core.guarantees.token.is_self_contained() {
-        Found::Live(loaded.clone())
+        let ended = match core.store.revocations() {
+            Some(revocations) => revocations.end_of(loaded, calls.cx).await?,
+            None => None,
+        };
+        ended.map_or_else(|| Found::Live(loaded.clone()), Found::Absent)
     } else {
         match calls.store.find(&loaded.id(), calls.cx).await? {
             // Its client carries it until it is written.

@@ -233,4 +233,5 @@ pub use self::{
     revocations::Revocations,
     session_store::SessionStore,
 };
+pub use crate::id::KeyId;
 pub use crate::token::{InvalidNodeName, NodeName, ReferenceToken, Token};

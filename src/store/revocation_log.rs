@@ -6,7 +6,11 @@ use async_trait::async_trait;
 use ring::digest::{SHA256, digest};
 
 use super::{EndedBy, Scope, StoreContext};
-use crate::{error::StoreError, id::SessionId, time::Timestamp};
+use crate::{
+    error::StoreError,
+    id::{KeyId, SessionId},
+    time::Timestamp,
+};
 
 /// A log of revocations that all servers read, for a [`RevocableStore`](super::RevocableStore).
 ///
@@ -89,7 +93,9 @@ pub struct Revoked {
 pub enum RevokedSessions {
     /// All whose [sequence](crate::record::Record::revocation_sequence) is below the number of the entry.
     All,
-    /// Those among them that belong to a subject.
+    /// All whose tokens were sealed under this key, whatever their sequence.
+    OfKey(KeyId),
+    /// Those that belong to a subject, and whose sequence is below the number of the entry.
     OfSubject {
         /// The subject.
         subject: SubjectHash,
@@ -130,12 +136,13 @@ const OF_SUBJECT: u8 = 1;
 const OF_SUBJECT_EXCEPT: u8 = 2;
 const ONE_BY_CLIENT: u8 = 3;
 const ONE_BY_OTHER: u8 = 4;
+const OF_KEY: u8 = 5;
 
 impl Revoked {
     /// The entry in bytes, for a log that keeps it outside of the process.
     ///
     /// ```text
-    /// version 1 | kind u8 | at i64 | keep until i64 | subject 16 or session 16, and session 16, by the kind
+    /// version 1 | kind u8 | at i64 | keep until i64 | key 8, subject 16 or session 16, and session 16, by the kind
     /// ```
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -146,6 +153,7 @@ impl Revoked {
         out.extend_from_slice(&self.keep_until.as_millis().to_le_bytes());
         match &self.what {
             RevokedSessions::All => {}
+            RevokedSessions::OfKey(key) => out.extend_from_slice(key.as_bytes()),
             RevokedSessions::OfSubject { subject, except } => {
                 out.extend_from_slice(&subject.0);
                 except.iter().for_each(|id| out.extend_from_slice(id.as_bytes()));
@@ -158,6 +166,7 @@ impl Revoked {
     const fn kind(&self) -> u8 {
         match self.what {
             RevokedSessions::All => ALL,
+            RevokedSessions::OfKey(_) => OF_KEY,
             RevokedSessions::OfSubject { except: None, .. } => OF_SUBJECT,
             RevokedSessions::OfSubject { except: Some(_), .. } => OF_SUBJECT_EXCEPT,
             RevokedSessions::One { by: EndedBy::Client, .. } => ONE_BY_CLIENT,
@@ -183,6 +192,7 @@ impl Revoked {
         let time = |bytes: &[u8; 8]| Timestamp::from_millis(i64::from_le_bytes(*bytes));
         let what = match (kind, rest) {
             (ALL, []) => RevokedSessions::All,
+            (OF_KEY, rest) => RevokedSessions::OfKey(KeyId::from_bytes(rest.try_into().ok()?)),
             (OF_SUBJECT, rest) => {
                 RevokedSessions::OfSubject { subject: SubjectHash(rest.try_into().ok()?), except: None }
             }
@@ -221,6 +231,7 @@ mod tests {
         let subject = SubjectHash::of("alice");
         [
             RevokedSessions::All,
+            RevokedSessions::OfKey(KeyId::from_bytes([3; KeyId::LEN])),
             RevokedSessions::OfSubject { subject, except: None },
             RevokedSessions::OfSubject { subject, except: Some(ID) },
             RevokedSessions::One { id: ID, by: EndedBy::Client },

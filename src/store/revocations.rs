@@ -4,8 +4,8 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::StoreContext;
-use crate::{error::StoreError, id::SessionId, time::Timestamp};
+use super::{Absence, StoreContext};
+use crate::{error::StoreError, id::SessionId, record::Record, time::Timestamp};
 
 /// Ends sessions that the store cannot list, because their clients carry them.
 ///
@@ -21,6 +21,14 @@ pub trait Revocations: fmt::Debug + Send + Sync {
     /// # Errors
     /// When the store cannot tell.
     async fn sequence(&self, is_login: bool, cx: StoreContext) -> Result<u64, StoreError>;
+
+    /// Why a session that was open before does not count any more, if it has ended.
+    ///
+    /// A handle that outlives its request asks this when it looks again.
+    ///
+    /// # Errors
+    /// When the store cannot tell.
+    async fn end_of(&self, record: &Record, cx: StoreContext) -> Result<Option<Absence>, StoreError>;
 
     /// Ends all sessions of `subject` whose login came before this call, but this one, and returns once that is certain.
     ///

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::StoreError,
-    id::SessionId,
+    id::{KeyId, SessionId},
     record::{Record, Version},
     time::Timestamp,
 };
@@ -47,6 +47,14 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// The engine asks this before it loads, so that junk in a request costs no I/O.
     fn recognises(&self, presented: PresentedToken<'_>) -> bool;
+
+    /// The key of a [ring](crate::store::KeyId) under which a token of this store says that it was sealed, if it names one.
+    ///
+    /// A [`RevocableStore`](super::RevocableStore) asks this of tokens that have been authenticated. The default is that tokens name none.
+    fn key_of(&self, presented: PresentedToken<'_>) -> Option<KeyId> {
+        let _ = presented;
+        None
+    }
 
     /// Loads the record that a token opens.
     ///
@@ -174,6 +182,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         (**self).recognises(presented)
+    }
+
+    fn key_of(&self, presented: PresentedToken<'_>) -> Option<KeyId> {
+        (**self).key_of(presented)
     }
 
     async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {

@@ -7,9 +7,10 @@ use cloakroom::{
     SessionId, SessionStore, StoreError,
     conformance::{self, Outcome, Report},
     keyring::{KeyRing, SecretKey},
+    record::Record,
     store::{
-        EncryptedCookieStore, JwtStore, MemoryRevocationLog, RevocableStore, RevocationLog, RevocationPage,
-        Revocations, Revoked, Scope, SignedCookieStore, StoreContext, StoreLayer,
+        Absence, EncryptedCookieStore, JwtStore, MemoryRevocationLog, RevocableStore, RevocationLog,
+        RevocationPage, Revocations, Revoked, Scope, SignedCookieStore, StoreContext, StoreLayer,
     },
     time::Timestamp,
 };
@@ -63,6 +64,10 @@ impl Revocations for Flawed {
             Flaw::RaisesSequences => Ok(u64::MAX),
             _ => self.inner.sequence(is_login, cx).await,
         }
+    }
+
+    async fn end_of(&self, record: &Record, cx: StoreContext) -> Result<Option<Absence>, StoreError> {
+        self.inner.end_of(record, cx).await
     }
 
     async fn end_subject(

@@ -10,11 +10,12 @@ use std::{
 
 use async_trait::async_trait;
 use cloakroom::{
-    SessionId, SessionStore, StoreError, StoreErrorKind,
+    SessionId, SessionStatus, SessionStore, StoreError, StoreErrorKind,
     keyring::{KeyRing, SecretKey},
     store::{
         EncryptedCookieStore, EndedBy, JwtStore, MemoryRevocationLog, MemoryStore, RevocableStore,
-        RevocationLog, RevocationPage, Revoked, RevokedSessions, Scope, StoreContext, VerifyingKey,
+        RevocationLog, RevocationPage, Revoked, RevokedSessions, Scope, SignedCookieStore, StoreContext,
+        VerifyingKey,
     },
     time::{Deadline, Timestamp},
 };
@@ -236,6 +237,20 @@ async fn a_request_that_was_under_way_when_its_session_ended_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_handle_that_looks_again_learns_of_an_end() {
+    let site = Site::new();
+    let mut alice = logged_in(&site.one).await;
+    let visit = alice.visit().await;
+    let socket = visit.session.clone();
+    alice.receive(visit).await;
+    assert_eq!(socket.reload().await.unwrap(), SessionStatus::Live);
+    site.other.sessions.end_sessions_of("alice").await.unwrap();
+    site.advance(SECOND);
+    assert_eq!(socket.reload().await.unwrap(), SessionStatus::Ended);
+    assert_eq!(socket.subject(), None);
+}
+
+#[tokio::test]
 async fn everyone_can_be_logged_out_and_one_session_by_its_id() {
     let (log, keys) = (Log::default(), KeyRing::new(SecretKey::generate().unwrap()));
     let store = Arc::new(revocable(&keys, &log));
@@ -252,6 +267,33 @@ async fn everyone_can_be_logged_out_and_one_session_by_its_id() {
     assert!(!is_alice(&server, &again).await);
     assert_eq!(visitor.sees::<i64>("cart").await, None);
     assert!(is_alice(&server, &logged_in(&server).await).await);
+}
+
+/// Three stores that name their keys, each with a ring of these.
+fn rings(ring: &KeyRing, log: &Log) -> [Arc<dyn SessionStore>; 3] {
+    [
+        Arc::new(revocable(ring, log)),
+        Arc::new(RevocableStore::new(SignedCookieStore::new(ring), log.clone()).unwrap()),
+        Arc::new(RevocableStore::new(JwtStore::from_ring(ring), log.clone()).unwrap()),
+    ]
+}
+
+#[tokio::test]
+async fn a_compromised_key_opens_nothing_any_more_whoever_uses_it() {
+    let (old, new) = (SecretKey::generate().unwrap(), SecretKey::generate().unwrap());
+    let (stolen, next) = (KeyRing::new(old.clone()), KeyRing::new(new).accepting(old.clone()));
+    for n in 0..3 {
+        let log = Log::default();
+        let [before, after] = [&stolen, &next].map(|ring| Server::new(rings(ring, &log)[n].clone()));
+        let (held, kept) = (logged_in(&before).await, logged_in(&after).await);
+        assert!(is_alice(&after, &held).await);
+        revocable(&next, &log).end_key(old.id(), START + 12 * HOUR, cx(START)).await.unwrap();
+        let forged = logged_in(&before).await;
+        after.clock.advance(SECOND);
+        assert!(!is_alice(&after, &held).await, "store {n}");
+        assert!(!is_alice(&after, &forged).await, "store {n}: made later, under the same key");
+        assert!(is_alice(&after, &kept).await, "store {n}");
+    }
 }
 
 #[tokio::test]

@@ -141,6 +141,11 @@ impl Stage {
         }
     }
 
+    /// Whether a token that was replaced is refused: where clients carry their sessions, it is the session as it was.
+    pub(crate) fn refuses_replaced_tokens(&self) -> bool {
+        self.revokes() && !self.guarantees.token.is_self_contained()
+    }
+
     pub(crate) fn loses_no_update(&self) -> bool {
         self.guarantees.updates == Updates::NeverLost
     }

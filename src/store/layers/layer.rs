@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     error::StoreError,
-    id::SessionId,
+    id::{KeyId, SessionId},
     record::{Record, Version},
     store::{
         ChangeListener, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced,
@@ -54,6 +54,10 @@ pub trait StoreLayer: fmt::Debug + Send + Sync + 'static {
 
     fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.inner().recognises(presented)
+    }
+
+    fn key_of(&self, presented: PresentedToken<'_>) -> Option<KeyId> {
+        self.inner().key_of(presented)
     }
 
     async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
@@ -120,6 +124,10 @@ impl<L: StoreLayer> SessionStore for L {
 
     fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         StoreLayer::recognises(self, presented)
+    }
+
+    fn key_of(&self, presented: PresentedToken<'_>) -> Option<KeyId> {
+        StoreLayer::key_of(self, presented)
     }
 
     async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {

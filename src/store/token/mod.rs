@@ -32,6 +32,7 @@ pub(crate) use self::jwt::JwtOptions;
 pub use self::jwt::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
 use crate::{
     error::{StoreError, StoreErrorKind},
+    id::KeyId,
     record::{Record, Version},
     store::{
         Absence, Created, End, Ended, Guarantees, Loaded, PresentedToken, Replaced, Scope, SessionStore,
@@ -67,6 +68,12 @@ pub trait Seal: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// Why the token opens nothing, or that it holds a record of a newer format.
     fn open(&self, token: &[u8], now: Timestamp) -> Result<(Record, bool), Unopened>;
+
+    /// The key of a ring that a token names. The default is that it names none.
+    fn key_of(&self, token: &[u8]) -> Option<KeyId> {
+        let _ = token;
+        None
+    }
 
     /// The largest session data that surely fits into a token.
     fn max_data(&self) -> usize;
@@ -150,6 +157,10 @@ impl<S: Seal> SessionStore for TokenStore<S> {
 
     fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.seal.recognises(presented.bytes())
+    }
+
+    fn key_of(&self, presented: PresentedToken<'_>) -> Option<KeyId> {
+        self.seal.key_of(presented.bytes())
     }
 
     async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {

@@ -62,7 +62,7 @@ fn a_login_is_carried_through_when_its_client_goes_away() {
         let mut device = stage.device();
         device.adds("hat").await;
         leaves_during(stage, &device.post("/login", json!({ "then": "wait" }))).await;
-        if stage.revokes() {
+        if stage.refuses_replaced_tokens() {
             becomes_nobody(device).await;
         }
         if stage.guarantees.index != Index::None {

@@ -2,7 +2,7 @@
 
 use cloakroom::{
     OnTooManySessions, SessionManager,
-    store::{Index, ResponseReordering},
+    store::{Index, ResponseReordering, Revocation},
 };
 use serde_json::json;
 
@@ -41,7 +41,8 @@ fn a_late_save_does_not_bring_a_session_back_where_late_responses_are_harmless()
         stage.gate().open();
         let late = late.await.unwrap();
         device.keeps(&late);
-        if stage.guarantees.response_reordering == ResponseReordering::Harmless {
+        let ends = stage.guarantees.revocation != Revocation::AtExpiry;
+        if ends || stage.guarantees.response_reordering == ResponseReordering::Harmless {
             assert_eq!((late.status, handed(&late).len()), (409, 0));
             assert_eq!(device.subject().await, None);
         } else {
@@ -129,7 +130,7 @@ fn nobody_ends_a_strangers_session() {
 #[test]
 fn ending_what_the_store_cannot_end_is_an_error_that_ends_nothing() {
     everywhere(async |stage| {
-        if stage.guarantees.index != Index::None {
+        if stage.guarantees.index != Index::None || stage.guarantees.revocation != Revocation::AtExpiry {
             return;
         }
         let (mut laptop, mut phone) = (stage.logged_in("alice").await, stage.logged_in("alice").await);
@@ -142,6 +143,24 @@ fn ending_what_the_store_cannot_end_is_an_error_that_ends_nothing() {
         }
         assert_eq!(laptop.subject().await.as_deref(), Some("alice"));
         assert_eq!(phone.subject().await.as_deref(), Some("alice"));
+    });
+}
+
+#[test]
+fn all_devices_end_and_may_log_in_again_where_the_store_lists_none_but_revokes() {
+    everywhere(async |stage| {
+        if stage.guarantees.index != Index::None || !stage.revokes() {
+            return;
+        }
+        let (mut laptop, mut phone) = (stage.logged_in("alice").await, stage.logged_in("alice").await);
+        assert_eq!(laptop.gets("/devices").await.status, 500);
+        assert_eq!(laptop.posts("/devices/end-others", json!({})).await.status, 200);
+        assert_eq!(laptop.subject().await.as_deref(), Some("alice"));
+        assert_eq!(phone.subject().await, None);
+        let mut phone = stage.logged_in("alice").await;
+        assert_eq!(laptop.posts("/devices/end-all", json!({})).await.status, 200);
+        assert_eq!(laptop.subject().await, None);
+        assert_eq!(phone.subject().await, None);
     });
 }
 

@@ -87,7 +87,7 @@ fn a_renewal_honours_the_old_token_until_the_new_one_is_seen() {
         assert_ne!(device.token(), other_tab.token());
         assert_eq!(other_tab.subject().await.as_deref(), Some("alice"));
         assert_eq!(device.subject().await.as_deref(), Some("alice"));
-        let left = if stage.revokes() { None } else { Some("alice".to_owned()) };
+        let left = if stage.refuses_replaced_tokens() { None } else { Some("alice".to_owned()) };
         assert_eq!(other_tab.subject().await, left, "the new one was seen");
     });
 }
@@ -101,7 +101,7 @@ fn a_renewal_honours_the_old_token_for_thirty_seconds_at_the_most() {
         stage.clock.advance(Duration::from_secs(30) - MILLISECOND);
         assert_eq!(other_tab.subject().await.as_deref(), Some("alice"));
         stage.clock.advance(MILLISECOND);
-        let left = if stage.revokes() { None } else { Some("alice".to_owned()) };
+        let left = if stage.refuses_replaced_tokens() { None } else { Some("alice".to_owned()) };
         assert_eq!(other_tab.subject().await, left);
         assert_eq!(device.subject().await.as_deref(), Some("alice"));
     });

@@ -81,7 +81,7 @@ fn a_login_keeps_the_cart_and_makes_older_tokens_worthless_where_the_store_can()
         assert_eq!(device.id().await, before, "it is the same session");
 
         assert_eq!(planted.subject().await, None);
-        let left = if stage.revokes() { vec![] } else { vec!["hat"] };
+        let left = if stage.refuses_replaced_tokens() { vec![] } else { vec!["hat"] };
         assert_eq!(planted.cart().await, left);
     });
 }

@@ -96,7 +96,7 @@ use crate::store::{
 };
 use crate::{
     error::{StoreError, StoreErrorKind},
-    id::SessionId,
+    id::{KeyId, SessionId},
     random::Random,
     record::{Record, Version},
     time::Timestamp,
@@ -252,6 +252,10 @@ impl SessionStore for MigratingStore {
     /// Whether one of the stores that are read does.
     fn recognises(&self, presented: PresentedToken<'_>) -> bool {
         self.0.recognising(presented).next().is_some()
+    }
+
+    fn key_of(&self, presented: PresentedToken<'_>) -> Option<KeyId> {
+        self.0.recognising(presented).find_map(|side| self.0.at(side).key_of(presented))
     }
 
     async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {

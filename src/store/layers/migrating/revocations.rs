@@ -6,7 +6,8 @@ use super::{MigratingStore, pair::Side};
 use crate::{
     error::StoreError,
     id::SessionId,
-    store::{End, EndedBy, MOST_LISTED, Revocations, SessionIndex, SessionStore, StoreContext},
+    record::Record,
+    store::{Absence, End, EndedBy, MOST_LISTED, Revocations, SessionIndex, SessionStore, StoreContext},
     time::Timestamp,
 };
 
@@ -48,6 +49,17 @@ impl Revocations for MigratingStore {
             }
         }
         Ok(0)
+    }
+
+    async fn end_of(&self, record: &Record, cx: StoreContext) -> Result<Option<Absence>, StoreError> {
+        for &side in self.0.read_sides() {
+            if let Some(revocations) = self.0.at(side).revocations()
+                && let Some(absence) = revocations.end_of(record, cx).await?
+            {
+                return Ok(Some(absence));
+            }
+        }
+        Ok(None)
     }
 
     async fn end_subject(

@@ -38,12 +38,12 @@ pub use self::memory::MemoryRevocationLog;
 use super::{StoreLayer, UnsuitableStore};
 use crate::{
     error::StoreError,
-    id::SessionId,
+    id::{KeyId, SessionId},
     record::{Record, Version},
     store::{
-        Created, End, Ended, EndedBy, Freshness, Guarantees, Loaded, PresentedToken, Replaced, Revocation,
-        RevocationLog, Revocations, Revoked, RevokedSessions, SessionStore, StoreContext, SubjectHash,
-        Touched,
+        Absence, Created, End, Ended, EndedBy, Freshness, Guarantees, Loaded, PresentedToken, Replaced,
+        Revocation, RevocationLog, Revocations, Revoked, RevokedSessions, SessionStore, StoreContext,
+        SubjectHash, Touched,
     },
     time::Timestamp,
 };
@@ -135,6 +135,18 @@ impl<S: SessionStore> RevocableStore<S> {
         self.revoke(RevokedSessions::All, until, cx).await
     }
 
+    /// Refuses all tokens that were sealed under a key, whoever made them and whenever, and returns once that is certain.
+    ///
+    /// Call it when a key was compromised, once all servers seal under another one: tokens that are sealed under it later are refused,
+    /// too. Whether a key is named by tokens is for the inner store to say: cookies and JWTs of a [`KeyRing`](crate::store::KeyId) name
+    /// theirs. `until` is when the key has been removed from the ring at all servers, or no token of it can be good for another reason.
+    ///
+    /// # Errors
+    /// When it is not certain. The call may be repeated.
+    pub async fn end_key(&self, key: KeyId, until: Timestamp, cx: StoreContext) -> Result<(), StoreError> {
+        self.revoke(RevokedSessions::OfKey(key), until, cx).await
+    }
+
     async fn revoke(
         &self,
         what: RevokedSessions,
@@ -146,14 +158,13 @@ impl<S: SessionStore> RevocableStore<S> {
     }
 
     /// The answer of the inner store, unless the session has ended. What is known of the log is young enough.
-    fn judged(&self, loaded: Loaded) -> Loaded {
-        match loaded {
-            Loaded::Live { ref record, .. } => match self.follower.view().refusal(record) {
-                Some(absence) => Loaded::Absent(absence),
-                None => loaded,
-            },
-            Loaded::Absent(_) => loaded,
+    fn judged(&self, loaded: Loaded, presented: PresentedToken<'_>) -> Loaded {
+        let Loaded::Live { ref record, .. } = loaded else { return loaded };
+        let view = self.follower.view();
+        if view.refuses(|| self.inner.key_of(presented)) {
+            return Loaded::Absent(Absence::UnknownKey);
         }
+        view.refusal(record).map_or(loaded, Loaded::Absent)
     }
 }
 
@@ -183,7 +194,7 @@ impl<S: SessionStore> StoreLayer for RevocableStore<S> {
             Freshness::Now => self.follower.ask(cx).await?,
             Freshness::Guaranteed => self.follower.be_young(cx).await?,
         }
-        Ok(self.judged(loaded))
+        Ok(self.judged(loaded, presented))
     }
 
     fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
@@ -191,7 +202,7 @@ impl<S: SessionStore> StoreLayer for RevocableStore<S> {
             return None;
         }
         let loaded = self.inner.load_now(presented, now)?;
-        Some(loaded.map(|loaded| self.judged(loaded)))
+        Some(loaded.map(|loaded| self.judged(loaded, presented)))
     }
 
     async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
@@ -253,6 +264,11 @@ impl<S: SessionStore> Revocations for RevocableStore<S> {
             self.follower.be_young(cx).await?;
         }
         Ok(self.follower.sequence())
+    }
+
+    async fn end_of(&self, record: &Record, cx: StoreContext) -> Result<Option<Absence>, StoreError> {
+        self.follower.be_young(cx).await?;
+        Ok(self.follower.view().refusal(record))
     }
 
     async fn end_subject(

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    id::SessionId,
+    id::{KeyId, SessionId},
     record::Record,
     store::{Absence, EndedBy, Revoked, RevokedSessions, SubjectHash},
     time::Timestamp,
@@ -25,6 +25,8 @@ const FORGOTTEN_AT_ONCE: usize = 64;
 pub(super) struct View {
     sessions: HashMap<SessionId, EndedSession>,
     subjects: HashMap<SubjectHash, EndedSubject>,
+    /// The keys whose tokens are refused, and until when.
+    keys: HashMap<KeyId, Timestamp>,
     /// The highest number of an entry that ends all sessions, and when.
     all: Option<(u64, Timestamp)>,
     /// The highest number of an entry that ends the sessions of a subject: a session that comes after it needs no closer look.
@@ -60,6 +62,7 @@ struct EndedSubject {
 enum Name {
     Session(SessionId),
     Subject(SubjectHash),
+    Key(KeyId),
 }
 
 impl View {
@@ -83,6 +86,11 @@ impl View {
         (number > sequence).then_some(ended.at)
     }
 
+    /// Whether tokens of this key are refused.
+    pub(super) fn refuses(&self, key: impl FnOnce() -> Option<KeyId>) -> bool {
+        !self.keys.is_empty() && key().is_some_and(|key| self.keys.contains_key(&key))
+    }
+
     /// What is known of the end of a session by itself.
     pub(super) fn ended(&self, id: &SessionId) -> Option<EndedSession> {
         self.sessions.get(id).copied()
@@ -94,6 +102,10 @@ impl View {
                 if self.all.is_none_or(|(highest, _)| highest < number) {
                     self.all = Some((number, entry.at));
                 }
+            }
+            RevokedSessions::OfKey(key) => {
+                add(&mut self.keys, key, entry.keep_until, Timestamp::max);
+                self.expiring.push(Reverse((entry.keep_until, Name::Key(key))));
             }
             RevokedSessions::OfSubject { subject, except } => {
                 self.highest_of_subjects = self.highest_of_subjects.max(number);
@@ -121,6 +133,7 @@ impl View {
             // One that was prolonged is in the queue again.
             match name {
                 Name::Session(id) => remove_if(&mut self.sessions, id, |ended| ended.keep_until <= until),
+                Name::Key(id) => remove_if(&mut self.keys, id, |keep_until| *keep_until <= until),
                 Name::Subject(id) => remove_if(&mut self.subjects, id, |ended| ended.keep_until <= until),
             }
         }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::StoreError,
+    id::KeyId,
     keyring::{Derivation, KeyRing},
     random::{Random, SystemRandom},
     record::Record,
@@ -103,6 +104,10 @@ impl Seal for Encrypted {
 
     fn recognises(&self, token: &[u8]) -> bool {
         self.envelope.recognises(token)
+    }
+
+    fn key_of(&self, token: &[u8]) -> Option<KeyId> {
+        self.envelope.key_of(token)
     }
 
     fn seal(&self, record: &Record) -> Result<Token, StoreError> {

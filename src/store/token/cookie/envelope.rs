@@ -87,6 +87,11 @@ impl Envelope {
             && base64url::decode_start(token).is_some_and(|start| self.header(&start).is_some())
     }
 
+    /// The key that a token names.
+    pub(super) fn key_of(&self, token: &[u8]) -> Option<KeyId> {
+        base64url::decode_start(token).and_then(|start| self.header(&start)).map(|header| header.key)
+    }
+
     /// The header of a token and all its bytes; `None` unless it is canonical base64url, neither too long nor too short,
     /// and of one of the formats.
     pub(super) fn open(&self, token: &[u8]) -> Option<(Header, Vec<u8>)> {

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     error::StoreError,
+    id::KeyId,
     keyring::{KeyRing, SecretKey},
     record::Record,
     store::{Absence, Token, TokenForm},
@@ -84,6 +85,10 @@ impl Seal for Signed {
 
     fn recognises(&self, token: &[u8]) -> bool {
         self.envelope.recognises(token)
+    }
+
+    fn key_of(&self, token: &[u8]) -> Option<KeyId> {
+        self.envelope.key_of(token)
     }
 
     fn seal(&self, record: &Record) -> Result<Token, StoreError> {

@@ -134,6 +134,14 @@ impl Jws {
         Some(token)
     }
 
+    /// The name of the key that a token names, if the store has it.
+    pub(super) fn key_of(&self, token: &[u8]) -> Option<&str> {
+        let compact = Compact::split(token)?;
+        let own = self.keys.iter().position(|known| known.header.as_bytes() == compact.header);
+        let at = own.or_else(|| self.find_key(compact.header).ok())?;
+        Some(self.keys[at].key.kid())
+    }
+
     /// The payload of a token.
     pub(super) fn verify<'a>(&self, token: &'a [u8]) -> Result<Verified<'a>, Absence> {
         let compact = Compact::split(token).ok_or(Absence::Malformed)?;

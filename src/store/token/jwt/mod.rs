@@ -37,6 +37,8 @@ use self::{
 use super::{DEFAULT_MAX_TOKEN, Seal, TokenStore, Unopened, base64url, too_large};
 use crate::{
     error::{StoreError, StoreErrorKind},
+    hex,
+    id::KeyId,
     keyring::{KeyRing, SecretKey},
     record::Record,
     store::{Absence, Token, TokenForm},
@@ -236,6 +238,13 @@ impl Seal for Jwt {
 
     fn recognises(&self, token: &[u8]) -> bool {
         token.len() <= self.max_token && jws::is_compact(token)
+    }
+
+    fn key_of(&self, token: &[u8]) -> Option<KeyId> {
+        if token.len() > self.max_token {
+            return None;
+        }
+        self.jws.key_of(token).and_then(|kid| hex::parse(kid.as_bytes())).map(KeyId::from_bytes)
     }
 
     fn seal(&self, record: &Record) -> Result<Token, StoreError> {
