@@ -84,7 +84,8 @@
 //! | `sqlite` | [`store::SqliteStore`] in a file; SQLite is compiled in |
 //! | `cookie-store` | [`store::EncryptedCookieStore`], [`store::SignedCookieStore`] |
 //! | `jwt` | [`store::JwtStore`] |
-//! | `sealed` | what `cookie-store` and `jwt` share: [`keyring`], [`store::TokenStore`] (implied by both) |
+//! | `hybrid` | [`store::Hybrid`] |
+//! | `sealed` | what `cookie-store`, `jwt` and `hybrid` share: [`keyring`], [`store::TokenStore`] (implied by each) |
 //! | `tower` | [`tower::SessionLayer`] for any tower service that uses `http` 1.x |
 //! | `axum` | extractors and responses for axum 0.8 (implies `tower`) |
 //! | `actix` | [`actix::SessionMiddleware`] and extractors for actix-web 4 |
@@ -100,6 +101,7 @@
 #![cfg_attr(not(feature = "cookie-store"), doc = "[`store::EncryptedCookieStore`]: crate#features")]
 #![cfg_attr(not(feature = "cookie-store"), doc = "[`store::SignedCookieStore`]: crate#features")]
 #![cfg_attr(not(feature = "jwt"), doc = "[`store::JwtStore`]: crate#features")]
+#![cfg_attr(not(feature = "hybrid"), doc = "[`store::Hybrid`]: crate#features")]
 #![cfg_attr(not(feature = "sealed"), doc = "[`keyring`]: crate#features")]
 #![cfg_attr(not(feature = "sealed"), doc = "[`store::TokenStore`]: crate#features")]
 #![cfg_attr(not(feature = "tower"), doc = "[`tower::SessionLayer`]: crate#features")]
@@ -130,6 +132,8 @@ mod plan;
 mod policy;
 pub mod random;
 pub mod record;
+#[cfg(feature = "sealed")]
+mod sealing;
 mod secret;
 mod session;
 pub mod store;

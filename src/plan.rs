@@ -11,7 +11,7 @@ use crate::{
     record::{ClockId, Record},
     secret::Secret,
     session::{Base, Changes, Delivery, Logout, View, conflict},
-    store::{Absence, End, EndedBy},
+    store::{Absence, End, EndedBy, Upkeep},
     time::Timestamp,
     transport::RequestFacts,
 };
@@ -243,8 +243,9 @@ pub(crate) fn upkeep(base: &Base, request: RequestFacts, policy: &Policy, now: T
     match base {
         // A self-contained token would need a cookie.
         _ if request.cross_site => Write::Nothing,
-        Base::Live { reissue: true, .. } => Write::Reissue,
+        Base::Live { upkeep: Upkeep::Reissue, .. } => Write::Reissue,
         Base::Live { record, .. } if cookie_is_due(record, request, policy, now) => Write::Reissue,
+        Base::Live { upkeep: Upkeep::Touch, .. } => Write::Touch,
         Base::Live { record, .. } if policy.touch_is_due(record, now) => Write::Touch,
         _ => Write::Nothing,
     }

@@ -22,7 +22,9 @@ impl Secret {
         Self(bytes)
     }
 
-    pub(crate) const fn expose(&self) -> &[u8; Self::LEN] {
+    /// The bytes. They are a credential: what they are written to is for the client of the session alone.
+    #[must_use]
+    pub const fn expose(&self) -> &[u8; Self::LEN] {
         &self.0
     }
 

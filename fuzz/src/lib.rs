@@ -14,7 +14,7 @@ use cloakroom::{
     SessionStore,
     keyring::{KeyRing, SecretKey},
     record::{MAX_SUBJECT_LEN, Record},
-    store::{Created, Loaded, PresentedToken, StoreContext},
+    store::{Created, Loaded, PresentedToken, StoreContext, Upkeep},
     time::{Deadline, Timestamp},
 };
 
@@ -73,8 +73,8 @@ fn could_be_ours(record: &Record) -> bool {
 /// The token of a record; `None` if it is too long. What comes back out of it is what went in.
 fn sealed(store: &dyn SessionStore, record: &Record) -> Option<String> {
     let Ok(Created::Done(token)) = answer(store.create(record, cx())) else { return None };
-    if let Loaded::Live { record: read, reissue } = load(store, token.expose().as_bytes()) {
-        assert!(!reissue && read.id() == record.id() && read.data() == record.data());
+    if let Loaded::Live { record: read, upkeep } = load(store, token.expose().as_bytes()) {
+        assert!(upkeep == Upkeep::None && read.id() == record.id() && read.data() == record.data());
         assert_eq!(read.subject(), record.subject());
         assert_eq!(read.expires_at(), record.expires_at());
     }

@@ -376,7 +376,7 @@ impl Memory {
         let store = self.options.clone().build();
         let Some(target) = &self.drain_to else { return Ok(Arc::new(store)) };
         let target = target.open_once().map_err(|error| error.within("drain_to"))?;
-        if target.guarantees().token.is_self_contained() {
+        if !target.guarantees().keeps_records {
             let problem = "sessions can only be drained into a store that keeps records; the clients of this one carry them";
             return Err(ConfigError::new("drain_to", problem));
         }

@@ -57,8 +57,8 @@ async fn agree(trial: &Trial, tokens: &[Vec<u8>]) -> Verdict {
         let Some(now) = trial.store.load_now(PresentedToken::new(token), trial.now) else { continue };
         let now = now.map_err(|error| failed("load_now", &error))?;
         match (&now, &then) {
-            (Loaded::Live { record: one, reissue }, Loaded::Live { record: other, reissue: asked })
-                if reissue == asked =>
+            (Loaded::Live { record: one, upkeep }, Loaded::Live { record: other, upkeep: asked })
+                if upkeep == asked =>
             {
                 same_fields(one, other)?;
             }

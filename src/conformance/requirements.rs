@@ -9,12 +9,17 @@ use crate::store::{
 /// What a check requires of a store's guarantees.
 pub(super) type Requirement = fn(&Guarantees) -> bool;
 
-/// Its clients hold references, and the store keeps the records.
+/// The store keeps the records.
 pub(super) fn keeps_records(guarantees: &Guarantees) -> bool {
-    guarantees.token == TokenForm::Reference
+    guarantees.keeps_records
 }
 
-/// Its clients carry their sessions, so that every change needs a new token.
+/// Its clients alone hold their sessions.
+pub(super) fn keeps_no_records(guarantees: &Guarantees) -> bool {
+    !keeps_records(guarantees)
+}
+
+/// Its clients carry their sessions, so that every change brings a new token.
 pub(super) fn is_carried(guarantees: &Guarantees) -> bool {
     guarantees.token.is_self_contained()
 }

@@ -5,7 +5,7 @@ use super::{
     lost_replies, outside, replace, requests,
     requirements::{
         Requirement, has_index, index_is_shared, is_carried, is_encrypted, is_limited, is_remote, is_shared,
-        is_stored_outside, is_unlimited, is_written_behind, keeps_records, loses_no_update,
+        is_stored_outside, is_unlimited, is_written_behind, keeps_no_records, keeps_records, loses_no_update,
         reordering_is_harmless, revokes, revokes_at_expiry, revokes_at_once, survives_restart,
     },
     resurrection, rotation, servers, tokens, touch, values,
@@ -146,7 +146,7 @@ pub(super) const CHECKS: &[Check] = checks! {
         the_guarantees_never_change
         load_now_agrees_with_load;
     [keeps_records] => answers: a_session_is_found_by_its_id;
-    [is_carried, revokes_at_expiry] => answers: find_is_refused_where_no_record_is_kept;
+    [keeps_no_records] => answers: find_is_refused_where_no_record_is_kept;
 
     [is_shared] => servers: another_server_opens_the_session;
     [is_shared, keeps_records] => servers: another_server_sees_a_write;

@@ -14,7 +14,7 @@ use crate::{
     secret::Secret,
     store::{
         Absence, Created, End, Ended, EndedBy, Found, Guarantees, Loaded, PresentedToken, Replaced,
-        SessionStore, StoreContext, Token, Touched, within,
+        SessionStore, StoreContext, Token, Touched, Upkeep, within,
     },
     time::{Deadline, Timestamp},
 };
@@ -285,7 +285,7 @@ impl Trial {
 
     pub(super) async fn live_with_reissue(&self, token: &Token) -> Result<(Record, bool), Failure> {
         match self.present(token.expose().as_bytes()).await? {
-            Loaded::Live { record, reissue } => Ok((record, reissue)),
+            Loaded::Live { record, upkeep } => Ok((record, upkeep == Upkeep::Reissue)),
             Loaded::Absent(absence) => {
                 Err(broken(format!("the token of a live session opens nothing: {absence:?}")))
             }

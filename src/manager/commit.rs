@@ -20,7 +20,7 @@ use crate::{
     session::{Base, Changes, Delivery, Sent, View, conflict},
     store::{
         Absence, Created, End, EndedBy, Found, Guarantees, Replaced, Scope, SessionInfo, Token, Touched,
-        Updates,
+        Updates, Upkeep,
     },
 };
 
@@ -147,7 +147,7 @@ impl<'a> Commit<'a> {
 
     /// Replaces `loaded` by the changed record, and replays the log whenever another request was faster.
     async fn replace(&mut self, loaded: Record) -> Result<Written, SessionError> {
-        let mut reissue = matches!(self.changes.base, Base::Live { reissue: true, .. });
+        let mut reissue = matches!(self.changes.base, Base::Live { upkeep: Upkeep::Reissue, .. });
         self.changes.view.prolong(self.prolonged(&loaded));
         let mut turn = self.write_turn(loaded.id()).await?;
         let mut known = turn.as_ref().and_then(|turn| turn.later_than(&loaded));
@@ -190,7 +190,8 @@ impl<'a> Commit<'a> {
             // The other request may have sent the client another one.
             self.changes.token = None;
             reissue = false;
-            current = Some(stored);
+            // A client learns no secret from another's write.
+            current = Some(stored.opened_as(&loaded));
         }
     }
 

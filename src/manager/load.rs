@@ -8,7 +8,7 @@ use crate::{
     id::SessionId,
     record::Record,
     session::Base,
-    store::{Absence, End, EndedBy, Found, Loaded, PresentedToken, ReferenceToken, StoreContext, Token},
+    store::{Absence, End, EndedBy, Found, Loaded, PresentedToken, StoreContext, Token, Upkeep},
     time::{Deadline, Timestamp},
     transport::{Places, RequestFacts, RequestHead},
 };
@@ -39,7 +39,7 @@ pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> Arrival {
         let mut opened = Opened { absent, ..Opened::default() };
         for token in place.candidates.tokens() {
             match core.load_token(token, now, &mut deadline).await {
-                Ok(loaded) => opened.add(core.checked(loaded, now), token, now - core.policy.leeway),
+                Ok(loaded) => opened.add(core, core.checked(loaded, now), token, now),
                 Err(error) => {
                     let error = SessionError::from(error).at_load();
                     error.log();
@@ -93,12 +93,12 @@ impl Core {
         token: PresentedToken<'_>,
         cx: StoreContext,
     ) -> Result<Loaded, StoreError> {
-        let Some(token) = ReferenceToken::parse(token.bytes()) else { return Ok(replaced) };
+        let Some(token) = self.store.reference_token(token) else { return Ok(replaced) };
         Ok(match StoreCalls::with(self, cx).find(&id).await? {
             Some(Found::Live(record))
                 if record.may_be_honoured(token.secret(), self.clock_id, self.policy.leeway, cx.now) =>
             {
-                Loaded::Live { record, reissue: false }
+                Loaded::Live { record, upkeep: Upkeep::None }
             }
             _ => replaced,
         })
@@ -157,20 +157,20 @@ struct Opened<'a> {
 /// A live session, and the token that opened it.
 struct OpenedSession<'a> {
     record: Record,
-    reissue: bool,
+    upkeep: Upkeep,
     token: PresentedToken<'a>,
     by_previous_secret: bool,
 }
 
 impl<'a> Opened<'a> {
-    fn add(&mut self, loaded: Loaded, token: PresentedToken<'a>, earliest: Timestamp) {
+    fn add(&mut self, core: &Core, loaded: Loaded, token: PresentedToken<'a>, now: Timestamp) {
         match loaded {
             Loaded::Absent(absence) => self.add_absence(absence),
-            Loaded::Live { record, reissue } => self.add_live(OpenedSession {
-                by_previous_secret: has_previous_secret(&record, token, earliest),
+            Loaded::Live { record, upkeep } => self.add_live(OpenedSession {
+                by_previous_secret: core.has_previous_secret(&record, token, now),
                 token,
                 record,
-                reissue,
+                upkeep,
             }),
         }
     }
@@ -205,7 +205,7 @@ impl<'a> Opened<'a> {
         request.cookie_kept_back = false;
         request.token_len = Some(session.token.bytes().len());
         request.has_previous_secret = session.by_previous_secret;
-        Some((Base::Live { record: session.record, reissue: session.reissue }, session.token))
+        Some((Base::Live { record: session.record, upkeep: session.upkeep }, session.token))
     }
 }
 
@@ -217,11 +217,16 @@ impl OpenedSession<'_> {
     }
 }
 
-/// Whether a token has the previous secret of the record that it opened.
-///
-/// The store's answer does not tell, so the secret is compared a second time, but only within a grace period, which may
-/// have lasted until `earliest` by the clock of the server that began it: hardly ever.
-fn has_previous_secret(record: &Record, token: PresentedToken<'_>, earliest: Timestamp) -> bool {
-    record.in_grace(earliest)
-        && ReferenceToken::parse(token.bytes()).is_some_and(|token| !record.is_current_secret(token.secret()))
+impl Core {
+    /// Whether a token has the previous secret of the record that it opened.
+    ///
+    /// The store's answer does not tell, so the secret is compared a second time, but only within a grace period, which may
+    /// have lasted longer by the clock of the server that began it: hardly ever.
+    fn has_previous_secret(&self, record: &Record, token: PresentedToken<'_>, now: Timestamp) -> bool {
+        record.in_grace(now - self.policy.leeway)
+            && self
+                .store
+                .reference_token(token)
+                .is_some_and(|token| !record.is_current_secret(token.secret()))
+    }
 }

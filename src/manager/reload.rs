@@ -35,7 +35,7 @@ async fn look(core: &Core, session: &Session) -> Result<(), SessionError> {
     let found = find(core, &loaded).await?;
     let mut state = session.lock();
     match found {
-        Ok(record) => state.reload(Base::written(record)),
+        Ok(record) => state.reload(Base::written(record.opened_as(&loaded))),
         Err(absence) => {
             debug!(session = %loaded.id(), ?absence, "an open session has ended");
             state.lose(absence);
@@ -48,7 +48,7 @@ async fn look(core: &Core, session: &Session) -> Result<(), SessionError> {
 async fn find(core: &Core, loaded: &Record) -> Result<Result<Record, Absence>, StoreError> {
     let calls = StoreCalls::new(core);
     let now = calls.cx.now;
-    let found = if core.guarantees.token.is_self_contained() {
+    let found = if !core.guarantees.keeps_records {
         let ended = match core.store.revocations() {
             Some(revocations) => revocations.end_of(loaded, calls.cx).await?,
             None => None,

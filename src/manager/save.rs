@@ -90,9 +90,9 @@ impl Drop for Taken<'_> {
     }
 }
 
-/// Whether these changes end in a token for the client.
+/// Whether these changes end in a token without which the client could not go on.
 fn needs_token(core: &Core, changes: &Changes) -> bool {
-    core.guarantees.token.is_self_contained()
+    !core.guarantees.keeps_records
         || changes.base.record().is_none_or(Record::needs_token)
         || changes.view.rotates()
         || (changes.logout.is_some() && !changes.log.is_empty())

@@ -44,6 +44,9 @@ const SEQUENCE: u8 = 128;
 #[cfg(feature = "sealed")]
 pub const SEALED_OVERHEAD: usize = 1 + 1 + 16 + 8 + 4 + 6 * 8 + 2 + 2 + 4;
 
+/// The bytes of one replaced secret.
+const REPLACED_LEN: usize = SecretHash::LEN + 3 * 8;
+
 /// In the length of a subject: it acts as another one.
 const ACTS: u16 = 1 << 15;
 
@@ -86,6 +89,19 @@ impl Record {
         self.push_head(out, SEALED);
         self.push_times(out);
         self.push_rest(out);
+    }
+
+    /// How many bytes [`encode`](Self::encode) makes, without making them.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        const FIXED: usize = 1 + 1 + 16 + 8 + 4 + 8 * REMEMBERED_WRITES + 4 * 8 + SecretHash::LEN + 4;
+        let replaced = self.0.credentials.replaced().len();
+        let subjects = [self.subject(), self.acting_as()].into_iter().flatten().count();
+        FIXED
+            + if self.0.authenticated_at.is_some() { 8 } else { 0 }
+            + if replaced > 0 { 1 + replaced * REPLACED_LEN } else { 0 }
+            + 2 * subjects
+            + self.variable_len()
     }
 
     fn push_head(&self, out: &mut Vec<u8>, flags: u8) {
@@ -431,6 +447,22 @@ mod tests {
         let read = Record::decode(&record.encode()).unwrap();
         let rewritten = Record::decode(&read.successor(WriteId::from_u64(9)).finish().encode()).unwrap();
         assert_eq!(rewritten.0.extra.as_deref().map(Vec::as_slice), Some(&b"from the future"[..]));
+    }
+
+    #[test]
+    fn the_length_is_known_without_the_bytes() {
+        let plain = Record::new(
+            SessionId::from_bytes([1; 16]),
+            Secret::from_bytes([2; 16]),
+            WriteId::from_u64(3),
+            Lifetime { idle: Duration::from_secs(1), absolute: Duration::from_secs(1) },
+            NOW,
+        );
+        let mut extended = rich();
+        Arc::make_mut(&mut extended.0).extra = Some(Arc::new(b"from the future".to_vec()));
+        for record in [plain, rich(), acting(), extended] {
+            assert_eq!(record.encoded_len(), record.encode().len());
+        }
     }
 
     #[test]

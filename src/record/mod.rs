@@ -8,10 +8,12 @@
 // `credentials`: the secrets, and the judgement of a presented one
 // `passage`: a record while its session moves from one store to another
 // `codec`: the versioned binary form for stores outside the process
+// `known_secret`: the secret of a record, where this process knows it
 // `parts`: a record in parts, for a store with a form of its own
 
 mod codec;
 mod credentials;
+mod known_secret;
 mod migration;
 mod migration_state;
 #[cfg(feature = "sealed")]
@@ -307,9 +309,7 @@ impl Record {
     /// `secret` is one that has just opened the record as its current one. The record [encodes](Self::encode) as before.
     #[must_use]
     pub fn opened_by(&self, secret: &Secret) -> Self {
-        let mut inner = Inner::clone(&self.0);
-        inner.credentials.current = credentials::Kept::Plain(secret.clone());
-        Self(Arc::new(inner))
+        self.clone().carried_with(secret)
     }
 
     /// Whether writing this state changes what an [index](crate::store::SessionIndex) has to know: the subject, or how long the session

@@ -5,7 +5,7 @@ use crate::{
     error::SessionError,
     id::SessionId,
     record::Record,
-    store::{Absence, End, EndedBy},
+    store::{Absence, End, EndedBy, Upkeep},
 };
 
 /// What a session is based on: the outcome of its load, or of its last save.
@@ -13,8 +13,8 @@ use crate::{
 pub(crate) enum Base {
     /// It is not loaded yet, so no handler has it.
     Unloaded,
-    /// A live record; `reissue` asks for a write although nothing changed.
-    Live { record: Record, reissue: bool },
+    /// A live record, and what its store asks to be written although nothing changed.
+    Live { record: Record, upkeep: Upkeep },
     /// No session, for this reason; `None` where no token was presented.
     Absent(Option<Absence>),
     /// Tokens of these live sessions were presented; none is believed.
@@ -26,7 +26,7 @@ pub(crate) enum Base {
 impl Base {
     /// A record that was written just now.
     pub(crate) fn written(record: Record) -> Self {
-        Self::Live { record: record.settled(), reissue: false }
+        Self::Live { record: record.settled(), upkeep: Upkeep::None }
     }
 
     pub(crate) fn record(&self) -> Option<&Record> {

@@ -10,11 +10,34 @@ pub enum Loaded {
     Live {
         /// The record.
         record: Record,
-        /// Whether it should be written although nothing changed: a rotation was confirmed, a key has rotated.
-        reissue: bool,
+        /// What should be written although nothing changed.
+        upkeep: Upkeep,
     },
     /// The token opens nothing.
     Absent(Absence),
+}
+
+/// What a store asks to be written of a session that no handler has changed. Each contains the one before.
+///
+/// The engine obeys when the response is about to leave, unless another site has begun the request. A failure fails no response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[non_exhaustive]
+pub enum Upkeep {
+    /// Nothing. The engine decides alone when the time of the last use is written.
+    #[default]
+    None,
+    /// The time of the last use, by [`touch`](super::SessionStore::touch): its answer brings the client a new token.
+    Touch,
+    /// The whole record, by [`replace`](super::SessionStore::replace): a rotation was confirmed, a key has rotated.
+    Reissue,
+}
+
+impl Upkeep {
+    /// Asks for the whole record to be written, on this condition.
+    #[must_use]
+    pub const fn reissue_if(condition: bool) -> Self {
+        if condition { Self::Reissue } else { Self::None }
+    }
 }
 
 /// Why a token opens nothing. The reason decides what a write may do.

@@ -1,6 +1,6 @@
 //! The one comparison of a presented token with a stored record that all stores with records share.
 
-use super::answer::{Absence, Loaded};
+use super::answer::{Absence, Loaded, Upkeep};
 use crate::{
     record::{Record, SecretMatch},
     time::Timestamp,
@@ -27,10 +27,10 @@ pub fn authenticate(record: &Record, presented: &ReferenceToken, now: Timestamp)
             Loaded::Absent(Absence::Expired)
         }
         SecretMatch::Current if record.in_grace(now) => {
-            Loaded::Live { record: record.clone(), reissue: true }
+            Loaded::Live { record: record.clone(), upkeep: Upkeep::Reissue }
         }
         SecretMatch::Current | SecretMatch::Previous => {
-            Loaded::Live { record: record.clone(), reissue: false }
+            Loaded::Live { record: record.clone(), upkeep: Upkeep::None }
         }
     }
 }

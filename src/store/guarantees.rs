@@ -28,6 +28,9 @@ pub struct Guarantees {
     pub name: &'static str,
     /// What its clients hold.
     pub token: TokenForm,
+    /// Whether the store keeps records: a session can be looked up by its ID, and its state is with the store, whatever its client
+    /// holds beside.
+    pub keeps_records: bool,
     /// How soon an ended session is refused.
     pub revocation: Revocation,
     /// Whether sessions survive a restart of the process or the server that keeps them.
@@ -52,13 +55,15 @@ impl Guarantees {
     /// The least that a store whose clients hold tokens of this form guarantees.
     ///
     /// Ended sessions are refused when they expire, sessions end with the process that began them, the last writer wins, and
-    /// there is no index. Self-contained tokens may bring an older state back; references cannot. Data are not limited,
-    /// sessions can be changed, and a change is as durable as the session as soon as it is acknowledged.
+    /// there is no index. A store keeps records if its clients hold references. Self-contained tokens may bring an older state
+    /// back; references cannot. Data are not limited, sessions can be changed, and a change is as durable as the session as soon as
+    /// it is acknowledged.
     #[must_use]
     pub const fn new(name: &'static str, token: TokenForm) -> Self {
         Self {
             name,
             token,
+            keeps_records: !token.is_self_contained(),
             revocation: Revocation::AtExpiry,
             survives_restart: false,
             scope: Scope::Process,
@@ -86,6 +91,13 @@ impl Guarantees {
     #[must_use]
     pub const fn token(mut self, token: TokenForm) -> Self {
         self.token = token;
+        self
+    }
+
+    /// Sets whether the store keeps records.
+    #[must_use]
+    pub const fn keeps_records(mut self, keeps: bool) -> Self {
+        self.keeps_records = keeps;
         self
     }
 
@@ -154,7 +166,7 @@ impl Guarantees {
 
     /// What holds for a session that may be in either of two stores: of each guarantee the weaker one.
     ///
-    /// New sessions begin in the store that `self` describes, so its name counts, and so does whether it can be written.
+    /// New sessions begin in the store that `self` describes, so its name counts, and so does whether it keeps records and can be written.
     ///
     /// ```
     /// use cloakroom::store::{Guarantees, Scope, TokenForm};
@@ -168,6 +180,7 @@ impl Guarantees {
         Self {
             name: self.name,
             token: self.token.meet(other.token),
+            keeps_records: self.keeps_records,
             revocation: self.revocation.max(other.revocation),
             survives_restart: self.survives_restart && other.survives_restart,
             scope: self.scope.min(other.scope),
@@ -197,7 +210,8 @@ pub enum TokenForm {
 }
 
 impl TokenForm {
-    /// Whether the client carries the record itself, so that every change needs a new token.
+    /// Whether the client carries the record itself, so that every change brings a new token. The store may
+    /// [keep](Guarantees::keeps_records) it all the same.
     #[must_use]
     pub const fn is_self_contained(self) -> bool {
         !matches!(self, Self::Reference)
@@ -365,6 +379,7 @@ mod tests {
     const STRONG: Guarantees = Guarantees {
         name: "strong",
         token: TokenForm::Reference,
+        keeps_records: true,
         revocation: Revocation::AtOnce,
         survives_restart: true,
         scope: Scope::AllNodes,
@@ -379,6 +394,7 @@ mod tests {
     const WEAK: Guarantees = Guarantees {
         name: "weak",
         token: TokenForm::Readable,
+        keeps_records: false,
         revocation: Revocation::AtExpiry,
         survives_restart: false,
         scope: Scope::Process,
@@ -395,7 +411,13 @@ mod tests {
         assert_eq!(STRONG.meet(&STRONG), STRONG);
         // New sessions are what the store makes them in which they begin.
         assert_eq!(WEAK.meet(&STRONG), WEAK);
-        let weak = Guarantees { name: "strong", token: TokenForm::Reference, writable: true, ..WEAK };
+        let weak = Guarantees {
+            name: "strong",
+            token: TokenForm::Reference,
+            keeps_records: true,
+            writable: true,
+            ..WEAK
+        };
         assert_eq!(STRONG.meet(&WEAK), weak);
     }
 

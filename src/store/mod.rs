@@ -12,6 +12,7 @@
 //! | [`RevocableStore`] | with their clients, and ended by a log that servers share | |
 //! | [`Cached`] | in another store, and for a moment after each read in this process, too | |
 //! | [`WriteBehind`] | in this process, and in another store a moment later | |
+//! | `Hybrid` | in another store, and for a while in a sealed token | `hybrid` |
 //! | [`CircuitBreakerStore`] | in another store, which is not asked while it does not answer | |
 //!
 //! All of them implement [`SessionStore`], and their [`Guarantees`] tell how they differ: whether a logout takes effect at
@@ -181,6 +182,8 @@ mod token;
 
 #[cfg(feature = "config")]
 pub(crate) use self::layers::CacheOptions;
+#[cfg(feature = "hybrid")]
+pub use self::layers::{Hybrid, WhileDown};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::record::InvalidTableName;
 #[cfg(all(feature = "postgres", feature = "config"))]
@@ -204,15 +207,15 @@ pub use self::record::{SqliteBackend, SqliteStore, SqliteStoreBuilder, Synchrono
 #[cfg(all(feature = "jwt", feature = "config"))]
 pub(crate) use self::token::JwtOptions;
 #[cfg(feature = "cookie-store")]
-pub use self::token::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
-#[cfg(feature = "sealed")]
-pub use self::token::{DEFAULT_MAX_TOKEN, Seal, TokenStore, Unopened};
+pub use self::token::{Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
 #[cfg(all(feature = "cookie-store", feature = "config"))]
 pub(crate) use self::token::{EncryptedCookieOptions, SignedCookieOptions};
 #[cfg(feature = "jwt")]
 pub use self::token::{InvalidJwtKey, Jwt, JwtStore, SigningKey, VerifyingKey};
+#[cfg(feature = "sealed")]
+pub use self::token::{Seal, TokenStore, Unopened};
 pub use self::{
-    answer::{Absence, Created, Ended, Found, Loaded, Replaced, Touched},
+    answer::{Absence, Created, Ended, Found, Loaded, Replaced, Touched, Upkeep},
     authenticate::authenticate,
     changes::ChangeListener,
     circuit_breaker::{CircuitBreaker, CircuitBreakerOptions},
@@ -234,4 +237,8 @@ pub use self::{
     session_store::SessionStore,
 };
 pub use crate::id::KeyId;
+#[cfg(feature = "sealed")]
+pub use crate::sealing::DEFAULT_MAX_TOKEN;
+#[cfg(any(feature = "cookie-store", feature = "hybrid"))]
+pub use crate::sealing::cipher::Cipher;
 pub use crate::token::{InvalidNodeName, NodeName, ReferenceToken, Token};

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    ChangeListener, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, Revocations,
-    SessionIndex, StoreContext, Touched,
+    ChangeListener, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken, Replaced,
+    Revocations, SessionIndex, StoreContext, Touched,
 };
 use crate::{
     error::StoreError,
@@ -70,6 +70,14 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         let _ = (presented, now);
         None
+    }
+
+    /// The reference token in what a client presented, if there is one: within a grace period it tells the engine which of two
+    /// secrets the client holds.
+    ///
+    /// By default what was presented is taken apart. A store whose tokens contain a reference among other things overrides it.
+    fn reference_token(&self, presented: PresentedToken<'_>) -> Option<ReferenceToken> {
+        ReferenceToken::parse(presented.bytes())
     }
 
     /// Stores a new record, unless its ID is taken or belongs to a session that was ended.
@@ -194,6 +202,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         (**self).load_now(presented, now)
+    }
+
+    fn reference_token(&self, presented: PresentedToken<'_>) -> Option<ReferenceToken> {
+        (**self).reference_token(presented)
     }
 
     async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {

@@ -23,6 +23,12 @@ const HEX_ID: usize = 2 * SessionId::LEN;
 const HEX_LEN: usize = HEX_ID + 2 * Secret::LEN;
 
 impl ReferenceToken {
+    /// The token of a session and a secret.
+    #[must_use]
+    pub const fn new(id: SessionId, secret: Secret) -> Self {
+        Self { id, secret }
+    }
+
     /// Takes a token apart; `None` unless it is exactly of this form.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
@@ -58,14 +64,24 @@ impl ReferenceToken {
     #[must_use]
     pub fn issue(record: &Record, node: Option<&NodeName>) -> Option<Token> {
         let secret = record.fresh_secret()?;
+        Some(Token(Self::text(&record.id(), secret, node)))
+    }
+
+    /// The token as its client holds it, without a node.
+    #[must_use]
+    pub fn to_token(&self) -> Token {
+        Token(Self::text(&self.id, &self.secret, None))
+    }
+
+    fn text(id: &SessionId, secret: &Secret, node: Option<&NodeName>) -> String {
         let mut text = String::with_capacity(HEX_LEN + node.map_or(0, |node| 1 + node.0.len()));
-        hex::push(&mut text, record.id().as_bytes());
+        hex::push(&mut text, id.as_bytes());
         hex::push(&mut text, secret.expose());
         if let Some(node) = node {
             text.push('.');
             text.push_str(&node.0);
         }
-        Some(Token(text))
+        text
     }
 
     /// The session that the token names.
@@ -146,6 +162,7 @@ mod tests {
             assert!(ReferenceToken::recognises(token.expose().as_bytes()));
             assert_eq!(parsed.id(), record().id());
             assert_eq!(parsed.secret().expose(), &[2; 16]);
+            assert_eq!(parsed.to_token().expose(), &token.expose()[..HEX_LEN]);
         }
     }
 

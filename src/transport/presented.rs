@@ -85,7 +85,7 @@ impl<'a> Candidates<'a> {
 
     /// Whether a candidate names the same session and secret, in another spelling.
     fn names(&self, value: &[u8], store: &dyn SessionStore) -> bool {
-        if store.guarantees().token.is_self_contained() {
+        if !store.guarantees().keeps_records {
             return false;
         }
         let Some(credential) = ReferenceToken::credential(value) else { return false };

@@ -6,7 +6,7 @@ use cloakroom::{
     record::{Record, Version},
     store::{
         Absence, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced, Scope,
-        StoreContext, Token, TokenForm,
+        StoreContext, Token, TokenForm, Upkeep,
     },
 };
 use ring::hmac;
@@ -106,7 +106,7 @@ impl SessionStore for Carried {
             Some(record) if record.is_expired(cx.now) && self.0 != Flaw::IgnoresExpiry => {
                 Loaded::Absent(Absence::Expired)
             }
-            Some(record) => Loaded::Live { record, reissue: false },
+            Some(record) => Loaded::Live { record, upkeep: Upkeep::None },
         })
     }
 

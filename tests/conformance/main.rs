@@ -15,8 +15,10 @@ use broken::{Broken, Flaw};
 use carried::Carried;
 use cloakroom::{
     conformance::{self, Outcome, Report},
+    keyring::{KeyRing, SecretKey},
     store::{
-        CircuitBreakerOptions, CircuitBreakerStore, MemoryStore, NodeName, WriteBehind, WriteBehindOptions,
+        CircuitBreakerOptions, CircuitBreakerStore, Hybrid, MemoryStore, NodeName, WriteBehind,
+        WriteBehindOptions,
     },
 };
 use plain::{Plain, Surroundings};
@@ -57,6 +59,25 @@ async fn a_good_store_that_is_written_behind_passes() {
         WriteBehind::with_options(plain, options).unwrap()
     };
     conformance::check(|| Surroundings::new(front)).await.assert();
+}
+
+/// It has records and tokens, and is checked as a store of either kind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hybrid_of_a_good_store_passes() {
+    let keys = KeyRing::new(SecretKey::generate().unwrap());
+    let hybrid = move |plain: Plain| Hybrid::new(plain, &keys).unwrap();
+    let report = conformance::check(|| Surroundings::new(hybrid.clone())).await;
+    report.assert();
+    assert_eq!(
+        names(&report, &Outcome::NotDeclared),
+        [
+            "an_ordinary_save_issues_no_token",
+            "an_end_is_honest_where_clients_hold_the_session",
+            "a_log_out_beats_the_requests_under_way",
+            "large_data_are_kept_where_no_limit_is_declared",
+            "find_is_refused_where_no_record_is_kept",
+        ]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

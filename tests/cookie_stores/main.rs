@@ -32,7 +32,7 @@ use cloakroom::{
     record::{Data, Lifetime, Record},
     store::{
         Absence, Cipher, Created, EncryptedCookieStore, Loaded, PresentedToken, SignedCookieStore,
-        StoreContext,
+        StoreContext, Upkeep,
     },
     time::{Deadline, Timestamp},
 };
@@ -125,7 +125,7 @@ fn load_at(store: &dyn SessionStore, token: &[u8], now: Timestamp) -> Loaded {
 
 fn live(store: &dyn SessionStore, token: &str) -> (Record, bool) {
     match load_at(store, token.as_bytes(), NOW) {
-        Loaded::Live { record, reissue } => (record, reissue),
+        Loaded::Live { record, upkeep } => (record, upkeep == Upkeep::Reissue),
         Loaded::Absent(absence) => panic!("{absence:?}"),
     }
 }

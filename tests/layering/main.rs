@@ -26,6 +26,7 @@ const LAYERS: &[&[&str]] = &[
     &["data", "options", "policy", "record", "token", "value"],
     // 2: traits
     &[
+        "sealing",
         "session",
         "store/answer",
         "store/authenticate",

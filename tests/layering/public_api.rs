@@ -45,8 +45,7 @@ const STANDARD: &[&str] = &["count", "find", "finish", "get", "max", "next", "re
 const HELPERS: &[(&str, &str)] = &[
     ("hex", "digits, in constant time"),
     ("store::record::sql", "sessions in a table, for any SQL database"),
-    ("store::token::base64url", "letters of tokens"),
-    ("store::token::too_large", "one message for all tokens that are too long"),
+    ("sealing", "the form and the seal of our own tokens"),
     ("value::depth::is_nested_at_most", "how deep a JSON text is nested"),
     ("options", "how configurations write values and refer to secrets"),
     ("time::millis", "a duration as a number"),
@@ -54,7 +53,6 @@ const HELPERS: &[(&str, &str)] = &[
     ("store::record::driver", "the threads that connections live on"),
     ("store::record::reference", "how configurations refer to passwords and certificates"),
     ("store::record::tls", "certificates in text or files"),
-    ("keyring::derivation", "keys for our own token formats, by HKDF"),
     (".derivation", "keys for our own token formats, by HKDF"),
     (".derive", "keys for our own token formats, by HKDF"),
     (".for_ring", "the system's randomness, in the form that `ring` asks for"),

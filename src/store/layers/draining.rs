@@ -111,9 +111,8 @@ impl DrainingStore {
         let (local, target): (Arc<dyn EnumerateSessions>, Arc<dyn SessionStore>) =
             (Arc::new(local), Arc::new(target));
         for store in [&local as &dyn SessionStore, &target] {
-            let token = store.guarantees().token;
             assert!(
-                !token.is_self_contained(),
+                store.guarantees().keeps_records,
                 "only stores that keep records are drained, and only into such"
             );
         }

@@ -9,8 +9,8 @@ use crate::{
     id::{KeyId, SessionId},
     record::{Record, Version},
     store::{
-        ChangeListener, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, Replaced,
-        Revocations, SessionIndex, SessionStore, StoreContext, Touched,
+        ChangeListener, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken,
+        Replaced, Revocations, SessionIndex, SessionStore, StoreContext, Touched,
     },
     time::Timestamp,
 };
@@ -66,6 +66,10 @@ pub trait StoreLayer: fmt::Debug + Send + Sync + 'static {
 
     fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         self.inner().load_now(presented, now)
+    }
+
+    fn reference_token(&self, presented: PresentedToken<'_>) -> Option<ReferenceToken> {
+        self.inner().reference_token(presented)
     }
 
     async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {
@@ -136,6 +140,10 @@ impl<L: StoreLayer> SessionStore for L {
 
     fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         StoreLayer::load_now(self, presented, now)
+    }
+
+    fn reference_token(&self, presented: PresentedToken<'_>) -> Option<ReferenceToken> {
+        StoreLayer::reference_token(self, presented)
     }
 
     async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {

@@ -9,12 +9,15 @@
 //! | `draining` | [`DrainingStore`]: a migration that a server performs by itself before it exits |
 //! | `revocable` | [`RevocableStore`]: ends sessions that their clients carry, by a log that servers share |
 //! | `write_behind` | [`WriteBehind`]: sessions in memory, whose changes are written to a store a moment later |
+//! | `hybrid` | `Hybrid`: believes what the client holds for a while, then asks the store |
 //! | `unsuitable` | [`UnsuitableStore`]: a layer does not fit the store below it |
 //! | `workers` | doing many things at the same time |
 
 mod cached;
 mod circuit_breaker;
 mod draining;
+#[cfg(feature = "hybrid")]
+mod hybrid;
 mod layer;
 mod migrating;
 mod revocable;
@@ -24,6 +27,8 @@ mod write_behind;
 
 #[cfg(feature = "config")]
 pub(crate) use self::cached::CacheOptions;
+#[cfg(feature = "hybrid")]
+pub use self::hybrid::{Hybrid, WhileDown};
 pub use self::{
     cached::{Cached, CachedOptions},
     circuit_breaker::CircuitBreakerStore,

@@ -18,7 +18,7 @@ use crate::{
     secret::Secret,
     store::{
         Absence, Created, End, Ended, EndedBy, Found, Guarantees, Loaded, PresentedToken, Replaced,
-        SessionStore as _, StoreContext, Token, Touched,
+        SessionStore as _, StoreContext, Token, Touched, Upkeep,
     },
     time::{Deadline, Timestamp},
 };
@@ -167,7 +167,7 @@ async fn a_token_opens_what_the_backend_gets() {
     let unknown = load(&format!("{id}{secret}"), NOW).await;
     assert!(matches!(unknown, Loaded::Absent(Absence::Unknown)));
     let (record, token) = begun(&store).await;
-    assert!(matches!(load(token.expose(), NOW).await, Loaded::Live { reissue: false, .. }));
+    assert!(matches!(load(token.expose(), NOW).await, Loaded::Live { upkeep: Upkeep::None, .. }));
     assert!(matches!(load(&format!("{id}{other}"), NOW).await, Loaded::Absent(Absence::Forged)));
     assert!(matches!(load(token.expose(), NOW + MINUTE).await, Loaded::Absent(Absence::Expired)));
     store.end(End::of(&record, EndedBy::Client), at(NOW)).await.unwrap();

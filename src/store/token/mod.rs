@@ -5,14 +5,11 @@
 //! | `mod` | [`TokenStore`]: the one store behind all of them, and [`Seal`], what they differ in |
 //! | `cookie` | `EncryptedCookieStore`, `SignedCookieStore` |
 //! | `jwt` | `JwtStore` |
-//! | `base64url` | the letters of tokens |
 //!
 //! # What is hostile
 //! Every byte of a token, its length included. It is authenticated before anything in it is read; what is read then was
 //! written by a server that holds the key.
 
-#[cfg(any(feature = "cookie-store", feature = "jwt"))]
-mod base64url;
 #[cfg(feature = "cookie-store")]
 mod cookie;
 #[cfg(feature = "jwt")]
@@ -23,7 +20,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 #[cfg(feature = "cookie-store")]
-pub use self::cookie::{Cipher, Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
+pub use self::cookie::{Encrypted, EncryptedCookieStore, Signed, SignedCookieStore};
 #[cfg(all(feature = "cookie-store", feature = "config"))]
 pub(crate) use self::cookie::{EncryptedCookieOptions, SignedCookieOptions};
 #[cfg(all(feature = "jwt", feature = "config"))]
@@ -36,16 +33,10 @@ use crate::{
     record::{Record, Version},
     store::{
         Absence, Created, End, Ended, Guarantees, Loaded, PresentedToken, Replaced, Scope, SessionStore,
-        StoreContext, Token, TokenForm,
+        StoreContext, Token, TokenForm, Upkeep,
     },
     time::Timestamp,
 };
-
-/// The longest token of the stores in this crate whose clients carry the session, in bytes, unless chosen otherwise.
-///
-/// A response that hands it out, with a kilobyte of other headers, fits into the 4 KiB that nginx reads by default, the least
-/// of all common proxies; a request, with the other cookies of a site, into the 8 KiB that nginx and Apache take as one header.
-pub const DEFAULT_MAX_TOKEN: usize = 2800;
 
 /// How a store of this kind turns records into tokens and back.
 pub trait Seal: fmt::Debug + Send + Sync + 'static {
@@ -135,7 +126,7 @@ impl<S: Seal> TokenStore<S> {
     fn opened(&self, presented: PresentedToken<'_>, now: Timestamp) -> Result<Loaded, StoreError> {
         match self.seal.open(presented.bytes(), now) {
             Ok((record, _)) if record.is_expired(now) => Ok(Loaded::Absent(Absence::Expired)),
-            Ok((record, reissue)) => Ok(Loaded::Live { record, reissue }),
+            Ok((record, reissue)) => Ok(Loaded::Live { record, upkeep: Upkeep::reissue_if(reissue) }),
             Err(Unopened::Absent(absence)) => Ok(Loaded::Absent(absence)),
             Err(Unopened::Unreadable) => Err(StoreError::new(
                 StoreErrorKind::Corrupt,
@@ -184,14 +175,4 @@ impl<S: Seal> SessionStore for TokenStore<S> {
     async fn end(&self, _: End, _: StoreContext) -> Result<Ended, StoreError> {
         Ok(Ended::ClientOnly)
     }
-}
-
-#[cfg(any(feature = "cookie-store", feature = "jwt"))]
-fn too_large(size: usize, limit: usize) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::TooLarge { size, limit },
-        format!(
-            "the session's token would have {size} bytes, but at most {limit} are allowed; keep large values elsewhere"
-        ),
-    )
 }

@@ -26,7 +26,7 @@ use cloakroom::{
     record::{Record, Version},
     store::{
         ChangeListener, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken,
-        Replaced, SessionIndex, SessionInfo, StoreContext, Touched,
+        Replaced, SessionIndex, SessionInfo, StoreContext, Touched, Upkeep,
     },
     time::Timestamp,
 };
@@ -199,5 +199,5 @@ fn named(presented: PresentedToken<'_>) -> Option<ReferenceToken> {
 }
 
 fn live(record: Record) -> Loaded {
-    Loaded::Live { record, reissue: false }
+    Loaded::Live { record, upkeep: Upkeep::None }
 }

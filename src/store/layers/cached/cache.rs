@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     id::SessionId,
-    store::{ChangeListener, FreshnessProof, Loaded, ReferenceToken, authenticate},
+    store::{ChangeListener, FreshnessProof, Loaded, ReferenceToken, Upkeep, authenticate},
     time::Timestamp,
 };
 
@@ -177,7 +177,7 @@ impl Reads for Cache {
     /// be written is not kept, so that it asks again.
     fn finish(&self, read: Read, token: &ReferenceToken, found: &Loaded, now: Timestamp) {
         let opened = match found {
-            Loaded::Live { record, reissue: false } if !record.in_grace(now) => {
+            Loaded::Live { record, upkeep: Upkeep::None } if !record.in_grace(now) => {
                 // As it is opened later: a layer below may have opened it by something else than its secret.
                 match authenticate(record, token, now) {
                     Loaded::Live { .. } => Some(record.opened_by(token.secret())),

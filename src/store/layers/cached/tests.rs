@@ -25,7 +25,7 @@ fn session(number: u32, secret: u8, len: usize) -> (ReferenceToken, Record) {
 
 fn keep(cache: &Arc<Cache>, (token, record): &(ReferenceToken, Record), now: Timestamp) {
     let flight = cache.begin_read(token, now);
-    let loaded = Loaded::Live { record: record.clone(), reissue: false };
+    let loaded = Loaded::Live { record: record.clone(), upkeep: crate::store::Upkeep::None };
     let answer = flight.answer(token, now, async || Ok(loaded));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert!(runtime.block_on(answer).is_ok());
@@ -124,7 +124,7 @@ fn a_read_that_was_overtaken_is_not_kept() {
         assert!(Arc::ptr_eq(&flight, &cache.join_read(&known.0, NOW)));
         overtake();
         assert!(!Arc::ptr_eq(&flight, &cache.join_read(&known.0, NOW)), "nor does anyone wait for it");
-        let found = Loaded::Live { record: known.1.clone(), reissue: false };
+        let found = Loaded::Live { record: known.1.clone(), upkeep: crate::store::Upkeep::None };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         assert!(runtime.block_on(flight.answer(&known.0, NOW, async || Ok(found))).is_ok());
         assert!(cache.open(&known.0, NOW).is_none());
@@ -144,7 +144,7 @@ fn an_old_read_is_not_joined() {
 fn what_asks_to_be_written_is_not_kept() {
     let (cache, (token, record)) = (cache(CachedOptions::default()), session(1, 2, 0));
     let flight = cache.join_read(&token, NOW);
-    let found = Loaded::Live { record, reissue: true };
+    let found = Loaded::Live { record, upkeep: crate::store::Upkeep::Reissue };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert!(runtime.block_on(flight.answer(&token, NOW, async || Ok(found))).is_ok());
     assert!(cache.open(&token, NOW).is_none());

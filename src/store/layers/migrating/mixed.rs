@@ -17,7 +17,7 @@ use crate::{
     record::{Record, Version},
     store::{
         Absence, Created, EndedBy, Found, Loaded, PresentedToken, ReferenceToken, Replaced, SessionStore,
-        StoreContext, Touched, authenticate,
+        StoreContext, Touched, Upkeep, authenticate,
     },
     time::Timestamp,
 };
@@ -97,9 +97,9 @@ impl Mixed<'_> {
         waiting: Waiting,
     ) -> Result<Loaded, StoreError> {
         match self.pair.load(side, presented, waiting).await? {
-            Loaded::Live { record, reissue } if side != self.records => {
+            Loaded::Live { record, upkeep } if side != self.records => {
                 let authority = self.authority(&record, waiting.context().await).await?;
-                Ok(self.open_carried(record, reissue, authority, waiting.now()))
+                Ok(self.open_carried(record, upkeep, authority, waiting.now()))
             }
             Loaded::Absent(Absence::Migrated) => self.load_departed(presented, waiting.context().await).await,
             answer => Ok(self.open_stored(answer)),
@@ -122,33 +122,35 @@ impl Mixed<'_> {
     }
 
     /// What a self-contained token opens.
-    fn open_carried(&self, carried: Record, reissue: bool, authority: Authority, now: Timestamp) -> Loaded {
+    fn open_carried(&self, carried: Record, upkeep: Upkeep, authority: Authority, now: Timestamp) -> Loaded {
         let stored = match authority {
             Authority::Ended(absence) => return Loaded::Absent(absence),
             Authority::Record(stored) => stored,
             Authority::Token if self.moves_to_records() => {
-                return live(carried.with_token_due(), reissue || self.pair.moves_when_read());
+                let moves = Upkeep::reissue_if(self.pair.moves_when_read());
+                return live(carried.with_token_due(), upkeep.max(moves));
             }
-            Authority::Token => return live(carried, reissue),
+            Authority::Token => return live(carried, upkeep),
         };
         // A request has logged in with the token while another one moved the session. A login is never lost.
         if carried.epoch() > stored.epoch() {
-            return live(carried.succeeding(&stored).with_token_due(), true);
+            return live(carried.succeeding(&stored).with_token_due(), Upkeep::Reissue);
         }
         if (carried.epoch(), carried.subject()) != (stored.epoch(), stored.subject()) {
             let at = stored.authenticated_at().unwrap_or(stored.created_at());
             return Loaded::Absent(Absence::Rotated { id: stored.id(), at });
         }
         if now.since(stored.secret_since()) < DELIVERY {
-            return live(stored, false);
+            return live(stored, Upkeep::None);
         }
-        live(stored.with_token_due(), true)
+        live(stored.with_token_due(), Upkeep::Reissue)
     }
 
     /// What a reference token opens.
     fn open_stored(&self, answer: Loaded) -> Loaded {
-        let Loaded::Live { record, reissue } = answer else { return answer };
-        live(record, reissue || (self.moves_to_tokens() && self.pair.moves_when_read()))
+        let Loaded::Live { record, upkeep } = answer else { return answer };
+        let moves = self.moves_to_tokens() && self.pair.moves_when_read();
+        live(record, upkeep.max(Upkeep::reissue_if(moves)))
     }
 
     /// Loads by a reference token whose session its client carries now, as far as the store can know.
@@ -165,7 +167,7 @@ impl Mixed<'_> {
             Found::Absent(absence) => return Ok(Loaded::Absent(absence)),
         };
         Ok(match authenticate(&record.clone().into_resident(), &token, cx.now) {
-            Loaded::Live { reissue, .. } => self.open_stored(live(self.for_engine(record), reissue)),
+            Loaded::Live { upkeep, .. } => self.open_stored(live(self.for_engine(record), upkeep)),
             absent => absent,
         })
     }
@@ -192,8 +194,8 @@ fn is_older(carried: &Record, departed: &Record) -> bool {
     carried.version().counter < departed.version().counter
 }
 
-fn live(record: Record, reissue: bool) -> Loaded {
-    Loaded::Live { record, reissue }
+fn live(record: Record, upkeep: Upkeep) -> Loaded {
+    Loaded::Live { record, upkeep }
 }
 
 /// Writing.

@@ -91,8 +91,8 @@ use self::{
 };
 pub use self::{phase::Phase, progress::Progress};
 use crate::store::{
-    ChangeListener, Created, End, Ended, Found, Guarantees, Index, Loaded, PresentedToken, Replaced,
-    Revocations, SessionIndex, SessionInfo, SessionStore, StoreContext, Touched,
+    ChangeListener, Created, End, Ended, Found, Guarantees, Index, Loaded, PresentedToken, ReferenceToken,
+    Replaced, Revocations, SessionIndex, SessionInfo, SessionStore, StoreContext, Touched,
 };
 use crate::{
     error::{StoreError, StoreErrorKind},
@@ -266,6 +266,10 @@ impl SessionStore for MigratingStore {
     /// other store keeps records.
     fn load_now(&self, presented: PresentedToken<'_>, now: Timestamp) -> Option<Result<Loaded, StoreError>> {
         at_once(self.load_waiting(presented, Waiting::Never(now)))
+    }
+
+    fn reference_token(&self, presented: PresentedToken<'_>) -> Option<ReferenceToken> {
+        self.0.reference_token(presented)
     }
 
     async fn create(&self, record: &Record, cx: StoreContext) -> Result<Created, StoreError> {

@@ -14,7 +14,8 @@ use crate::{
     record::{MigrationState, Record},
     secret::Secret,
     store::{
-        Absence, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, SessionStore, StoreContext,
+        Absence, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken,
+        SessionStore, StoreContext,
     },
 };
 
@@ -103,11 +104,11 @@ impl Presence {
 impl Pair {
     pub(super) fn new(old: Arc<dyn SessionStore>, new: Arc<dyn SessionStore>, phase: Phase) -> Self {
         let [of_old, of_new] = [old.guarantees(), new.guarantees()];
-        let combination = match [of_old, of_new].map(|guarantees| guarantees.token.is_self_contained()) {
-            [false, false] => Combination::Records,
-            [true, true] => Combination::Tokens,
-            [false, true] => Combination::Mixed { records: Side::Old },
-            [true, false] => Combination::Mixed { records: Side::New },
+        let combination = match [of_old, of_new].map(|guarantees| guarantees.keeps_records) {
+            [true, true] => Combination::Records,
+            [false, false] => Combination::Tokens,
+            [true, false] => Combination::Mixed { records: Side::Old },
+            [false, true] => Combination::Mixed { records: Side::New },
         };
         Self {
             old,
@@ -168,6 +169,11 @@ impl Pair {
     /// The sides whose tokens have the form of this one.
     pub(super) fn recognising(&self, presented: PresentedToken<'_>) -> impl Iterator<Item = Side> {
         self.read_sides().iter().copied().filter(move |side| self.at(*side).recognises(presented))
+    }
+
+    /// The reference in what was presented, by the first side whose tokens have its form.
+    pub(super) fn reference_token(&self, presented: PresentedToken<'_>) -> Option<ReferenceToken> {
+        self.recognising(presented).find_map(|side| self.at(side).reference_token(presented))
     }
 
     /// Whether the session's data are within what a side stores.

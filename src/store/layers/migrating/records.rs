@@ -13,8 +13,8 @@ use crate::{
     id::SessionId,
     record::{Record, Version},
     store::{
-        Absence, Created, EndedBy, Found, Loaded, PresentedToken, ReferenceToken, Replaced, SessionStore,
-        StoreContext, Touched, authenticate,
+        Absence, Created, EndedBy, Found, Loaded, PresentedToken, Replaced, SessionStore, StoreContext,
+        Touched, Upkeep, authenticate,
     },
 };
 
@@ -84,9 +84,10 @@ impl Records<'_> {
     }
 
     fn loaded_from(&self, side: Side, answer: Loaded) -> Loaded {
-        let Loaded::Live { record, reissue } = answer else { return answer };
+        let Loaded::Live { record, upkeep } = answer else { return answer };
         self.0.count_read(side);
-        Loaded::Live { record, reissue: reissue || (self.moves_from(side) && self.0.moves_when_read()) }
+        let moves = self.moves_from(side) && self.0.moves_when_read();
+        Loaded::Live { record, upkeep: upkeep.max(Upkeep::reissue_if(moves)) }
     }
 
     fn moves_from(&self, side: Side) -> bool {
@@ -98,7 +99,7 @@ impl Records<'_> {
         presented: PresentedToken<'_>,
         cx: StoreContext,
     ) -> Result<Loaded, StoreError> {
-        let Some(token) = ReferenceToken::parse(presented.bytes()) else {
+        let Some(token) = self.0.reference_token(presented) else {
             return Ok(Loaded::Absent(Absence::Malformed));
         };
         let location = match self.locate(&token.id(), cx).await? {
@@ -108,8 +109,8 @@ impl Records<'_> {
         let opened = authenticate(&location.record, &token, cx.now);
         Ok(match self.loaded_from(location.side, opened) {
             // A move that has stopped half way is completed by a write. Without it a session that is only read would never settle.
-            Loaded::Live { record, reissue } => {
-                Loaded::Live { record, reissue: reissue || !location.settled }
+            Loaded::Live { record, upkeep } => {
+                Loaded::Live { record, upkeep: upkeep.max(Upkeep::reissue_if(!location.settled)) }
             }
             absent => absent,
         })

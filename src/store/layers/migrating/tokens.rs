@@ -10,7 +10,7 @@ use super::{
 use crate::{
     error::StoreError,
     record::{Record, Version},
-    store::{Absence, Loaded, PresentedToken, Replaced, SessionStore, StoreContext, Touched},
+    store::{Absence, Loaded, PresentedToken, Replaced, SessionStore, StoreContext, Touched, Upkeep},
 };
 
 /// A pair whose stores both keep nothing.
@@ -26,10 +26,10 @@ impl Tokens<'_> {
         for side in self.0.recognising(presented) {
             match self.0.load(side, presented, waiting).await? {
                 Loaded::Absent(absence) => known = more_specific(known, absence),
-                Loaded::Live { record, reissue } => {
+                Loaded::Live { record, upkeep } => {
                     self.0.count_read(side);
                     let moves = side != self.0.home() && self.0.moves_when_read();
-                    return Ok(Loaded::Live { record, reissue: reissue || moves });
+                    return Ok(Loaded::Live { record, upkeep: upkeep.max(Upkeep::reissue_if(moves)) });
                 }
             }
         }

@@ -12,7 +12,7 @@ use crate::{
     record::{Record, Version},
     store::{
         Absence, Created, End, Ended, Found, Freshness, Loaded, PresentedToken, ReferenceToken, Replaced,
-        SessionStore, StoreContext, Token, Touched, authenticate,
+        SessionStore, StoreContext, Token, Touched, Upkeep, authenticate,
     },
 };
 
@@ -169,7 +169,7 @@ impl<S: SessionStore> Node<S> {
             return Ok(loaded);
         }
         match self.observe(self.store.load(presented, cx.fresh()).await) {
-            Ok(Loaded::Live { record, reissue }) => Ok(self.loaded(record, reissue, &token, cx)),
+            Ok(Loaded::Live { record, upkeep }) => Ok(self.loaded(record, upkeep, &token, cx)),
             Ok(Loaded::Absent(absence)) => {
                 self.forget_if_gone(&token.id(), absence);
                 Ok(Loaded::Absent(absence))
@@ -181,7 +181,7 @@ impl<S: SessionStore> Node<S> {
     }
 
     /// What the token opens, if the store has `stored`.
-    fn loaded(&self, stored: Record, reissue: bool, token: &ReferenceToken, cx: StoreContext) -> Loaded {
+    fn loaded(&self, stored: Record, upkeep: Upkeep, token: &ReferenceToken, cx: StoreContext) -> Loaded {
         let latest = |entry: &mut Entry| entry.meets(&stored, cx.now).then(|| entry.record.clone());
         if let Some(latest) = self.sessions.with(&stored.id(), latest).flatten() {
             return authenticate(&latest, token, cx.now);
@@ -189,7 +189,7 @@ impl<S: SessionStore> Node<S> {
         // In its grace a record is opened by two secrets.
         let kept = if stored.in_grace(cx.now) { stored.clone() } else { stored.opened_by(token.secret()) };
         self.adopt(&kept, cx.now);
-        Loaded::Live { record: stored, reissue }
+        Loaded::Live { record: stored, upkeep }
     }
 
     pub(super) async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {

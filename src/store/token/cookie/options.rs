@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Cipher, EncryptedCookieStore, SignedCookieStore};
-use crate::options::{ConfigError, key_ring};
+use super::{EncryptedCookieStore, SignedCookieStore};
+use crate::{
+    options::{ConfigError, key_ring},
+    store::Cipher,
+};
 
 /// The options of an [`EncryptedCookieStore`].
 #[derive(Clone, Default, Deserialize)]

@@ -9,16 +9,16 @@ use std::sync::Arc;
 use ring::hmac;
 use subtle::ConstantTimeEq as _;
 
-use super::{
-    Seal, TokenStore, Unopened,
-    envelope::{Envelope, Format, HEADER},
-    keys::SealKeys,
-};
+use super::{Seal, TokenStore, Unopened};
 use crate::{
     error::StoreError,
     id::KeyId,
     keyring::{KeyRing, SecretKey},
-    record::Record,
+    record::{Record, SEALED_OVERHEAD},
+    sealing::{
+        envelope::{Envelope, Format, HEADER},
+        keys::SealKeys,
+    },
     store::{Absence, Token, TokenForm},
     time::Timestamp,
 };
@@ -93,7 +93,7 @@ impl Seal for Signed {
 
     fn seal(&self, record: &Record) -> Result<Token, StoreError> {
         let key = self.keys.active();
-        let mut bytes = self.envelope.begin(key.header, record);
+        let mut bytes = self.envelope.begin(key.header, SEALED_OVERHEAD + record.variable_len());
         record.encode_sealed(&mut bytes);
         let tag = tag(&key.key, &key.bound_to, &bytes[HEADER..]);
         bytes.extend_from_slice(tag.as_ref());

@@ -34,13 +34,14 @@ use self::{
     claims::{Claims, Format},
     jws::Jws,
 };
-use super::{DEFAULT_MAX_TOKEN, Seal, TokenStore, Unopened, base64url, too_large};
+use super::{Seal, TokenStore, Unopened};
 use crate::{
     error::{StoreError, StoreErrorKind},
     hex,
     id::KeyId,
     keyring::{KeyRing, SecretKey},
     record::Record,
+    sealing::{DEFAULT_MAX_TOKEN, base64url, too_large},
     store::{Absence, Token, TokenForm},
     time::Timestamp,
 };

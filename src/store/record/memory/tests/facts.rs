@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     error::{StoreError, StoreErrorKind},
     record::Rotation,
-    store::{Absence, NodeName, ReferenceToken, Touched},
+    store::{Absence, NodeName, ReferenceToken, Touched, Upkeep},
 };
 
 fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
@@ -24,7 +24,7 @@ fn the_issued_token_opens_the_session_and_names_the_node() {
     };
     assert!(token.expose().ends_with(".web-1"));
     assert!(store.recognises(PresentedToken::new(token.expose().as_bytes())));
-    assert!(matches!(present(&store, token.expose(), NOW), Loaded::Live { reissue: false, .. }));
+    assert!(matches!(present(&store, token.expose(), NOW), Loaded::Live { upkeep: Upkeep::None, .. }));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use quickcheck::{Arbitrary, Gen};
 use super::*;
 use crate::{
     record::Rotation,
-    store::{Absence, Touched},
+    store::{Absence, Touched, Upkeep},
     testing::random::{below, check, once_in},
 };
 
@@ -235,8 +235,8 @@ impl Model {
         };
         let presented = token(number, if forged { 999 } else { good });
         match (present(&self.store, &presented, self.now), self.held.get(&number)) {
-            (Loaded::Live { record: loaded, reissue }, Some(Held::Live { record, .. })) => {
-                assert!(!forged && !reissue && !record.is_expired(self.now));
+            (Loaded::Live { record: loaded, upkeep }, Some(Held::Live { record, .. })) => {
+                assert!(!forged && upkeep == Upkeep::None && !record.is_expired(self.now));
                 assert_eq!(loaded.version(), record.version());
                 assert_eq!(loaded.last_active(), record.last_active());
                 assert_eq!(loaded.data(), record.data());

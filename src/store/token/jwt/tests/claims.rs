@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     error::StoreErrorKind,
     record::MAX_SUBJECT_LEN,
-    store::{Loaded, PresentedToken, SessionStore as _, StoreContext},
+    store::{Loaded, PresentedToken, SessionStore as _, StoreContext, Upkeep},
     testing::random::{below, check, one_of, word},
     time::Deadline,
 };
@@ -473,7 +473,7 @@ async fn loading_answers_what_opening_found() {
     let cx = StoreContext::new(NOW, Deadline::NONE);
     let token = token(&store());
     let load = async |token: &str| store().load(PresentedToken::new(token.as_bytes()), cx).await.unwrap();
-    assert!(matches!(load(&token).await, Loaded::Live { reissue: false, .. }));
+    assert!(matches!(load(&token).await, Loaded::Live { upkeep: Upkeep::None, .. }));
     assert!(matches!(load("a.b.c").await, Loaded::Absent(Absence::Malformed)));
 }
 

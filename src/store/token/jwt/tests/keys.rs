@@ -5,7 +5,7 @@ use crate::{
     error::StoreErrorKind,
     keyring::{KeyRing, SecretKey},
     store::{
-        End, Ended, EndedBy, Loaded, PresentedToken, SessionStore as _, StoreContext,
+        End, Ended, EndedBy, Loaded, PresentedToken, SessionStore as _, StoreContext, Upkeep,
         token::jwt::VerifyingKey,
     },
     time::Deadline,
@@ -97,7 +97,7 @@ async fn a_store_that_only_verifies_reads_everything_and_writes_nothing() {
         assert!(issuing.guarantees().writable && !reading.guarantees().writable);
         let token = token(&issuing);
         let loaded = reading.load(PresentedToken::new(token.as_bytes()), cx).await.unwrap();
-        let Loaded::Live { record, reissue: false } = loaded else { panic!("{loaded:?}") };
+        let Loaded::Live { record, upkeep: Upkeep::None } = loaded else { panic!("{loaded:?}") };
         let refused = [
             reading.create(&record, cx).await.map(drop),
             reading.replace(&record, record.version(), cx).await.map(drop),

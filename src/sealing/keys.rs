@@ -7,23 +7,23 @@ use crate::keyring::{KeyRing, SecretKey};
 
 /// A ring's keys, one of each format for each secret key.
 #[derive(Clone)]
-pub(super) struct SealKeys<K> {
+pub(crate) struct SealKeys<K> {
     active: SealKey<K>,
     accepted: Vec<SealKey<K>>,
 }
 
 /// What is derived from a secret key for one format.
 #[derive(Clone)]
-pub(super) struct SealKey<K> {
-    pub(super) header: Header,
+pub(crate) struct SealKey<K> {
+    pub(crate) header: Header,
     /// Authenticated with every record, though no token carries it.
-    pub(super) bound_to: Vec<u8>,
-    pub(super) key: K,
+    pub(crate) bound_to: Vec<u8>,
+    pub(crate) key: K,
 }
 
 impl<K> SealKeys<K> {
     /// The keys of `ring`, without a context; the first format is the active one.
-    pub(super) fn new(ring: &KeyRing, formats: &[Format], derive: impl Fn(&SecretKey, Format) -> K) -> Self {
+    pub(crate) fn new(ring: &KeyRing, formats: &[Format], derive: impl Fn(&SecretKey, Format) -> K) -> Self {
         let one = |secret: &SecretKey, format| {
             let header = Header { format, key: secret.id() };
             SealKey { header, bound_to: bound_to(header, ""), key: derive(secret, format) }
@@ -37,17 +37,17 @@ impl<K> SealKeys<K> {
     }
 
     /// What new tokens are sealed with.
-    pub(super) fn active(&self) -> &SealKey<K> {
+    pub(crate) fn active(&self) -> &SealKey<K> {
         &self.active
     }
 
     /// What a token of this header was sealed with; `None` if that is no key of the ring.
-    pub(super) fn find(&self, header: Header) -> Option<&SealKey<K>> {
+    pub(crate) fn find(&self, header: Header) -> Option<&SealKey<K>> {
         std::iter::once(&self.active).chain(&self.accepted).find(|key| key.header == header)
     }
 
     /// Makes the active secret key's key of another format the active one.
-    pub(super) fn activate(&mut self, format: Format) {
+    pub(crate) fn activate(&mut self, format: Format) {
         let header = Header { format, ..self.active.header };
         if let Some(other) = self.accepted.iter_mut().find(|key| key.header == header) {
             std::mem::swap(&mut self.active, other);
@@ -55,7 +55,7 @@ impl<K> SealKeys<K> {
     }
 
     /// Binds seals to a context.
-    pub(super) fn bind(&mut self, context: &str) {
+    pub(crate) fn bind(&mut self, context: &str) {
         for key in std::iter::once(&mut self.active).chain(&mut self.accepted) {
             key.bound_to = bound_to(key.header, context);
         }

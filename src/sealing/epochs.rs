@@ -30,16 +30,16 @@ const SEALS_PER_EPOCH: u64 = 1 << 24;
 /// How many derived keys a store remembers.
 const REMEMBERED: usize = 256;
 
-pub(super) const EPOCH_LEN: usize = 16;
+pub(crate) const EPOCH_LEN: usize = 16;
 
 /// The random name of an epoch.
-pub(super) type EpochId = [u8; EPOCH_LEN];
+pub(crate) type EpochId = [u8; EPOCH_LEN];
 
 /// One epoch of one key.
-pub(super) struct Epoch {
+pub(crate) struct Epoch {
     header: Header,
-    pub(super) id: EpochId,
-    pub(super) key: CipherKey,
+    pub(crate) id: EpochId,
+    pub(crate) key: CipherKey,
 }
 
 impl Epoch {
@@ -51,7 +51,7 @@ impl Epoch {
 }
 
 /// The epochs that a store knows. Clones of the store share them, and so their count.
-pub(super) struct Epochs {
+pub(crate) struct Epochs {
     own: RwLock<Option<Own>>,
     /// The newest first.
     remembered: RwLock<VecDeque<Arc<Epoch>>>,
@@ -66,12 +66,12 @@ struct Own {
 }
 
 impl Epochs {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { own: RwLock::default(), remembered: RwLock::default(), seals_per_epoch: SEALS_PER_EPOCH }
     }
 
     /// The epoch for one more seal with this key: the present one, or a new one if that is used up.
-    pub(super) fn to_seal(
+    pub(crate) fn to_seal(
         &self,
         key: &SealKey<Derivation>,
         random: &dyn Random,
@@ -101,7 +101,7 @@ impl Epochs {
 
     /// What `open` makes of a token of this epoch. The epoch is cached only if the token was genuine, so that no client
     /// can fill the memory with epochs of their own making.
-    pub(super) fn open<T>(
+    pub(crate) fn open<T>(
         &self,
         key: &SealKey<Derivation>,
         id: &EpochId,
@@ -139,7 +139,7 @@ impl fmt::Debug for Epochs {
     }
 }
 
-pub(super) fn no_randomness(error: NoRandomness) -> StoreError {
+pub(crate) fn no_randomness(error: NoRandomness) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "a token cannot be sealed without randomness")
         .with_source(error)
 }
@@ -152,7 +152,7 @@ mod tests {
     use crate::{
         keyring::{KeyRing, SecretKey},
         random::SystemRandom,
-        store::token::cookie::{envelope::Format, keys::SealKeys},
+        sealing::{envelope::Format, keys::SealKeys},
     };
 
     const FORMATS: [Format; 2] = [Format::Aes256Gcm, Format::ChaCha20Poly1305];

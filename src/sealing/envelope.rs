@@ -1,4 +1,4 @@
-//! The form of the tokens of the two cookie stores: bytes in base64url without padding (RFC 4648, section 5).
+//! The form of sealed tokens: bytes in base64url without padding (RFC 4648, section 5).
 //!
 //! ```text
 //! token  := base64url( header | body )
@@ -12,48 +12,58 @@ use super::{DEFAULT_MAX_TOKEN, base64url, too_large};
 use crate::{
     error::{StoreError, StoreErrorKind},
     keyring::KeyId,
-    record::{MAX_SUBJECT_LEN, Record, SEALED_OVERHEAD},
+    record::{MAX_SUBJECT_LEN, SEALED_OVERHEAD},
     store::Token,
 };
 
 /// How a body is sealed. Numbers are never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Aes256Gcm = 1,
     ChaCha20Poly1305 = 2,
     HmacSha256 = 3,
+    HybridAes256Gcm = 4,
+    HybridChaCha20Poly1305 = 5,
 }
 
 impl Format {
     fn of(byte: u8) -> Option<Self> {
-        [Self::Aes256Gcm, Self::ChaCha20Poly1305, Self::HmacSha256]
-            .into_iter()
-            .find(|format| *format as u8 == byte)
+        [
+            Self::Aes256Gcm,
+            Self::ChaCha20Poly1305,
+            Self::HmacSha256,
+            Self::HybridAes256Gcm,
+            Self::HybridChaCha20Poly1305,
+        ]
+        .into_iter()
+        .find(|format| *format as u8 == byte)
     }
 
     /// The name under which keys are derived for it.
-    pub(super) const fn purpose(self) -> &'static [u8] {
+    pub(crate) const fn purpose(self) -> &'static [u8] {
         match self {
             Self::Aes256Gcm => b"cookie AES-256-GCM",
             Self::ChaCha20Poly1305 => b"cookie ChaCha20-Poly1305",
             Self::HmacSha256 => b"cookie HMAC-SHA256",
+            Self::HybridAes256Gcm => b"hybrid AES-256-GCM",
+            Self::HybridChaCha20Poly1305 => b"hybrid ChaCha20-Poly1305",
         }
     }
 }
 
 /// The bytes of the header.
-pub(super) const HEADER: usize = 1 + KeyId::LEN;
+pub(crate) const HEADER: usize = 1 + KeyId::LEN;
 
 /// The header of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) format: Format,
-    pub(super) key: KeyId,
+pub(crate) struct Header {
+    pub(crate) format: Format,
+    pub(crate) key: KeyId,
 }
 
 impl Header {
-    pub(super) fn write(self, out: &mut Vec<u8>) {
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
         out.push(self.format as u8);
         out.extend_from_slice(self.key.as_bytes());
     }
@@ -66,35 +76,35 @@ impl Header {
 
 /// What the tokens of one store look like.
 #[derive(Debug, Clone)]
-pub(super) struct Envelope {
+pub(crate) struct Envelope {
     formats: &'static [Format],
     /// The bytes of a token beside its record.
     overhead: usize,
     /// The letters of the longest token.
-    pub(super) longest: usize,
+    pub(crate) longest: usize,
 }
 
 impl Envelope {
     /// `seal_len` is the number of bytes that a seal adds to a record.
-    pub(super) const fn new(formats: &'static [Format], seal_len: usize) -> Self {
+    pub(crate) const fn new(formats: &'static [Format], seal_len: usize) -> Self {
         Self { formats, overhead: HEADER + seal_len, longest: DEFAULT_MAX_TOKEN }
     }
 
     /// Whether a token has the letters, the length and the header of one of the formats.
-    pub(super) fn recognises(&self, token: &[u8]) -> bool {
+    pub(crate) fn recognises(&self, token: &[u8]) -> bool {
         self.has_length(token)
             && base64url::is_base64url(token)
             && base64url::decode_start(token).is_some_and(|start| self.header(&start).is_some())
     }
 
     /// The key that a token names.
-    pub(super) fn key_of(&self, token: &[u8]) -> Option<KeyId> {
+    pub(crate) fn key_of(&self, token: &[u8]) -> Option<KeyId> {
         base64url::decode_start(token).and_then(|start| self.header(&start)).map(|header| header.key)
     }
 
     /// The header of a token and all its bytes; `None` unless it is canonical base64url, neither too long nor too short,
     /// and of one of the formats.
-    pub(super) fn open(&self, token: &[u8]) -> Option<(Header, Vec<u8>)> {
+    pub(crate) fn open(&self, token: &[u8]) -> Option<(Header, Vec<u8>)> {
         if !self.has_length(token) {
             return None;
         }
@@ -102,15 +112,15 @@ impl Envelope {
         Some((self.header(&bytes)?, bytes))
     }
 
-    /// The first bytes of a token, with room for the rest.
-    pub(super) fn begin(&self, header: Header, record: &Record) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.overhead + SEALED_OVERHEAD + record.variable_len());
+    /// The first bytes of a token, with room for a content of so many bytes.
+    pub(crate) fn begin(&self, header: Header, len: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.overhead + len);
         header.write(&mut bytes);
         bytes
     }
 
     /// The token of these bytes, unless it is too long.
-    pub(super) fn close(&self, bytes: &[u8]) -> Result<Token, StoreError> {
+    pub(crate) fn close(&self, bytes: &[u8]) -> Result<Token, StoreError> {
         let letters = encoded_len(bytes.len());
         if letters > self.longest {
             return Err(too_large(letters, self.longest));
@@ -120,8 +130,14 @@ impl Envelope {
         Token::new(text).ok_or_else(cannot_seal)
     }
 
+    /// Whether a token with a content of so many bytes is not too long.
+    #[cfg(feature = "hybrid")]
+    pub(crate) const fn fits(&self, len: usize) -> bool {
+        self.overhead + len <= decoded_len(self.longest)
+    }
+
     /// The largest session data that fit even beside the longest subject.
-    pub(super) const fn max_data(&self) -> usize {
+    pub(crate) const fn max_data(&self) -> usize {
         decoded_len(self.longest).saturating_sub(self.overhead + SEALED_OVERHEAD + MAX_SUBJECT_LEN)
     }
 
@@ -135,7 +151,7 @@ impl Envelope {
     }
 }
 
-pub(super) fn cannot_seal() -> StoreError {
+pub(crate) fn cannot_seal() -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, "the session cannot be sealed")
 }
 
@@ -187,7 +203,7 @@ mod tests {
             " AwECAwQFBgcI__79_A",
             "AwECAwQF",           // no whole header
             "AQECAwQFBgcI__79_A", // another format
-            "BAECAwQFBgcI__79_A", // no format
+            "BwECAwQFBgcI__79_A", // no format
             "",
         ] {
             assert!(envelope().open(bad.as_bytes()).is_none(), "{bad:?}");

@@ -7,18 +7,18 @@ use base64_simd::Out;
 use base64_simd::URL_SAFE_NO_PAD;
 
 /// Whether a text is canonical base64url: unused bits of its last letter are zero.
-pub(super) fn is_base64url(text: &[u8]) -> bool {
+pub(crate) fn is_base64url(text: &[u8]) -> bool {
     URL_SAFE_NO_PAD.check(text).is_ok()
 }
 
 /// The bytes of a text; `None` unless it is canonical base64url.
-pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode_to_vec(text).ok()
 }
 
 /// Fills `bytes` with those of a text; `None` unless the text has exactly that many.
 #[cfg(feature = "jwt")]
-pub(super) fn fill(bytes: &mut [u8], text: &[u8]) -> Option<()> {
+pub(crate) fn fill(bytes: &mut [u8], text: &[u8]) -> Option<()> {
     // The decoder panics where there is no room.
     if text.len() != (4 * bytes.len()).div_ceil(3) {
         return None;
@@ -28,19 +28,19 @@ pub(super) fn fill(bytes: &mut [u8], text: &[u8]) -> Option<()> {
 
 /// The first bytes of a longer text.
 #[cfg(feature = "cookie-store")]
-pub(super) fn decode_start(text: &[u8]) -> Option<[u8; 12]> {
+pub(crate) fn decode_start(text: &[u8]) -> Option<[u8; 12]> {
     let mut start = *text.first_chunk::<16>()?;
     URL_SAFE_NO_PAD.decode_inplace(&mut start).ok()?.first_chunk().copied()
 }
 
 /// The text of some bytes.
 #[cfg(feature = "jwt")]
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
 /// Appends the text of some bytes.
-pub(super) fn push(bytes: &[u8], text: &mut String) {
+pub(crate) fn push(bytes: &[u8], text: &mut String) {
     URL_SAFE_NO_PAD.encode_append(bytes, text);
 }
 

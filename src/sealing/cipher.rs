@@ -1,14 +1,13 @@
-//! The ciphers of the encrypted cookie: the only place that calls them.
+//! The ciphers of sealed tokens: the only place that calls them.
 
 use ring::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 
 use super::envelope::Format;
 
-pub(super) const NONCE_LEN: usize = ring::aead::NONCE_LEN;
-pub(super) const TAG_LEN: usize = 16;
+pub(crate) const NONCE_LEN: usize = ring::aead::NONCE_LEN;
+pub(crate) const TAG_LEN: usize = 16;
 
-/// The algorithm of an [`EncryptedCookieStore`](super::EncryptedCookieStore). Tokens of either are accepted, each under
-/// keys of its own.
+/// The algorithm of tokens that their clients cannot read. Tokens of either are accepted, each under keys of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "config", derive(serde::Deserialize))]
 pub enum Cipher {
@@ -22,30 +21,41 @@ pub enum Cipher {
 }
 
 impl Cipher {
-    pub(super) const fn format(self) -> Format {
+    /// The format of cookies that are sealed so.
+    #[cfg(feature = "cookie-store")]
+    pub(crate) const fn of_cookies(self) -> Format {
         match self {
             Self::Aes256Gcm => Format::Aes256Gcm,
             Self::ChaCha20Poly1305 => Format::ChaCha20Poly1305,
         }
     }
+
+    /// The format of hybrid tokens that are sealed so.
+    #[cfg(feature = "hybrid")]
+    pub(crate) const fn of_hybrid_tokens(self) -> Format {
+        match self {
+            Self::Aes256Gcm => Format::HybridAes256Gcm,
+            Self::ChaCha20Poly1305 => Format::HybridChaCha20Poly1305,
+        }
+    }
 }
 
 /// A key and its algorithm.
-pub(super) struct CipherKey(LessSafeKey);
+pub(crate) struct CipherKey(LessSafeKey);
 
 impl CipherKey {
     /// `None` if the format is none of a cipher.
-    pub(super) fn new(format: Format, key: &[u8; 32]) -> Option<Self> {
+    pub(crate) fn new(format: Format, key: &[u8; 32]) -> Option<Self> {
         let algorithm = match format {
-            Format::Aes256Gcm => &AES_256_GCM,
-            Format::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+            Format::Aes256Gcm | Format::HybridAes256Gcm => &AES_256_GCM,
+            Format::ChaCha20Poly1305 | Format::HybridChaCha20Poly1305 => &CHACHA20_POLY1305,
             Format::HmacSha256 => return None,
         };
         UnboundKey::new(algorithm, key).ok().map(|key| Self(LessSafeKey::new(key)))
     }
 
     /// Encrypts `bytes` from `start` on, and appends the tag.
-    pub(super) fn seal(
+    pub(crate) fn seal(
         &self,
         nonce: [u8; NONCE_LEN],
         bound_to: &[u8],
@@ -59,14 +69,14 @@ impl CipherKey {
     }
 
     /// Decrypts a ciphertext and its tag in place; `None` unless they are genuine.
-    pub(super) fn open<'a>(
+    pub(crate) fn open<'a>(
         &self,
         nonce: [u8; NONCE_LEN],
         bound_to: &[u8],
         sealed: &'a mut [u8],
-    ) -> Option<&'a [u8]> {
+    ) -> Option<&'a mut [u8]> {
         let nonce = Nonce::assume_unique_for_key(nonce);
-        self.0.open_in_place(nonce, Aad::from(bound_to), sealed).ok().map(|opened| &*opened)
+        self.0.open_in_place(nonce, Aad::from(bound_to), sealed).ok()
     }
 }
 
@@ -111,7 +121,13 @@ mod tests {
 
         let mut sealed = published;
         let opened = key.open(nonce, &test.aad, &mut sealed);
-        assert_eq!(opened, genuine.then_some(&test.pt[..]), "{}: {}", test.tc_id, test.comment);
+        assert_eq!(
+            opened.map(|opened| &*opened),
+            genuine.then_some(&test.pt[..]),
+            "{}: {}",
+            test.tc_id,
+            test.comment
+        );
     }
 
     #[test]
