@@ -16,19 +16,23 @@ pub(super) struct Sessions<T> {
 impl<T: Clone> Sessions<T> {
     /// What a layer of this manager puts into the request, given what the layers around it have put there. It begins an exchange
     /// unless one of them is of the same manager: they share a session.
+    ///
+    /// A `fresh` layer's extractors ask the store for the state as of now.
     pub(super) fn enter(
         outer: Option<Self>,
         manager: &SessionManager,
+        is_fresh: bool,
         path: &str,
         about: T,
     ) -> (Self, Option<Exchange>) {
+        let fresh = |lazy: LazySession| if is_fresh { lazy.fresh() } else { lazy };
         let outer = outer.map(Arc::new);
         if let Some(known) = outer.as_ref().and_then(|outer| outer.of(manager)) {
-            let (lazy, about) = (known.lazy.clone(), known.about.clone());
+            let (lazy, about) = (fresh(known.lazy.clone()), known.about.clone());
             return (Self { lazy, about, outer }, None);
         }
         let exchange = manager.exchange(path);
-        (Self { lazy: exchange.lazy(), about, outer }, Some(exchange))
+        (Self { lazy: fresh(exchange.lazy()), about, outer }, Some(exchange))
     }
 
     /// Those of the layer of this manager.

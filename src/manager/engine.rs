@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{core::Core, reload::reload, save::save, store_calls::StoreCalls};
+use super::{
+    core::Core,
+    reload::{reload, revalidate},
+    save::save,
+    store_calls::StoreCalls,
+};
 use crate::{
     error::SessionError,
     id::SessionId,
@@ -36,6 +41,10 @@ impl Engine for Arc<Core> {
 
     fn reload<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>> {
         Box::pin(reload(self, session))
+    }
+
+    fn revalidate<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>> {
+        Box::pin(revalidate(self, session))
     }
 
     fn draw_id(&self) -> Option<SessionId> {

@@ -120,7 +120,12 @@ impl Exchange {
         let allows_cross_site = core.sites.allow_path(path);
         let max_data = core.max_data();
         let path = core.has_variants().then(|| core.path_in_browser(path));
-        let lazy = LazySession { shared: Arc::new(Shared::new(core, max_data)), allows_cross_site, path };
+        let lazy = LazySession {
+            shared: Arc::new(Shared::new(core, max_data)),
+            allows_cross_site,
+            is_fresh: false,
+            path,
+        };
         Self { lazy, is_finished: false }
     }
 

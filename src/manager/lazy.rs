@@ -7,11 +7,13 @@ use tracing::warn;
 use super::{
     core::Core,
     load::{Arrival, load},
+    reload::revalidate,
 };
 use crate::{
     error::{SessionError, SessionErrorKind, StoreErrorKind},
     policy::OnOutage,
     session::{Base, Session, Shared, State},
+    store::Freshness,
     transport::{RequestFacts, RequestHead, ResponseEdits, Sweep, Target},
 };
 
@@ -34,6 +36,8 @@ pub struct LazySession {
     pub(super) shared: Arc<Shared<Arc<Core>>>,
     /// Whether another site may begin the request, whatever it does.
     pub(super) allows_cross_site: bool,
+    /// Whether the store is asked for the state as of now.
+    pub(super) is_fresh: bool,
     /// The path of the request as its browser sees it, where a cookie's path or variants make it matter.
     pub(super) path: Option<Arc<str>>,
 }
@@ -62,15 +66,45 @@ impl LazySession {
     /// # Errors
     /// Those of the store, unless the manager [serves anonymously](crate::OnOutage::ServeAnonymous) then.
     pub async fn load(&self, head: &RequestHead<'_>) -> Result<Session, SessionError> {
-        if let Some(admitted) = self.admit(&self.shared.lock()) {
-            return admitted;
+        let admitted = self.admit(&self.shared.lock());
+        let session = match admitted {
+            Some(admitted) => admitted?,
+            None => self.load_first(head).await?,
+        };
+        // It was loaded further out, for a handler that did not ask for the state as of now.
+        if self.is_fresh && !self.shared.lock().is_fresh() {
+            revalidate(self.core(), &session).await?;
         }
+        Ok(session)
+    }
+
+    async fn load_first(&self, head: &RequestHead<'_>) -> Result<Session, SessionError> {
         // A second caller waits for the first.
         let _turn = self.shared.turn().await;
         if let Some(admitted) = self.admit(&self.shared.lock()) {
             return admitted;
         }
-        self.open(load(self.core(), head).await, head)
+        let freshness = if self.is_fresh { Freshness::Now } else { Freshness::Guaranteed };
+        let session = self.open(load(self.core(), head, freshness).await, head);
+        if self.is_fresh {
+            self.shared.lock().set_fresh();
+        }
+        session
+    }
+
+    /// Returns the session as of now, whatever the store knows: see [`Session::revalidate`].
+    ///
+    /// It is for the routes of an adapter that are to ask the store at each request. A clone without this option still loads what
+    /// the store guarantees. If the session was loaded already, and was ended since, this one's [`load`](Self::load) is an error.
+    ///
+    /// ```
+    /// # use cloakroom::{SessionManager, store::MemoryStore};
+    /// let lazy = SessionManager::new(MemoryStore::new()).exchange("/transfer").lazy().fresh();
+    /// ```
+    #[must_use]
+    pub fn fresh(mut self) -> Self {
+        self.is_fresh = true;
+        self
     }
 
     /// Like [`load`](Self::load), but returns `None` unless a live session came with the request.

@@ -8,7 +8,7 @@ use crate::{
     id::SessionId,
     record::Record,
     session::Base,
-    store::{Absence, End, EndedBy, Found, Loaded, PresentedToken, StoreContext, Token, Upkeep},
+    store::{Absence, End, EndedBy, Found, Freshness, Loaded, PresentedToken, StoreContext, Token, Upkeep},
     time::{Deadline, Timestamp},
     transport::{Places, RequestFacts, RequestHead},
 };
@@ -24,7 +24,7 @@ pub(super) struct Arrival {
 /// What the session of a request is based on, and the facts of the request.
 ///
 /// A place whose tokens open nothing hides no other: an app's bearer token counts beside a dead cookie, and the other way round.
-pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> Arrival {
+pub(super) async fn load(core: &Core, head: &RequestHead<'_>, freshness: Freshness) -> Arrival {
     let now = core.clock.now();
     let (mut request, places) = RequestFacts::read(head, &core.transports, &*core.store, &core.sites, now);
     let mut absent = None;
@@ -38,7 +38,7 @@ pub(super) async fn load(core: &Core, head: &RequestHead<'_>) -> Arrival {
         }
         let mut opened = Opened { absent, ..Opened::default() };
         for token in place.candidates.tokens() {
-            match core.load_token(token, now, &mut deadline).await {
+            match core.load_token(token, now, freshness, &mut deadline).await {
                 Ok(loaded) => opened.add(core, core.checked(loaded, now), token, now),
                 Err(error) => {
                     let error = SessionError::from(error).at_load();
@@ -108,13 +108,19 @@ impl Core {
         &self,
         token: PresentedToken<'_>,
         now: Timestamp,
+        freshness: Freshness,
         deadline: &mut Option<Deadline>,
     ) -> Result<Loaded, StoreError> {
         let mut cx = || {
             let deadline = deadline.get_or_insert_with(|| Deadline::after(self.policy.store_timeout));
-            StoreContext::new(now, *deadline)
+            let cx = StoreContext::new(now, *deadline);
+            if freshness == Freshness::Now { cx.fresh() } else { cx }
         };
-        let loaded = match self.store.load_now(token, now) {
+        let at_once = match freshness {
+            Freshness::Guaranteed => self.store.load_now(token, now),
+            Freshness::Now => None,
+        };
+        let loaded = match at_once {
             Some(answer) => answer?,
             None => self.store.load(token, cx()).await?,
         };

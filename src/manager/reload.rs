@@ -7,7 +7,7 @@ use crate::{
     error::{SessionError, StoreError},
     plan,
     record::Record,
-    session::{Base, Session},
+    session::{Base, Session, conflict},
     store::{Absence, Found},
 };
 
@@ -15,24 +15,46 @@ use crate::{
 pub(super) async fn reload(core: &Core, session: &Session) -> Result<(), SessionError> {
     let _turn = turn(core, session).await?;
     in_doubt::resolve(core, session).await.map_err(|failed| failed.error)?;
-    look(core, session).await
+    look(core, session, Proof::Login).await
+}
+
+/// Like [`reload`], but a session that has ended, or that the secret of this request does not open any more, is an error.
+pub(super) async fn revalidate(core: &Core, session: &Session) -> Result<(), SessionError> {
+    let _turn = turn(core, session).await?;
+    in_doubt::resolve(core, session).await.map_err(|failed| failed.error)?;
+    look(core, session, Proof::Secret).await?;
+    let mut state = session.lock();
+    if state.is_lost() {
+        return Err(conflict("the session was ended, or is another login's now"));
+    }
+    state.set_fresh();
+    Ok(())
+}
+
+/// What proves that a stored session is the one that was loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// The login. A renewal disturbs no handle.
+    Login,
+    /// The secret that was presented, as for another request.
+    Secret,
 }
 
 /// Finds out whether a conflict means that the session has ended. The caller has the session's turn.
 pub(super) async fn look_after_conflict(core: &Core, session: &Session) {
-    if let Err(error) = look(core, session).await {
+    if let Err(error) = look(core, session, Proof::Login).await {
         debug!(%error, "a session could not be looked at again after a conflict");
     }
 }
 
 /// The caller has the session's turn.
-async fn look(core: &Core, session: &Session) -> Result<(), SessionError> {
+async fn look(core: &Core, session: &Session, proof: Proof) -> Result<(), SessionError> {
     let loaded = match session.lock().known() {
         Ok(Some(loaded)) => loaded,
         Ok(None) => return Ok(()),
         Err(error) => return Err(error),
     };
-    let found = find(core, &loaded).await?;
+    let found = find(core, &loaded, proof).await?;
     let mut state = session.lock();
     match found {
         Ok(record) => state.reload(Base::written(record.opened_as(&loaded))),
@@ -45,7 +67,7 @@ async fn look(core: &Core, session: &Session) -> Result<(), SessionError> {
 }
 
 /// What the session is now, or why it is no more.
-async fn find(core: &Core, loaded: &Record) -> Result<Result<Record, Absence>, StoreError> {
+async fn find(core: &Core, loaded: &Record, proof: Proof) -> Result<Result<Record, Absence>, StoreError> {
     let calls = StoreCalls::new(core);
     let now = calls.cx.now;
     let found = if !core.guarantees.keeps_records {
@@ -55,7 +77,7 @@ async fn find(core: &Core, loaded: &Record) -> Result<Result<Record, Absence>, S
         };
         ended.map_or_else(|| Found::Live(loaded.clone()), Found::Absent)
     } else {
-        match calls.store.find(&loaded.id(), calls.cx).await? {
+        match calls.store.find(&loaded.id(), calls.cx.fresh()).await? {
             // Its client carries it until it is written.
             Found::Absent(Absence::Unknown) if loaded.was_carried() => Found::Live(loaded.clone()),
             found => found,
@@ -66,6 +88,9 @@ async fn find(core: &Core, loaded: &Record) -> Result<Result<Record, Absence>, S
         Found::Live(record) if core.policy.has_expired(&record, now) => Err(Absence::Expired),
         Found::Live(record) if !record.is_resident() => Err(Absence::Migrated),
         Found::Live(record) if !plan::is_continued_by(loaded, &record) => {
+            Err(Absence::Rotated { id: record.id(), at: now })
+        }
+        Found::Live(record) if proof == Proof::Secret && !record.honours_secret_of(loaded, now) => {
             Err(Absence::Rotated { id: record.id(), at: now })
         }
         Found::Live(record) => Ok(record),

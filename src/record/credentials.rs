@@ -206,6 +206,11 @@ impl Credentials {
         })
     }
 
+    /// Whether this secret is the one before, and still within its grace.
+    pub(crate) fn honours(&self, secret: &Kept, now: Timestamp) -> bool {
+        self.replaced().first().is_some_and(|last| last.is_honoured(now) && last.secret.is_same(secret))
+    }
+
     pub(crate) fn is_current(&self, presented: &Secret) -> bool {
         self.current.is(presented)
     }
@@ -311,6 +316,20 @@ mod tests {
         credentials.rotate(secret(21), Rotation::without_grace(later).forgetting(later));
         assert_eq!(credentials.compare_secret(&secret(19), later), SecretMatch::None);
         assert_eq!(credentials.compare_secret(&secret(20), later), SecretMatch::Rotated(later));
+    }
+
+    #[test]
+    fn of_earlier_secrets_the_last_one_is_honoured_for_its_grace() {
+        let mut credentials = Credentials::new(secret(0));
+        (1..=2).for_each(|number| credentials.rotate(secret(number), renewal(NOW)));
+        let honours = |number, now| {
+            let kept = [Kept::Plain(secret(number)), Kept::Hashed(secret(number).hash())];
+            kept.map(|kept| credentials.honours(&kept, now))
+        };
+        assert_eq!(honours(1, NOW), [true; 2]);
+        assert_eq!(honours(1, NOW + GRACE), [false; 2]);
+        assert_eq!(honours(0, NOW), [false; 2]);
+        assert_eq!(honours(3, NOW), [false; 2]);
     }
 
     #[test]

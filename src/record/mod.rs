@@ -336,6 +336,11 @@ impl Record {
         self.0.credentials.is_current(presented)
     }
 
+    /// Whether the secret that opens `loaded`, an earlier state, opens this one, too.
+    pub(crate) fn honours_secret_of(&self, loaded: &Self, now: Timestamp) -> bool {
+        self.has_secret_of(loaded) || self.0.credentials.honours(&loaded.0.credentials.current, now)
+    }
+
     /// Whether it is one that another server honours still, if that server's clock is behind this one by up to `leeway`.
     pub(crate) fn may_be_honoured(
         &self,

@@ -30,6 +30,9 @@ pub(crate) trait Engine: fmt::Debug + Send + Sync {
     /// Looks what has become of the session.
     fn reload<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>>;
 
+    /// Looks what has become of the session, and fails if it is no more.
+    fn revalidate<'a>(&'a self, session: &'a Session) -> BoxFuture<'a, Result<(), SessionError>>;
+
     /// An ID for a session that is still to be created; `None` if the source of randomness has failed.
     fn draw_id(&self) -> Option<SessionId>;
 

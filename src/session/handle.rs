@@ -59,6 +59,36 @@ impl Session {
         Ok(self.status())
     }
 
+    /// Asks the store for the session as of now, and fails if it has ended: for a route that must not act on an answer that is a
+    /// moment old.
+    ///
+    /// Some stores answer from what they know, for as long as their [guarantees](crate::store::Guarantees::revocation) say: a hybrid
+    /// store or one with a cache. This asks what is below. Afterwards the session shows the values that are stored now, and its
+    /// own changes that are not saved yet. A session that was ended, whose secret was replaced, or in which somebody has logged in
+    /// meanwhile, is an error. A visitor without a session is none: ask for the [subject](Self::subject) as well.
+    ///
+    /// Every store answers. One that keeps its sessions on a server is asked once more, and one whose clients carry
+    /// their sessions knows no more than their tokens say. A group of routes asks for it with the option `fresh` of its layer.
+    ///
+    /// ```
+    /// # use cloakroom::{Session, SessionError};
+    /// async fn transfer(session: Session) -> Result<String, SessionError> {
+    ///     session.revalidate().await?;
+    ///     match session.subject() {
+    ///         Some(user) => Ok(format!("{user} pays.")),
+    ///         None => Ok("Please log in.".to_owned()),
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::SessionErrorKind::Conflict) if the session is no more; this handle then shows an anonymous one without
+    /// values, and what was changed in it is dropped. Also if an unsaved change no longer applies to what is stored. Those of the
+    /// store; then nothing has changed.
+    pub async fn revalidate(&self) -> Result<(), SessionError> {
+        self.0.engine.revalidate(self).await
+    }
+
     /// Returns what has become of the session, without asking the store: as of its load, its last [`reload`](Self::reload) or
     /// [`save`](Self::save), and the time now.
     ///

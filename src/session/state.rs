@@ -46,6 +46,8 @@ pub(crate) struct State {
     reserved_id: Option<SessionId>,
     /// Whether a look at the store showed that the session has ended, or belongs to another login.
     is_lost: bool,
+    /// Whether the store was asked for it as of this request.
+    is_fresh: bool,
     /// Grows with each change, so that an update that ran outside the lock sees whether another change was faster.
     generation: u64,
 }
@@ -69,6 +71,7 @@ impl State {
             delivery: Delivery::default(),
             reserved_id: None,
             is_lost: false,
+            is_fresh: false,
             generation: 0,
         }
     }
@@ -291,6 +294,21 @@ impl State {
         self.log = if log.logs_in() { log.since_login() } else { Log::default() };
         self.token = None;
         self.show_again();
+    }
+
+    /// Whether a look at the store showed that the session is no more.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// Whether the store was asked for it as of this request, where it was loaded at all.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.is_fresh || self.base.record().is_none()
+    }
+
+    /// Notes that the store was asked for it as of this request.
+    pub(crate) fn set_fresh(&mut self) {
+        self.is_fresh = true;
     }
 
     /// Whether its handler said that it outlives its response.

@@ -1,5 +1,10 @@
 //! Middleware inside other middleware: of one manager, and of two.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
 use actix_web::{
     App, HttpRequest, HttpResponse,
     http::Method,
@@ -7,10 +12,10 @@ use actix_web::{
     web::{self, Data},
 };
 use cloakroom::{
-    Bearer, Cookie, Session, SessionError, SessionManager,
+    Bearer, Cookie, Session, SessionError, SessionManager, SessionStore, StoreError,
     actix::{SessionMiddleware, existing_session_of, session_of},
     keyring::{KeyRing, SecretKey},
-    store::{EncryptedCookieStore, MemoryStore},
+    store::{EncryptedCookieStore, Freshness, Loaded, MemoryStore, PresentedToken, StoreContext, StoreLayer},
 };
 
 use crate::{cookie, count, get, manager, text};
@@ -42,6 +47,37 @@ async fn nested_middleware_of_one_manager_is_one_session_and_hands_out_one_cooki
         let held = cookie(&second).or(held);
         assert_eq!(text(second).await, "2");
         assert_eq!(text(send!(app, get("/count", held.as_deref()))).await, "3");
+    }
+}
+
+/// Counts the loads that ask for the state as of now.
+#[derive(Debug, Clone, Default)]
+struct Asked(MemoryStore, Arc<AtomicUsize>);
+
+#[async_trait::async_trait]
+impl StoreLayer for Asked {
+    fn inner(&self) -> &dyn SessionStore {
+        &self.0
+    }
+
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
+        self.1.fetch_add(usize::from(cx.freshness == Freshness::Now), SeqCst);
+        self.inner().load(presented, cx).await
+    }
+}
+
+#[actix_web::test]
+async fn the_routes_of_a_fresh_middleware_ask_for_now_and_the_others_do_not() {
+    let asked = Asked::default();
+    let sessions = SessionManager::new(asked.clone()).cookie(Cookie::named("__Host-id"));
+    let wrap = || SessionMiddleware::new(sessions.clone());
+    let money = web::scope("/in").wrap(wrap().fresh()).route("/money", web::get().to(count));
+    let app =
+        init_service(App::new().wrap(wrap()).service(money).route("/count", web::get().to(count))).await;
+    let held = cookie(&send!(app, get("/count", None)));
+    for (path, answer, times) in [("/in/money", "2", 1), ("/count", "3", 1)] {
+        assert_eq!(text(send!(app, get(path, held.as_deref()))).await, answer);
+        assert_eq!(asked.1.load(SeqCst), times, "{path}");
     }
 }
 

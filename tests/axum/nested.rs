@@ -1,5 +1,10 @@
 //! Layers inside each other: of one manager, and of two.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
 use axum::{
     Router,
     body::Body,
@@ -8,9 +13,9 @@ use axum::{
     routing::{get, post},
 };
 use cloakroom::{
-    Bearer, Cookie, Session, SessionError, SessionManager,
+    Bearer, Cookie, Session, SessionError, SessionManager, SessionStore, StoreError,
     keyring::{KeyRing, SecretKey},
-    store::{EncryptedCookieStore, MemoryStore},
+    store::{EncryptedCookieStore, Freshness, Loaded, MemoryStore, PresentedToken, StoreContext, StoreLayer},
     tower::{SessionLayer, existing_session_of, session_of},
 };
 
@@ -43,6 +48,37 @@ async fn nested_layers_of_one_manager_are_one_session_and_hand_out_one_cookie() 
         let held = cookie(&second).or(held);
         assert_eq!(text(second).await, "2");
         assert_eq!(text(fetch(&app, "/count", held.as_deref()).await).await, "3");
+    }
+}
+
+/// Counts the loads that ask for the state as of now.
+#[derive(Debug, Clone, Default)]
+struct Asked(MemoryStore, Arc<AtomicUsize>);
+
+#[async_trait::async_trait]
+impl StoreLayer for Asked {
+    fn inner(&self) -> &dyn SessionStore {
+        &self.0
+    }
+
+    async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {
+        self.1.fetch_add(usize::from(cx.freshness == Freshness::Now), SeqCst);
+        self.inner().load(presented, cx).await
+    }
+}
+
+#[tokio::test]
+async fn the_routes_of_a_fresh_layer_ask_for_now_and_the_others_do_not() {
+    let asked = Asked::default();
+    let layer = || SessionLayer::new(manager(asked.clone()));
+    let sessions = manager(asked.clone());
+    let money = Router::new().route("/money", get(count)).layer(SessionLayer::new(sessions.clone()).fresh());
+    let alone = Router::new().route("/alone", get(count)).layer(layer().fresh());
+    let app: Router = money.route("/count", get(count)).layer(SessionLayer::new(sessions)).merge(alone);
+    let held = cookie(&fetch(&app, "/count", None).await);
+    for (path, answer, times) in [("/money", "2", 1), ("/count", "3", 1), ("/alone", "4", 2)] {
+        assert_eq!(text(fetch(&app, path, held.as_deref()).await).await, answer);
+        assert_eq!(asked.1.load(SeqCst), times, "{path}");
     }
 }
 

@@ -23,6 +23,7 @@
 //! | one subject acts as another | `acting` |
 //! | the ID of a session | `ids` |
 //! | clients that do not return `Secure` cookies | `plain_http` |
+//! | stores that answer from what they know, and routes that ask for now | `hybrid` |
 //! | what is logged is documented | `log_table` |
 //! | 17 anonymous sessions displace nobody | `budgets` |
 //! | 7 logins and logouts where their number is limited | `crowd` |
@@ -41,6 +42,7 @@ mod headers;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod hooked;
 mod hostile;
+mod hybrid;
 mod identity;
 mod ids;
 mod jar;

@@ -38,6 +38,7 @@ use crate::{error::SessionError, manager::SessionManager};
 #[derive(Debug, Clone)]
 pub struct SessionMiddleware {
     manager: SessionManager,
+    is_fresh: bool,
     refusal: Refusal,
 }
 
@@ -51,7 +52,29 @@ impl SessionMiddleware {
     /// once for each worker, and a store made in it would be that worker's alone.
     #[must_use]
     pub fn new(manager: SessionManager) -> Self {
-        Self { manager, refusal: Refusal::default() }
+        Self { manager, is_fresh: false, refusal: Refusal::default() }
+    }
+
+    /// Asks the store for each session as of now, where the store would otherwise answer from what it knows.
+    ///
+    /// For a group of routes that must not act on an answer that is a moment old, inside another layer of the same manager or
+    /// alone; see [`Session::revalidate`](crate::Session::revalidate). If a handler or a layer further out has loaded the session
+    /// already, it is looked at again, and a session that has ended meanwhile is refused with `409 Conflict`.
+    ///
+    /// ```
+    /// # use actix_web::{App, web};
+    /// # use cloakroom::{Session, SessionManager, actix::SessionMiddleware, store::MemoryStore};
+    /// # async fn transfer(session: Session) -> &'static str { "Done." }
+    /// # let sessions = SessionManager::new(MemoryStore::new());
+    /// let money = web::scope("/money")
+    ///     .wrap(SessionMiddleware::new(sessions.clone()).fresh())
+    ///     .route("/transfer", web::post().to(transfer));
+    /// let app = App::new().wrap(SessionMiddleware::new(sessions)).service(money);
+    /// ```
+    #[must_use]
+    pub fn fresh(mut self) -> Self {
+        self.is_fresh = true;
+        self
     }
 
     /// Answers with `refusal` where the handler's response cannot be sent because its session could not be saved.
@@ -76,7 +99,12 @@ where
     type Future = Ready<Result<Self::Transform, Self::InitError>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
-        ready(Ok(SessionService { inner, manager: self.manager.clone(), refusal: self.refusal.clone() }))
+        ready(Ok(SessionService {
+            inner,
+            manager: self.manager.clone(),
+            is_fresh: self.is_fresh,
+            refusal: self.refusal.clone(),
+        }))
     }
 }
 
@@ -85,6 +113,7 @@ where
 pub struct SessionService<S> {
     inner: S,
     manager: SessionManager,
+    is_fresh: bool,
     refusal: Refusal,
 }
 
@@ -104,7 +133,7 @@ where
         // Here, because others further in may rewrite the path.
         let outer = request.extensions_mut().remove();
         let (path, authority) = (request.path(), request.uri().authority().cloned());
-        let (sessions, exchange) = SessionHandle::enter(outer, &self.manager, path, authority);
+        let (sessions, exchange) = SessionHandle::enter(outer, &self.manager, self.is_fresh, path, authority);
         request.extensions_mut().insert(sessions);
         ResponseFuture::new(self.inner.call(request), exchange, self.refusal.clone())
     }

@@ -31,6 +31,7 @@ use crate::manager::SessionManager;
 #[derive(Debug, Clone)]
 pub struct SessionLayer<R = PlainText> {
     manager: SessionManager,
+    is_fresh: bool,
     refusal: R,
 }
 
@@ -42,7 +43,7 @@ impl SessionLayer {
     /// other is reached by [`session_of`](super::session_of).
     #[must_use]
     pub fn new(manager: SessionManager) -> Self {
-        Self { manager, refusal: PlainText }
+        Self { manager, is_fresh: false, refusal: PlainText }
     }
 }
 
@@ -65,7 +66,30 @@ impl<R> SessionLayer<R> {
     /// ```
     #[must_use]
     pub fn refuse_with<N>(self, refusal: N) -> SessionLayer<N> {
-        SessionLayer { manager: self.manager, refusal }
+        SessionLayer { manager: self.manager, is_fresh: self.is_fresh, refusal }
+    }
+
+    /// Asks the store for each session as of now, where the store would otherwise answer from what it knows.
+    ///
+    /// For a group of routes that must not act on an answer that is a moment old, inside another layer of the same manager or
+    /// alone; see [`Session::revalidate`](crate::Session::revalidate). If a handler or a layer further out has loaded the session
+    /// already, it is looked at again, and a session that has ended meanwhile is refused with `409 Conflict`.
+    ///
+    /// ```
+    /// # use axum::{Router, routing::post};
+    /// # use cloakroom::{Session, SessionManager, store::MemoryStore, tower::SessionLayer};
+    /// # async fn transfer(session: Session) {}
+    /// # let sessions = SessionManager::new(MemoryStore::new());
+    /// let app: Router = Router::new()
+    ///     .route("/transfer", post(transfer))
+    ///     .route_layer(SessionLayer::new(sessions.clone()).fresh())
+    ///     .route("/cart", post(transfer))
+    ///     .layer(SessionLayer::new(sessions));
+    /// ```
+    #[must_use]
+    pub fn fresh(mut self) -> Self {
+        self.is_fresh = true;
+        self
     }
 }
 
@@ -73,7 +97,12 @@ impl<S, R: Clone> Layer<S> for SessionLayer<R> {
     type Service = SessionService<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionService { inner, manager: self.manager.clone(), refusal: self.refusal.clone() }
+        SessionService {
+            inner,
+            manager: self.manager.clone(),
+            is_fresh: self.is_fresh,
+            refusal: self.refusal.clone(),
+        }
     }
 }
 
@@ -82,6 +111,7 @@ impl<S, R: Clone> Layer<S> for SessionLayer<R> {
 pub struct SessionService<S, R = PlainText> {
     inner: S,
     manager: SessionManager,
+    is_fresh: bool,
     refusal: R,
 }
 
@@ -102,7 +132,7 @@ where
         // Taken here, because a nested router shows its routes only the rest of the path.
         let outer = request.extensions_mut().remove();
         let (path, authority) = (request.uri().path(), request.uri().authority().cloned());
-        let (sessions, exchange) = SessionHandle::enter(outer, &self.manager, path, authority);
+        let (sessions, exchange) = SessionHandle::enter(outer, &self.manager, self.is_fresh, path, authority);
         request.extensions_mut().insert(sessions);
         ResponseFuture::new(self.inner.call(request), exchange, self.refusal.clone())
     }

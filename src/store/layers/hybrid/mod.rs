@@ -440,8 +440,14 @@ impl<S: SessionStore> StoreLayer for Hybrid<S> {
     /// Nobody has presented a secret.
     async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         Ok(match self.inner.find(id, cx).await? {
-            Found::Live(record) => Found::Live(record.without_secret()),
-            absent => absent,
+            Found::Live(record) => {
+                self.note(id, record.version().counter, cx.now);
+                Found::Live(record.without_secret())
+            }
+            absent => {
+                self.note(id, u64::MAX, cx.now);
+                absent
+            }
         })
     }
 }
