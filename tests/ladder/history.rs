@@ -95,7 +95,13 @@ async fn visits(site: &Arc<Site>, dice: &Dice, time: Simulated, bound: Moment) -
     for _ in 0..1 + dice.below(2) {
         let (jar, home) = (Jar::default(), dice.index(site.len()));
         for _ in 0..2 {
-            let tab = Tab { node: home, jar: jar.clone(), dice: dice.clone(), time, shared: Arc::clone(&site.shared) };
+            let tab = Tab {
+                node: home,
+                jar: jar.clone(),
+                dice: dice.clone(),
+                time,
+                shared: Arc::clone(&site.shared),
+            };
             tabs.push(tokio::spawn(browse(tab, Arc::clone(site), home, bound)));
         }
     }
@@ -135,7 +141,8 @@ fn pause(dice: &Dice, bound: Moment) -> Moment {
 
 fn purpose(dice: &Dice) -> Purpose {
     match dice.below(20) {
-        0..9 => Purpose::Look,
+        0..7 => Purpose::Look,
+        7..9 => Purpose::LookNow,
         9..16 => Purpose::Add,
         16..18 => Purpose::LogIn,
         _ => Purpose::LogOut,

@@ -46,7 +46,8 @@ pub(crate) fn judge(site: &Site, visits: &[Visit], bounds: Bounds) -> Result<(),
 fn saw_what_was(shared: &Shared, visit: &Visit, bounds: Bounds) -> bool {
     let Saw::Session { id, number, logged_in } = visit.saw else { return true };
     // Clocks show whole milliseconds.
-    let from = visit.began.saturating_sub(bounds.stale + 2 * MILLISECOND);
+    let bound = if visit.purpose == Purpose::LookNow { Moment::ZERO } else { bounds.stale };
+    let from = visit.began.saturating_sub(bound + 2 * MILLISECOND);
     shared.between(&id, from, visit.loaded).iter().any(|state| match state {
         State::Live { number: n, logged_in: l, .. } => {
             *l == logged_in && (bounds.unsaved.is_some() || *n == number)
@@ -76,46 +77,43 @@ fn has_taken_effect(shared: &Shared, visit: &Visit) -> bool {
             .iter()
             .any(|id| shared.between(id, visit.began, Moment::MAX).iter().any(is_login)),
         Purpose::LogOut => matches!(shared.latest(&id), None | Some(State::Ended)),
-        Purpose::Look | Purpose::Add => true,
+        Purpose::Look | Purpose::LookNow | Purpose::Add => true,
     }
 }
 
 /// Whether each acknowledged change was counted once, unless it may be lost, and no other more than once.
 fn counted(site: &Site, visits: &[Visit], bounds: Bounds, id: &SessionId) -> Result<(), String> {
     let Some(State::Live { number, .. }) = site.shared.latest(id) else { return Ok(()) };
-    let (mut kept, mut at_risk, mut uncertain) = (0, 0, 0);
-    for visit in visits.iter().filter(|visit| visit.purpose == Purpose::Add) {
-        let count = match visit.wrote {
-            Some((of, Ok(()))) if of == *id && may_be_lost(site, visits, visit, bounds) => &mut at_risk,
-            Some((of, Ok(()))) if of == *id => &mut kept,
-            Some((of, Err(_))) if of == *id => &mut uncertain,
-            _ => continue,
-        };
-        *count += 1;
-    }
-    if (kept..=kept + at_risk + uncertain).contains(&number) {
+    let of_this: Vec<_> =
+        visits.iter().filter(|visit| visit.wrote.is_some_and(|(of, _)| of == *id)).collect();
+    let added = |visit: &&&Visit| visit.purpose == Purpose::Add;
+    let is_done = |visit: &&Visit| matches!(visit.wrote, Some((_, Ok(()))));
+    let (done, uncertain): (Vec<_>, Vec<_>) = of_this.iter().filter(added).partition(|visit| is_done(visit));
+    let done: Vec<&Visit> = done.into_iter().copied().collect();
+    let least = done.len() - bounds.unsaved.map_or(0, |unsaved| most_lost(site, &of_this, &done, unsaved));
+    if (least..=done.len() + uncertain.len()).contains(&usize::try_from(number).unwrap_or(usize::MAX)) {
         return Ok(());
     }
     Err(format!(
-        "{number} changes of {id} were counted: {kept} had to be, {at_risk} more were acknowledged, {uncertain} uncertain\n\
-         {bounds:?}: {visits:#?}"
+        "{number} changes of {id} were counted: {least} had to be, {} were acknowledged, {} uncertain\n\
+         {bounds:?}\n{of_this:#?}",
+        done.len(),
+        uncertain.len(),
     ))
 }
 
-/// Whether a change that was acknowledged may be lost: its node has crashed soon after it, or another node has changed the session.
-fn may_be_lost(site: &Site, visits: &[Visit], change: &Visit, bounds: Bounds) -> bool {
-    let Some(unsaved) = bounds.unsaved else { return false };
-    let until = change.done + unsaved;
-    let of = change.wrote.map(|(id, _)| id);
-    let moved = visits.iter().any(|other| {
-        other.node != change.node
-            && other.wrote.is_some_and(|(id, _)| Some(id) == of)
-            && (other.began..=other.done + unsaved).contains(&change.done)
-            || other.node != change.node
-                && other.wrote.is_some_and(|(id, _)| Some(id) == of)
-                && (change.began..=until).contains(&other.done)
-    });
-    moved || site.has_crashed(change.node, change.done, until)
+/// How many acknowledged changes of a session may be lost where they wait in the memory of a node: with each crash of the node, and each
+/// time that another one writes the session, those that the node has acknowledged within the declared time.
+fn most_lost(site: &Site, of_this: &[&Visit], done: &[&Visit], unsaved: Moment) -> usize {
+    let of_node = |node: usize| {
+        let times: Vec<_> = done.iter().filter(|visit| visit.node == node).map(|visit| visit.done).collect();
+        let within =
+            |from: &Moment| times.iter().filter(|at| (*from..=*from + unsaved).contains(&**at)).count();
+        let at_a_time = times.iter().map(within).max().unwrap_or(0);
+        let others = of_this.iter().filter(|visit| visit.node != node).count();
+        times.len().min(at_a_time * (site.crashes(node) + others))
+    };
+    (0..site.len()).map(of_node).sum()
 }
 
 /// Whether a handler saw another state than was stored when it was loaded.

@@ -43,7 +43,7 @@ use history::Summary;
 use rungs::{RUNGS, Rung};
 
 /// How many histories each rung is tried in, unless the environment says otherwise.
-const HISTORIES: u64 = 1_000;
+const HISTORIES: u64 = 500;
 
 /// What must have happened in so many histories, so that there was something to judge.
 const ENOUGH: u64 = 500;
@@ -54,7 +54,7 @@ fn each_rung_keeps_what_it_guarantees() {
     for rung in RUNGS {
         let summary = try_rung(rung, histories);
         let _ = writeln!(std::io::stderr(), "ladder: {}: {summary:?}", rung.name);
-        if histories >= ENOUGH {
+        if histories >= ENOUGH && number("CLOAKROOM_LADDER_SEED").is_none() {
             summary.assert_plenty(rung.name);
         }
     }

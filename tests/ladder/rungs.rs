@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use cloakroom::{
     SessionStore, StoreError,
+    keyring::{KeyRing, SecretKey},
     record::{Record, Version},
     store::{
-        Absence, End, Ended, Guarantees, Loaded, PresentedToken, Replaced, Revocation, StoreContext,
-        StoreLayer,
+        Absence, Cached, CachedOptions, End, Ended, Guarantees, Hybrid, Loaded, PresentedToken, Replaced,
+        Revocation, StoreContext, StoreLayer, WhileDown, WriteBehind, WriteBehindOptions,
     },
 };
 
@@ -61,7 +62,18 @@ pub(crate) const RUNGS: &[Rung] = &[
         let options = WriteBehindOptions { bridge: Duration::from_secs(4), ..WriteBehindOptions::default() };
         Arc::new(WriteBehind::with_options(shared, options).unwrap())
     }),
+    Rung::new("hybrid", |shared| Arc::new(hybrid(shared))),
+    Rung::new("hybrid, and read while the store is down", |shared| {
+        Arc::new(hybrid(shared).while_down(WhileDown::Read { up_to: Duration::from_secs(20) }))
+    }),
+    Rung::new("hybrid, before a cache", |shared| Arc::new(hybrid(Cached::new(shared).unwrap()))),
 ];
+
+/// Clocks here differ by less than four seconds.
+fn hybrid<S: SessionStore>(shared: S) -> Hybrid<S> {
+    let keys = KeyRing::new(SecretKey::from_bytes(&(0..32).collect::<Vec<_>>()).unwrap());
+    Hybrid::new(shared, &keys).unwrap().fresh_for(Duration::from_secs(8)).leeway(Duration::from_secs(4))
+}
 
 /// What can be wrong with a rung.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -69,10 +69,9 @@ pub(crate) struct Site {
     rung: Rung,
     pub(crate) shared: Arc<Shared>,
     dice: Dice,
-    time: Simulated,
     nodes: Vec<(NodeClock, Mutex<Arc<Node>>)>,
-    /// Which nodes have crashed, and when.
-    crashes: Mutex<Vec<(usize, Moment)>>,
+    /// Which nodes have crashed.
+    crashes: Mutex<Vec<usize>>,
 }
 
 impl Site {
@@ -82,7 +81,7 @@ impl Site {
             (clock, Mutex::new(Node::start(rung, &shared, dice, clock)))
         });
         let nodes = nodes.collect();
-        Self { rung: *rung, shared, dice: dice.clone(), time, nodes, crashes: Mutex::default() }
+        Self { rung: *rung, shared, dice: dice.clone(), nodes, crashes: Mutex::default() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -97,9 +96,9 @@ impl Site {
         self.node(number).line.cut_until(until);
     }
 
-    /// Whether a node has crashed between these moments.
-    pub(crate) fn has_crashed(&self, number: usize, from: Moment, to: Moment) -> bool {
-        self.crashes.lock().unwrap().iter().any(|(node, at)| *node == number && (from..=to).contains(at))
+    /// How often a node has crashed.
+    pub(crate) fn crashes(&self, number: usize) -> usize {
+        self.crashes.lock().unwrap().iter().filter(|node| **node == number).count()
     }
 
     pub(crate) fn repair(&self) {
@@ -111,7 +110,7 @@ impl Site {
         let (clock, node) = &self.nodes[number];
         let next = Node::start(&self.rung, &self.shared, &self.dice, *clock);
         let old = std::mem::replace(&mut *node.lock().unwrap(), next);
-        self.crashes.lock().unwrap().push((number, self.time.now()));
+        self.crashes.lock().unwrap().push(number);
         old.line.cut_until(Moment::MAX);
         old.crashed.send_replace(true);
     }

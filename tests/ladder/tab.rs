@@ -18,6 +18,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Look,
+    /// As [`Look`](Self::Look), as of now.
+    LookNow,
     Add,
     LogIn,
     LogOut,
@@ -83,10 +85,23 @@ impl Tab {
         let exchange = node.sessions.exchange("/");
         let headers = Headers(held.cookie.map(|cookie| format!("id={cookie}")));
         let head = RequestHead { method: "POST", authority: None, headers: &headers };
-        let loaded = exchange.lazy().load(&head).await;
+        let lazy = exchange.lazy();
+        let loaded = if purpose == Purpose::LookNow {
+            lazy.clone().fresh().load(&head).await
+        } else {
+            lazy.load(&head).await
+        };
         let saw = loaded.as_ref().map_or_else(|error| Saw::Refused(error.status()), see);
-        let facts =
-            Visit { purpose, began, loaded: self.time.now(), presented: held.session, saw, wrote: None };
+        let facts = Visit {
+            purpose,
+            node: self.node,
+            began,
+            loaded: self.time.now(),
+            done: self.time.now(),
+            presented: held.session,
+            saw,
+            wrote: None,
+        };
         *visit.lock().unwrap() = Some(facts);
         if let Ok(session) = loaded {
             self.handle(exchange, &session, visit, began).await;
@@ -105,7 +120,7 @@ impl Tab {
         // A logout has none afterwards, and a login may have begun another.
         let wrote = |outcome| {
             if let (Some(visit), Some(id)) = (&mut *visit.lock().unwrap(), session.id().or(before))
-                && purpose != Purpose::Look
+                && !matches!(purpose, Purpose::Look | Purpose::LookNow)
             {
                 (visit.wrote, visit.done) = (Some((id, outcome)), self.time.now());
             }
@@ -166,7 +181,7 @@ fn see(session: &Session) -> Saw {
 
 fn act(session: &Session, purpose: Purpose) -> Result<(), SessionError> {
     match purpose {
-        Purpose::Look => Ok(()),
+        Purpose::Look | Purpose::LookNow => Ok(()),
         Purpose::Add => session.update("number", |number: &mut u64| *number += 1),
         Purpose::LogIn => session.log_in("alice"),
         Purpose::LogOut => session.log_out(),

@@ -25,8 +25,8 @@ use cloakroom::{
     SessionId, SessionStore, StoreError,
     record::{Record, Version},
     store::{
-        ChangeListener, Created, End, Ended, Found, Guarantees, Loaded, PresentedToken, ReferenceToken,
-        Replaced, SessionIndex, SessionInfo, StoreContext, Touched, Upkeep,
+        ChangeListener, Created, End, Ended, Found, Guarantees, KeyId, Loaded, PresentedToken,
+        ReferenceToken, Replaced, Revocations, SessionIndex, SessionInfo, StoreContext, Touched, Upkeep,
     },
     time::Timestamp,
 };
@@ -175,6 +175,18 @@ impl<F: Flaw> SessionStore for Broken<F> {
 
     fn announce_to(&self, listener: Arc<dyn ChangeListener>) -> bool {
         self.0.announce_to(listener)
+    }
+
+    fn reference_token(&self, presented: PresentedToken<'_>) -> Option<ReferenceToken> {
+        self.0.reference_token(presented)
+    }
+
+    fn revocations(&self) -> Option<&dyn Revocations> {
+        self.0.revocations()
+    }
+
+    fn key_of(&self, presented: PresentedToken<'_>) -> Option<KeyId> {
+        self.0.key_of(presented)
     }
 
     async fn drain(&self, cx: StoreContext) -> Result<(), StoreError> {

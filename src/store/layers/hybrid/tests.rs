@@ -1,5 +1,7 @@
 //! Servers that share a store, and what a client holds that goes from one to another.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 use std::{
     pin::pin,
     sync::{

@@ -1,5 +1,7 @@
 //! One or two nodes that write behind into the same store, whose connections can fail in every way.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 use std::{
     future::poll_fn,
     pin::pin,
