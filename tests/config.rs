@@ -62,6 +62,12 @@ fn every_store_has_a_short_form() {
             "write-behind:?store=postgres://app@h/shop&at_most=500ms&within=2s&bridge=1m&unsaved=9&sessions=99&bytes=9999&node=a",
             "write-behind",
         ),
+        ("hybrid:?store=redis://h&keys=generate", "hybrid"),
+        (
+            "hybrid:?store=postgres://app@h/shop?cache=1s&keys=generate&fresh_for=30s&leeway=2s&read_while_down=15m\
+             &cipher=chacha20-poly1305&context=shop&max_token=3000",
+            "hybrid",
+        ),
         ("migrating:?to=jwt:?keys=generate%26issuer=a%252526b&from=memory&phase=finish", "migrating"),
     ] {
         assert_eq!(opened(url).as_deref(), Ok(name), "{url}");
@@ -96,6 +102,10 @@ fn options_reach_the_store() {
     let behind = guarantees("write-behind:?store=redis://h&at_most=500ms&within=2s&bridge=1s");
     assert_eq!(behind.durability, Durability::Within(Duration::from_millis(1500)));
     assert_eq!(behind.revocation, Revocation::Within(Duration::from_secs(3)));
+    let hybrid = guarantees("hybrid:?store=redis://h&keys=generate&fresh_for=30s");
+    assert_eq!(hybrid.revocation, Revocation::Within(Duration::from_secs(30)));
+    let reads_on = guarantees("hybrid:?store=redis://h&keys=generate&fresh_for=30s&read_while_down=1h");
+    assert_eq!(reads_on.revocation, Revocation::Within(Duration::from_secs(3600)));
     let limits = [2048, 4096]
         .map(|bytes| guarantees(&format!("encrypted-cookie:?keys=generate&max_token={bytes}")).max_data);
     assert!(limits[0] < limits[1], "{limits:?}");
@@ -152,6 +162,9 @@ fn a_mistake_names_its_field_and_what_may_stand_there() {
         ("write-behind:?store=memory:", &["store: store", "in this process", "without the layer"]),
         ("write-behind:?store=jwt:?keys=generate", &["store: store", "clients carry", "without the layer"]),
         ("write-behind:?store=redis://h&at_most=soon", &["at_most", "30m"]),
+        ("hybrid:?keys=generate", &["missing", "`store`"]),
+        ("hybrid:?store=redis://h", &["store: keys", "keys_env"]),
+        ("hybrid:?store=memory:&keys=generate", &["store: store", "in this process"]),
         ("migrating:?from=memory:&to=memory:", &["missing", "phase"]),
         ("migrating:?from=memory:&to=memory:&phase=run", &["phase", "run", "`prepare`, `move`, `finish`"]),
         ("migrating:?from=memory:&phase=move", &["missing", "`to`"]),

@@ -10,8 +10,13 @@ use std::{
 use percent_encoding::percent_decode_str;
 #[cfg(feature = "postgres")]
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 
+#[cfg(feature = "hybrid")]
+use crate::store::HybridOptions;
 #[cfg(feature = "jwt")]
 use crate::store::JwtOptions;
 #[cfg(feature = "postgres")]
@@ -29,8 +34,8 @@ use crate::store::{RedisOptions, RedisRevocationLog};
 use crate::{
     options::{self, ConfigError, Options, Value},
     store::{
-        CacheOptions, Cached, CachedOptions, MigratingStore, NodeName, Phase, RevocableStore, RevocationLog,
-        SessionStore, WriteBehind, WriteBehindOptions,
+        CacheOptions, Cached, CachedOptions, MigratingStore, Phase, RevocableStore, RevocationLog,
+        SessionStore, WriteBehind, WriteBehindConfig,
     },
 };
 
@@ -51,6 +56,7 @@ use crate::{
 /// | `encrypted-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `cipher` (`aes-256-gcm`, `chacha20-poly1305`), `context`, `max_token` |
 /// | `signed-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `context`, `max_token` |
 /// | `jwt:` | keys as above for HS256, or `pem_env` or `pem_file` (a private key: EdDSA, ES256), or `public_pem_env` or `public_pem_file` (to read tokens only); `issuer`, `audience`, `leeway`, `accepting_type`, `context`, `max_token` |
+/// | `hybrid:` | `store` (one that several nodes share), `fresh_for` (how long a token is believed), `leeway` (how far clocks may differ), `read_while_down` (how old a token may be while the store does not answer), `keys_env` or `keys_file` or `keys=generate`, `cipher`, `context`, `max_token` |
 /// | `revocable:` | `store` (one whose clients carry their sessions), `log` (where revocations are kept: `memory:`, or Redis or PostgreSQL with the options above), `within`, `accept_while_down` |
 /// | `write-behind:` | `store` (one that several nodes share), `at_most` (how long a change waits), `within` (how late another node's log-out is seen), `bridge` (how long an outage is bridged), `unsaved` (sessions with changes that wait), `sessions`, `bytes`, `node` |
 /// | any that keeps records outside of the process | `cache` (a [`Cached`] store around it, and how stale that may be), `cache_sessions`, `cache_bytes`, `cache_stale_if_error` (how stale while the store does not answer) |
@@ -110,7 +116,9 @@ enum Kind {
     SignedCookie(SignedCookieOptions),
     #[cfg(feature = "jwt")]
     Jwt(JwtOptions),
-    WriteBehind(Box<WrittenBehind>),
+    WriteBehind(Box<Layer<WriteBehindConfig>>),
+    #[cfg(feature = "hybrid")]
+    Hybrid(Box<Layer<HybridOptions>>),
     Migrating(Box<Migrating>),
     Revocable(Box<Revocable>),
     /// Opening it is an error, which names the feature.
@@ -124,20 +132,11 @@ struct Memory {
     drain_to: Option<StoreConfig>,
 }
 
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenBehind {
+/// A layer with its options around a store.
+#[derive(Clone)]
+struct Layer<O> {
     store: StoreConfig,
-    #[serde(default, deserialize_with = "options::duration")]
-    at_most: Option<Duration>,
-    #[serde(default, deserialize_with = "options::duration")]
-    within: Option<Duration>,
-    #[serde(default, deserialize_with = "options::duration")]
-    bridge: Option<Duration>,
-    unsaved: Option<usize>,
-    sessions: Option<usize>,
-    bytes: Option<usize>,
-    node: Option<NodeName>,
+    options: O,
 }
 
 #[derive(Clone, Deserialize)]
@@ -164,7 +163,7 @@ struct Revocable {
 }
 
 /// The schemes of URLs.
-const SCHEMES: [&str; 18] = [
+const SCHEMES: [&str; 19] = [
     "memory",
     "redis",
     "rediss",
@@ -181,6 +180,7 @@ const SCHEMES: [&str; 18] = [
     "signed-cookie",
     "jwt",
     "write-behind",
+    "hybrid",
     "migrating",
     "revocable",
 ];
@@ -295,7 +295,9 @@ impl Kind {
             "signed-cookie" => SignedCookieOptions::deserialize(options).map(Self::SignedCookie),
             #[cfg(feature = "jwt")]
             "jwt" => JwtOptions::deserialize(options).map(Self::Jwt),
-            "write-behind" => WrittenBehind::deserialize(options).map(Box::new).map(Self::WriteBehind),
+            "write-behind" => Layer::new(options).map(Self::WriteBehind),
+            #[cfg(feature = "hybrid")]
+            "hybrid" => Layer::new(options).map(Self::Hybrid),
             "migrating" => Migrating::deserialize(options).map(Box::new).map(Self::Migrating),
             "revocable" => Revocable::deserialize(options).map(Box::new).map(Self::Revocable),
             #[cfg(feature = "redis")]
@@ -339,6 +341,8 @@ impl Kind {
             #[cfg(feature = "jwt")]
             Self::Jwt(options) => Ok(Arc::new(options.open()?)),
             Self::WriteBehind(layer) => layer.open(),
+            #[cfg(feature = "hybrid")]
+            Self::Hybrid(layer) => layer.open(),
             Self::Migrating(migrating) => migrating.open(),
             Self::Revocable(revocable) => revocable.open(),
             Self::NotCompiled(feature) => Err(not_compiled(feature)),
@@ -384,22 +388,31 @@ impl Memory {
     }
 }
 
-impl WrittenBehind {
+impl<O: DeserializeOwned> Layer<O> {
+    fn new(mut options: Options) -> Result<Box<Self>, ConfigError> {
+        let store = options.remove("store").ok_or_else(|| ConfigError::missing_field("store"))?;
+        let store = StoreConfig::deserialize(store).map_err(|error| error.within("store"))?;
+        Ok(Box::new(Self { store, options: O::deserialize(options)? }))
+    }
+}
+
+impl<O> Layer<O> {
+    fn inner(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
+        self.store.open_once().map_err(|error| error.within("store"))
+    }
+}
+
+impl Layer<WriteBehindConfig> {
     fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
-        let store = self.store.open_once().map_err(|error| error.within("store"))?;
-        let default = WriteBehindOptions::default();
-        let options = WriteBehindOptions {
-            at_most: self.at_most.unwrap_or(default.at_most),
-            within: self.within.unwrap_or(default.within),
-            bridge: self.bridge.unwrap_or(default.bridge),
-            unsaved: self.unsaved.unwrap_or(default.unsaved),
-            sessions: self.sessions.unwrap_or(default.sessions),
-            bytes: self.bytes.unwrap_or(default.bytes),
-            node: self.node.clone(),
-        };
-        let layer =
-            WriteBehind::with_options(store, options).map_err(|error| ConfigError::new("store", error))?;
-        Ok(Arc::new(layer))
+        let layer = WriteBehind::with_options(self.inner()?, self.options.options());
+        Ok(Arc::new(layer.map_err(|error| ConfigError::new("store", error))?))
+    }
+}
+
+#[cfg(feature = "hybrid")]
+impl Layer<HybridOptions> {
+    fn open(&self) -> Result<Arc<dyn SessionStore>, ConfigError> {
+        Ok(Arc::new(self.options.open(self.inner()?)?))
     }
 }
 
@@ -444,6 +457,7 @@ fn feature(scheme: &str) -> &'static str {
         "jwt" => "jwt",
         "postgres" | "postgresql" => "postgres",
         "sqlite" => "sqlite",
+        "hybrid" => "hybrid",
         _ => "redis",
     }
 }
@@ -505,6 +519,8 @@ impl fmt::Debug for StoreConfig {
                 #[cfg(feature = "jwt")]
                 Kind::Jwt(_) => "jwt",
                 Kind::WriteBehind(_) => "write-behind",
+                #[cfg(feature = "hybrid")]
+                Kind::Hybrid(_) => "hybrid",
                 Kind::Migrating(_) => "migrating",
                 Kind::Revocable(_) => "revocable",
                 Kind::NotCompiled(_) => "not compiled",

@@ -180,8 +180,10 @@ mod session_store;
 #[cfg(feature = "sealed")]
 mod token;
 
+#[cfg(all(feature = "hybrid", feature = "config"))]
+pub(crate) use self::layers::HybridOptions;
 #[cfg(feature = "config")]
-pub(crate) use self::layers::CacheOptions;
+pub(crate) use self::layers::{CacheOptions, WriteBehindConfig};
 #[cfg(feature = "hybrid")]
 pub use self::layers::{Hybrid, WhileDown};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

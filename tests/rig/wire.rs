@@ -51,6 +51,11 @@ impl Wire {
         Self { address, shared }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The URL of the PostgreSQL database behind it.
     pub(crate) fn postgres_url(&self) -> String {
         format!("postgres://postgres@{}/postgres", self.address)

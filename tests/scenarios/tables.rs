@@ -11,9 +11,9 @@ use cloakroom::{
     Bearer, Cookie, SessionStore, Transport as Way,
     keyring::{KeyRing, SecretKey},
     store::{
-        Cached, Cipher, EncryptedCookieStore, JwtStore, MemoryRevocationLog, MemoryStore, PostgresStore,
-        RedisRevocationLog, RedisStore, RedisStoreBuilder, RevocableStore, SignedCookieStore, SqliteStore,
-        StoreLayer,
+        Cached, Cipher, EncryptedCookieStore, Hybrid, JwtStore, MemoryRevocationLog, MemoryStore,
+        PostgresStore, RedisRevocationLog, RedisStore, RedisStoreBuilder, RevocableStore, SignedCookieStore,
+        SqliteStore, StoreLayer, WriteBehind,
     },
 };
 
@@ -37,6 +37,14 @@ pub(crate) const STORES: &[Store] = &[
     },
     Store { name: "postgres", open: || Arc::new(postgres()) },
     Store { name: "sqlite", open: || Arc::new(sqlite()) },
+    Store {
+        name: "redis, written behind",
+        open: || Arc::new(WriteBehind::new(redis().build()).expect("it is shared")),
+    },
+    Store {
+        name: "redis below a hybrid",
+        open: || Arc::new(Hybrid::new(redis().build(), &keys()).expect("it is shared")),
+    },
     Store { name: "encrypted cookie (AES)", open: || Arc::new(encrypted(Cipher::Aes256Gcm)) },
     Store { name: "encrypted cookie (ChaCha)", open: || Arc::new(encrypted(Cipher::ChaCha20Poly1305)) },
     Store {

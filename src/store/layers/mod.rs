@@ -27,8 +27,12 @@ mod write_behind;
 
 #[cfg(feature = "config")]
 pub(crate) use self::cached::CacheOptions;
+#[cfg(all(feature = "hybrid", feature = "config"))]
+pub(crate) use self::hybrid::HybridOptions;
 #[cfg(feature = "hybrid")]
 pub use self::hybrid::{Hybrid, WhileDown};
+#[cfg(feature = "config")]
+pub(crate) use self::write_behind::WriteBehindConfig;
 pub use self::{
     cached::{Cached, CachedOptions},
     circuit_breaker::CircuitBreakerStore,

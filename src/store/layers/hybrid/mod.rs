@@ -33,7 +33,10 @@
 //! | `window` | how long they are believed |
 //! | `recent` | what this node knows to be newer than a token |
 //! | `while_down` | [`WhileDown`] |
+//! | `options` | the same as a configuration has it |
 
+#[cfg(feature = "config")]
+mod options;
 mod recent;
 #[cfg(all(test, feature = "memory"))]
 mod tests;
@@ -46,6 +49,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tracing::debug;
 
+#[cfg(feature = "config")]
+pub(crate) use self::options::HybridOptions;
 pub use self::while_down::WhileDown;
 use self::{
     recent::Recent,

@@ -45,6 +45,8 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 
 use self::node::Node;
+#[cfg(feature = "config")]
+pub(crate) use self::options::WriteBehindConfig;
 pub use self::options::WriteBehindOptions;
 use super::{StoreLayer, UnsuitableStore};
 use crate::{

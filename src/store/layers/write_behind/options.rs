@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "config")]
+use serde::Deserialize;
+
+#[cfg(feature = "config")]
+use crate::options;
 use crate::store::NodeName;
 
 /// How a [`WriteBehind`](super::WriteBehind) layer behaves.
@@ -44,6 +49,39 @@ impl Default for WriteBehindOptions {
             sessions: 100_000,
             bytes: 256 << 20,
             node: None,
+        }
+    }
+}
+
+/// The options of a [`WriteBehind`](super::WriteBehind) layer, as a configuration contains them, apart from the store below it.
+#[cfg(feature = "config")]
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct WriteBehindConfig {
+    #[serde(deserialize_with = "options::duration")]
+    at_most: Option<Duration>,
+    #[serde(deserialize_with = "options::duration")]
+    within: Option<Duration>,
+    #[serde(deserialize_with = "options::duration")]
+    bridge: Option<Duration>,
+    unsaved: Option<usize>,
+    sessions: Option<usize>,
+    bytes: Option<usize>,
+    node: Option<NodeName>,
+}
+
+#[cfg(feature = "config")]
+impl WriteBehindConfig {
+    pub(crate) fn options(&self) -> WriteBehindOptions {
+        let default = WriteBehindOptions::default();
+        WriteBehindOptions {
+            at_most: self.at_most.unwrap_or(default.at_most),
+            within: self.within.unwrap_or(default.within),
+            bridge: self.bridge.unwrap_or(default.bridge),
+            unsaved: self.unsaved.unwrap_or(default.unsaved),
+            sessions: self.sessions.unwrap_or(default.sessions),
+            bytes: self.bytes.unwrap_or(default.bytes),
+            node: self.node.clone(),
         }
     }
 }
