@@ -69,15 +69,15 @@ async fn look(core: &Core, session: &Session, proof: Proof) -> Result<(), Sessio
 /// What the session is now, or why it is no more.
 async fn find(core: &Core, loaded: &Record, proof: Proof) -> Result<Result<Record, Absence>, StoreError> {
     let calls = StoreCalls::new(core);
-    let now = calls.cx.now;
+    let (cx, now) = (calls.cx.fresh(), calls.cx.now);
     let found = if !core.guarantees.keeps_records {
         let ended = match core.store.revocations() {
-            Some(revocations) => revocations.end_of(loaded, calls.cx).await?,
+            Some(revocations) => revocations.end_of(loaded, cx).await?,
             None => None,
         };
         ended.map_or_else(|| Found::Live(loaded.clone()), Found::Absent)
     } else {
-        match calls.store.find(&loaded.id(), calls.cx.fresh()).await? {
+        match calls.store.find(&loaded.id(), cx).await? {
             // Its client carries it until it is written.
             Found::Absent(Absence::Unknown) if loaded.was_carried() => Found::Live(loaded.clone()),
             found => found,

@@ -67,8 +67,8 @@ impl Session {
     /// own changes that are not saved yet. A session that was ended, whose secret was replaced, or in which somebody has logged in
     /// meanwhile, is an error. A visitor without a session is none: ask for the [subject](Self::subject) as well.
     ///
-    /// Every store answers. One that keeps its sessions on a server is asked once more, and one whose clients carry
-    /// their sessions knows no more than their tokens say. A group of routes asks for it with the option `fresh` of its layer.
+    /// Every store answers. One that keeps its sessions on a server is asked once more, and so is a log of revocations. Where there is
+    /// neither, nothing is known but what the client's token says. A group of routes asks for it with the option `fresh` of its layer.
     ///
     /// ```
     /// # use cloakroom::{Session, SessionError};

@@ -76,6 +76,8 @@ async fn a_hybrid_of_a_good_store_passes() {
             "a_log_out_beats_the_requests_under_way",
             "large_data_are_kept_where_no_limit_is_declared",
             "find_is_refused_where_no_record_is_kept",
+            "a_crash_loses_no_more_than_declared",
+            "a_crash_loses_no_login_and_no_log_out",
         ]
     );
 }

@@ -244,9 +244,13 @@ async fn a_handle_that_looks_again_learns_of_an_end() {
     let socket = visit.session.clone();
     alice.receive(visit).await;
     assert_eq!(socket.reload().await.unwrap(), SessionStatus::Live);
+    let mut later = alice.clone();
+    let checked = at(&site.one, &alice).visit().await;
     site.other.sessions.end_sessions_of("alice").await.unwrap();
-    site.advance(SECOND);
+    // At once, although what this server knows of the log is young.
+    assert!(checked.session.revalidate().await.is_err());
     assert_eq!(socket.reload().await.unwrap(), SessionStatus::Ended);
+    assert!(later.subject().await.is_none());
     assert_eq!(socket.subject(), None);
 }
 

@@ -13,18 +13,18 @@ const IN_MEMORY: &str = "/dev/shm";
 
 /// A folder of its own, with a path that is short enough for a Unix socket in it.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
     /// A new, empty one under the system's folder for temporary files.
-    pub(super) fn on_disk() -> Self {
+    pub(crate) fn on_disk() -> Self {
         Self::under(&std::env::temp_dir())
     }
 
     /// A new, empty one for little that nobody needs to find after a crash: in memory, if this system can.
-    pub(super) fn in_memory() -> Self {
+    pub(crate) fn in_memory() -> Self {
         let folder = Path::new(IN_MEMORY);
         if folder.is_dir() { Self::under(folder) } else { Self::on_disk() }
     }
@@ -43,17 +43,17 @@ impl Folder {
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Where something in it lives.
-    pub(super) fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn join(&self, name: impl AsRef<Path>) -> PathBuf {
         self.path.join(name)
     }
 
     /// Writes a file in it, and says where that is.
-    pub(super) fn write(&self, name: &str, content: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: &str) -> PathBuf {
         let path = self.join(name);
         fs::write(&path, content).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         path

@@ -43,8 +43,11 @@ mod wire;
 
 pub(crate) use cluster::RedisCluster;
 pub(crate) use disk::SmallDisk;
+pub(crate) use folder::Folder;
 pub(crate) use pgbouncer::PgBouncer;
+pub(crate) use port::Port;
 pub(crate) use postgres::PostgresServer;
+pub(crate) use process::Process;
 pub(crate) use proxy::{Fault, Proxy};
 pub(crate) use sentinel::RedisSentinel;
 pub(crate) use server::RedisServer;

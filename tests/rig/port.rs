@@ -19,13 +19,13 @@ const BUS: u16 = 10_000;
 /// The reservation is the UDP port of the same number: no server here needs it, only one process can have it, and the system
 /// frees it however that process ends.
 #[derive(Debug)]
-pub(super) struct Port {
+pub(crate) struct Port {
     reservation: UdpSocket,
 }
 
 impl Port {
     /// One that is free now. Others than rigs may still come first; whoever cannot listen on it reserves another.
-    pub(super) fn reserve() -> Self {
+    pub(crate) fn reserve() -> Self {
         // Processes begin in different places, so that they seldom meet.
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let begin = process::id().wrapping_mul(97);
@@ -40,11 +40,11 @@ impl Port {
         panic!("none of {COUNT} ports from {FIRST} on is free");
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.reservation.local_addr().expect("it is bound")
     }
 
-    pub(super) fn number(&self) -> u16 {
+    pub(crate) fn number(&self) -> u16 {
         self.address().port()
     }
 }

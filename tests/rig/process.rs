@@ -25,7 +25,7 @@ const NOT_FOUND: i32 = 127;
 
 /// A running program. Dropped, it is killed: also when a test panics, and when the test's process dies.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     watchdog: Option<ChildStdin>,
     log: PathBuf,
@@ -34,7 +34,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts a program that lives in `folder` and writes to the file `log` there.
-    pub(super) fn start<A: AsRef<OsStr>>(
+    pub(crate) fn start<A: AsRef<OsStr>>(
         program: impl Into<OsString>,
         arguments: impl IntoIterator<Item = A>,
         folder: &Folder,
@@ -63,7 +63,7 @@ impl Process {
     /// # Panics
     ///
     /// When the program is not installed.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         let status = self.child.try_wait().expect("it is our child")?;
         self.dismiss_watchdog();
         let program = self.program.display();
@@ -76,7 +76,7 @@ impl Process {
     }
 
     /// Kills it with `SIGKILL`, and returns when it is gone.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         // It may have ended by itself; then there is nothing to kill.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -84,19 +84,19 @@ impl Process {
     }
 
     /// Lets it stand still, with its connections open, or go on: `STOP` or `CONT`.
-    pub(super) fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &id]).status();
         assert!(sent.is_ok_and(|status| status.success()), "there is a kill");
     }
 
     /// Its number.
-    pub(super) fn number(&self) -> u32 {
+    pub(crate) fn number(&self) -> u32 {
         self.child.id()
     }
 
     /// What it wrote, from all its lives.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 

@@ -157,6 +157,14 @@ impl<S: SessionStore> RevocableStore<S> {
         self.follower.append(&entry, cx).await
     }
 
+    /// Makes sure that what is known of the log is as young as the call asks for.
+    async fn look(&self, cx: StoreContext) -> Result<(), StoreError> {
+        match cx.freshness {
+            Freshness::Now => self.follower.ask(cx).await,
+            Freshness::Guaranteed => self.follower.be_young(cx).await,
+        }
+    }
+
     /// The answer of the inner store, unless the session has ended. What is known of the log is young enough.
     fn judged(&self, loaded: Loaded, presented: PresentedToken<'_>) -> Loaded {
         let Loaded::Live { ref record, .. } = loaded else { return loaded };
@@ -267,7 +275,7 @@ impl<S: SessionStore> Revocations for RevocableStore<S> {
     }
 
     async fn end_of(&self, record: &Record, cx: StoreContext) -> Result<Option<Absence>, StoreError> {
-        self.follower.be_young(cx).await?;
+        self.look(cx).await?;
         Ok(self.follower.view().refusal(record))
     }
 
