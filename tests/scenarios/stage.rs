@@ -143,7 +143,7 @@ impl Stage {
 
     /// Whether a token that was replaced is refused: where clients carry their sessions, it is the session as it was.
     pub(crate) fn refuses_replaced_tokens(&self) -> bool {
-        self.revokes() && !self.guarantees.token.is_self_contained()
+        self.revokes() && self.guarantees.keeps_records
     }
 
     pub(crate) fn loses_no_update(&self) -> bool {

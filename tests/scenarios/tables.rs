@@ -13,7 +13,7 @@ use cloakroom::{
     store::{
         Cached, Cipher, EncryptedCookieStore, Hybrid, JwtStore, MemoryRevocationLog, MemoryStore,
         PostgresStore, RedisRevocationLog, RedisStore, RedisStoreBuilder, RevocableStore, SignedCookieStore,
-        SqliteStore, StoreLayer, WriteBehind,
+        SqliteStore, StoreLayer,
     },
 };
 
@@ -37,10 +37,6 @@ pub(crate) const STORES: &[Store] = &[
     },
     Store { name: "postgres", open: || Arc::new(postgres()) },
     Store { name: "sqlite", open: || Arc::new(sqlite()) },
-    Store {
-        name: "redis, written behind",
-        open: || Arc::new(WriteBehind::new(redis().build()).expect("it is shared")),
-    },
     Store {
         name: "redis below a hybrid",
         open: || Arc::new(Hybrid::new(redis().build(), &keys()).expect("it is shared")),
