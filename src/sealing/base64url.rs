@@ -27,7 +27,7 @@ pub(crate) fn fill(bytes: &mut [u8], text: &[u8]) -> Option<()> {
 }
 
 /// The first bytes of a longer text.
-#[cfg(feature = "cookie-store")]
+#[cfg(any(feature = "cookie-store", feature = "hybrid"))]
 pub(crate) fn decode_start(text: &[u8]) -> Option<[u8; 12]> {
     let mut start = *text.first_chunk::<16>()?;
     URL_SAFE_NO_PAD.decode_inplace(&mut start).ok()?.first_chunk().copied()

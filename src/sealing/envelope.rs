@@ -9,10 +9,11 @@
 //! its own, and the header is bound into the seal.
 
 use super::{DEFAULT_MAX_TOKEN, base64url, too_large};
+#[cfg(feature = "cookie-store")]
+use crate::record::{MAX_SUBJECT_LEN, SEALED_OVERHEAD};
 use crate::{
     error::{StoreError, StoreErrorKind},
     keyring::KeyId,
-    record::{MAX_SUBJECT_LEN, SEALED_OVERHEAD},
     store::Token,
 };
 
@@ -97,6 +98,7 @@ impl Envelope {
             && base64url::decode_start(token).is_some_and(|start| self.header(&start).is_some())
     }
 
+    #[cfg(feature = "cookie-store")]
     /// The key that a token names.
     pub(crate) fn key_of(&self, token: &[u8]) -> Option<KeyId> {
         base64url::decode_start(token).and_then(|start| self.header(&start)).map(|header| header.key)
@@ -136,6 +138,7 @@ impl Envelope {
         self.overhead + len <= decoded_len(self.longest)
     }
 
+    #[cfg(feature = "cookie-store")]
     /// The largest session data that fit even beside the longest subject.
     pub(crate) const fn max_data(&self) -> usize {
         decoded_len(self.longest).saturating_sub(self.overhead + SEALED_OVERHEAD + MAX_SUBJECT_LEN)

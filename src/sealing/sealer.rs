@@ -56,6 +56,7 @@ impl Sealer {
         self.envelope.longest = letters;
     }
 
+    #[cfg(feature = "cookie-store")]
     /// What epochs and nonces are drawn from.
     pub(crate) fn set_random(&mut self, random: Arc<dyn Random>) {
         self.random = random;

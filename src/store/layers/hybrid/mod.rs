@@ -96,8 +96,8 @@ use crate::{
 /// ```
 ///
 /// # Limits
-/// - A token with the last use and the secrets of a session has about 300 bytes more than one of an
-///   [`EncryptedCookieStore`](crate::store::EncryptedCookieStore).
+/// - A token contains a secret, the hashes of those before and the last writes beside the session, so it is longer than one of an
+///   `EncryptedCookieStore`.
 /// - `fresh_for` should be less than the idle timeout. The store is asked more often where a session is in use by several
 ///   servers at once.
 /// - A clock that differs by more than the [leeway](Self::leeway) makes the bound longer by the rest.
