@@ -103,6 +103,20 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Timeout)
     }
+
+    /// Whether the store was not there to answer: the error is [transient](Self::is_transient), or the store was not asked because its
+    /// circuit breaker is open. A layer that goes on while the store below it is down decides by this.
+    ///
+    /// ```
+    /// use cloakroom::{StoreError, StoreErrorKind};
+    ///
+    /// assert!(StoreError::new(StoreErrorKind::CircuitOpen, "not asked").is_outage());
+    /// assert!(!StoreError::new(StoreErrorKind::ReadOnly, "a replica").is_outage());
+    /// ```
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        self.is_transient() || self.kind == StoreErrorKind::CircuitOpen
+    }
 }
 
 impl Error for StoreError {

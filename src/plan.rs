@@ -92,7 +92,7 @@ pub(crate) fn plan(situation: &Situation<'_>) -> Result<Plan, PlanError> {
             unconfirmed: None,
         });
     }
-    // A log-out is refused by any method: a link to it on another site would be one that logs visitors out.
+    // A logout is refused by any method: a link to it on another site would be one that logs visitors out.
     let ends = changes.logout.is_some() && !changes.view.logged_in;
     if changes.request.cross_site || (ends && changes.request.from_elsewhere) {
         return Err(SessionError::cross_site().into());

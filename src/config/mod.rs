@@ -6,6 +6,7 @@
 //!
 //! A configuration never contains secrets. It says where they are: in an environment variable or in a file.
 
+mod query;
 mod store;
 
 use std::time::Duration;

@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use percent_encoding::percent_decode_str;
-#[cfg(feature = "postgres")]
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error as _},
 };
 
+use super::query::parse_query;
+#[cfg(feature = "postgres")]
+use super::query::with_parameters;
 #[cfg(feature = "hybrid")]
 use crate::store::HybridOptions;
 #[cfg(feature = "jwt")]
@@ -50,7 +50,7 @@ use crate::{
 /// | store | options |
 /// | --- | --- |
 /// | `memory:` | `node`, `anonymous_sessions`, `anonymous_bytes`, `logged_in_sessions`, `logged_in_bytes`, `drain_to` (a store that keeps records) |
-/// | `redis://…`, `rediss://…`, `redis+unix://…`, `redis+sentinel://…`, `redis+cluster://…` | `password_env` or `password_file` (read for each connection), `sentinel_user`, `sentinel_password_env` or `sentinel_password_file`, `prefix`, `tls_roots_file`, `tls_certificate_file` and `tls_key_file` (this client's own), the same three beginning with `sentinel_`, `connect_timeout`, `anonymous_share` (percent), `replicas` (how many must have a login or a log-out), `circuit_breaker` (`true`, `false`), `circuit_threshold`, `circuit_cool_down`, `persistent` |
+/// | `redis://…`, `rediss://…`, `redis+unix://…`, `redis+sentinel://…`, `redis+cluster://…` | `password_env` or `password_file` (read for each connection), `sentinel_user`, `sentinel_password_env` or `sentinel_password_file`, `prefix`, `tls_roots_file`, `tls_certificate_file` and `tls_key_file` (this client's own), the same three beginning with `sentinel_`, `connect_timeout`, `anonymous_share` (percent), `replicas` (how many must have a login or a logout), `circuit_breaker` (`true`, `false`), `circuit_threshold`, `circuit_cool_down`, `persistent` |
 /// | `postgres://…`, `postgresql://…` | `password_env` or `password_file` (read for each connection), `table`, `create_table` (`true`: when it is missing), `announce` (`true`: and with a trigger that announces changes), `write_connections`, `named_statements` (`false` behind PgBouncer in transaction mode), `sslmode`, `tls_roots_file`, `tls_certificate_file` and `tls_key_file` (this client's own), `target_session_attrs`, `application_name` and what else such a URL may say, `connect_timeout`, `circuit_breaker`, `circuit_threshold`, `circuit_cool_down` |
 /// | `sqlite:path`, such as `sqlite:sessions.db` or `sqlite:///var/lib/shop/sessions.db` | `table`, `synchronous` (`full`, `normal`) |
 /// | `encrypted-cookie:` | `keys_env` or `keys_file` or `keys=generate`, `cipher` (`aes-256-gcm`, `chacha20-poly1305`), `context`, `max_token` |
@@ -58,7 +58,7 @@ use crate::{
 /// | `jwt:` | keys as above for HS256, or `pem_env` or `pem_file` (a private key: EdDSA, ES256), or `public_pem_env` or `public_pem_file` (to read tokens only); `issuer`, `audience`, `leeway`, `accepting_type`, `context`, `max_token` |
 /// | `hybrid:` | `store` (one that several nodes share), `fresh_for` (how long a token is believed), `leeway` (how far clocks may differ), `read_while_down` (how old a token may be while the store does not answer), `keys_env` or `keys_file` or `keys=generate`, `cipher`, `context`, `max_token` |
 /// | `revocable:` | `store` (one whose clients carry their sessions), `log` (where revocations are kept: `memory:`, or Redis or PostgreSQL with the options above), `within`, `accept_while_down` |
-/// | `write-behind:` | `store` (one that several nodes share), `at_most` (how long a change waits), `within` (how late another node's log-out is seen), `bridge` (how long an outage is bridged), `unsaved` (sessions with changes that wait), `sessions`, `bytes`, `node` |
+/// | `write-behind:` | `store` (one that several nodes share), `at_most` (how long a change waits), `within` (how late another node's logout is seen), `bridge` (how long an outage is bridged), `unsaved` (sessions with changes that wait), `sessions`, `bytes`, `node` |
 /// | any that keeps records outside of the process | `cache` (a [`Cached`] store around it, and how stale that may be), `cache_sessions`, `cache_bytes`, `cache_stale_if_error` (how stale while the store does not answer) |
 /// | `migrating:` | `from` and `to` (stores), `phase` (`prepare`, `move`, `finish`), `when_read` (`true`, `false`), `tokens_live_at_most` |
 ///
@@ -460,41 +460,6 @@ fn feature(scheme: &str) -> &'static str {
         "hybrid" => "hybrid",
         _ => "redis",
     }
-}
-
-/// The options in a query, and the rest of it, which belongs to the URL: a socket's database.
-fn parse_query(query: &str) -> Result<(Options, String), ConfigError> {
-    let (mut options, mut rest) = (Options::default(), String::new());
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').ok_or_else(|| {
-            ConfigError::new("url", "its query has to consist of name=value pairs, separated by &")
-        })?;
-        if name == "db" {
-            rest = format!("?{pair}");
-            continue;
-        }
-        let value = percent_decode_str(value).decode_utf8();
-        options.insert(name, value.map_err(|_| ConfigError::new(name, "not UTF-8 once it is decoded"))?);
-    }
-    Ok((options, rest))
-}
-
-/// What is encoded in the value of an option.
-#[cfg(feature = "postgres")]
-const IN_QUERY: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
-
-/// The URL with those of the options that belong to it.
-#[cfg(feature = "postgres")]
-fn with_parameters(url: &str, options: &mut Options, names: &[&str]) -> String {
-    let mut url = url.to_owned();
-    for name in names {
-        if let Some(value) = options.remove_text(name) {
-            let separator = if url.contains('?') { '&' } else { '?' };
-            let value = utf8_percent_encode(&value, &IN_QUERY);
-            url.push_str(&format!("{separator}{name}={value}"));
-        }
-    }
-    url
 }
 
 /// Which store, and nothing of its options: the URL may contain a password.

@@ -25,7 +25,7 @@ pub async fn a_crash_loses_no_more_than_declared(harness: &dyn Harness) -> Verdi
     ensure((6..=9).contains(&number), || format!("of nine changes, six of them durable, {number} were left"))
 }
 
-/// A login and a log-out survive a crash as soon as they are acknowledged. A login takes all earlier changes of its session with it.
+/// A login and a logout survive a crash as soon as they are acknowledged. A login takes all earlier changes of its session with it.
 ///
 /// # Errors
 /// With what was seen, if it is not so.

@@ -359,7 +359,7 @@ impl SessionManager {
     /// Lets requests that another site began change and end sessions at this path, whatever their method.
     ///
     /// It is for callbacks that a login provider posts to, as OpenID Connect does in the `form_post` mode and SAML does, and for
-    /// log-outs that a provider asks for. In a path `{name}` stands for one segment, and `{*name}` at the end for everything that
+    /// logouts that a provider asks for. In a path `{name}` stands for one segment, and `{*name}` at the end for everything that
     /// follows: `/saml/{org}/acs`. It is compared with the path as the session layer sees it, undecoded: the whole path, unless the
     /// layer is inside a nested router.
     ///

@@ -248,6 +248,28 @@ pub enum Revocation {
     AtExpiry,
 }
 
+impl Revocation {
+    /// That of a layer which may answer with what is older by up to `delay` than what the store below it knows.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cloakroom::store::Revocation;
+    ///
+    /// let second = Duration::from_secs(1);
+    /// assert_eq!(Revocation::AtOnce.later_by(second), Revocation::Within(second));
+    /// assert_eq!(Revocation::Within(second).later_by(second), Revocation::Within(2 * second));
+    /// assert_eq!(Revocation::AtExpiry.later_by(second), Revocation::AtExpiry);
+    /// ```
+    #[must_use]
+    pub const fn later_by(self, delay: Duration) -> Self {
+        match self {
+            Self::AtOnce => Self::Within(delay),
+            Self::Within(earlier) => Self::Within(earlier.saturating_add(delay)),
+            Self::AtExpiry => Self::AtExpiry,
+        }
+    }
+}
+
 impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -301,7 +323,7 @@ impl fmt::Display for Updates {
 
 /// Which changes a crash of a node, or a move of the session to another node, can cost.
 ///
-/// A login, a log-out and everything else that changes who may open a session is kept as soon as it is acknowledged, whatever
+/// A login, a logout and everything else that changes who may open a session is kept as soon as it is acknowledged, whatever
 /// a store declares here.
 ///
 /// ```

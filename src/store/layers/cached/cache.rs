@@ -105,7 +105,7 @@ impl Cache {
         }
     }
 
-    /// Begins a read that nobody may join: one that asks for now must not wait for one that asks for less.
+    /// Begins a read that no other may join: one that asks for now must not wait for one that asks for less.
     pub(super) fn begin_read(self: &Arc<Self>, token: &ReferenceToken, now: Timestamp) -> Arc<Flight> {
         self.begin(&mut self.shard(&token.id()), token, now, false)
     }

@@ -48,11 +48,11 @@ pub use self::options::CachedOptions;
 use self::{cache::Cache, flight::Flight};
 use super::{StoreLayer, UnsuitableStore};
 use crate::{
-    error::{StoreError, StoreErrorKind},
+    error::StoreError,
     record::{Record, Version},
     store::{
         ChangeListener, Created, End, Ended, Freshness, Guarantees, Loaded, PresentedToken, ReferenceToken,
-        Replaced, Revocation, Scope, SessionStore, StoreContext, Touched, within,
+        Replaced, Scope, SessionStore, StoreContext, Touched, within,
     },
     time::Timestamp,
 };
@@ -123,7 +123,7 @@ impl<S: SessionStore> Cached<S> {
     ) -> Result<Loaded, StoreError> {
         let flight = self.cache.join_read(token, cx.now);
         match self.answer(&flight, token, presented, cx).await {
-            Err(error) if is_outage(&error) => self.cache.open_in_outage(token, cx.now).ok_or(error),
+            Err(error) if error.is_outage() => self.cache.open_in_outage(token, cx.now).ok_or(error),
             answer => answer,
         }
     }
@@ -149,7 +149,7 @@ impl<S: SessionStore> Cached<S> {
         let mut write = self.cache.begin_write(record.id());
         let answer = call.await;
         // A login that may have taken effect must not be followed by reads of what was before it.
-        if answer.as_ref().is_err_and(is_outage) && !record.is_to_be_listed() {
+        if answer.as_ref().is_err_and(StoreError::is_outage) && !record.is_to_be_listed() {
             write.has_failed();
         }
         answer
@@ -157,11 +157,6 @@ impl<S: SessionStore> Cached<S> {
 }
 
 const NAME: &str = "cached";
-
-/// Whether the store could not be asked, or its answer did not arrive.
-fn is_outage(error: &StoreError) -> bool {
-    error.is_transient() || error.kind() == StoreErrorKind::CircuitOpen
-}
 
 #[async_trait]
 impl<S: SessionStore> StoreLayer for Cached<S> {
@@ -171,13 +166,7 @@ impl<S: SessionStore> StoreLayer for Cached<S> {
 
     fn guarantees(&self) -> Guarantees {
         let inner = self.inner.guarantees();
-        let at_most = self.cache.options().at_most();
-        let revocation = match inner.revocation {
-            Revocation::AtOnce => Revocation::Within(at_most),
-            Revocation::Within(delay) => Revocation::Within(delay.saturating_add(at_most)),
-            Revocation::AtExpiry => Revocation::AtExpiry,
-        };
-        inner.name(NAME).revocation(revocation)
+        inner.name(NAME).revocation(inner.revocation.later_by(self.cache.options().at_most()))
     }
 
     async fn load(&self, presented: PresentedToken<'_>, cx: StoreContext) -> Result<Loaded, StoreError> {

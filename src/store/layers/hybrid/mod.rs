@@ -65,13 +65,13 @@ use crate::{
     record::{Record, Version},
     store::{
         Absence, Cipher, Created, End, Ended, Found, Freshness, Guarantees, Loaded, PresentedToken,
-        ReferenceToken, Replaced, ResponseReordering, Revocation, Scope, SessionStore, StoreContext, Token,
-        TokenForm, Touched, Upkeep, authenticate,
+        ReferenceToken, Replaced, ResponseReordering, Scope, SessionStore, StoreContext, Token, TokenForm,
+        Touched, Upkeep, authenticate,
     },
     time::Timestamp,
 };
 
-/// A store whose clients carry its latest answer, sealed, so that most requests that only read ask nobody.
+/// A store whose clients carry its latest answer, sealed, so that most requests that only read do not ask the store.
 ///
 /// A token is believed for [`fresh_for`](Self::fresh_for). Then the store is asked, and the client gets another one. Every write
 /// goes to the store by compare-and-swap, so no change is lost, a user's sessions can be listed, and all keys of the store's
@@ -298,7 +298,7 @@ impl<S: SessionStore> Hybrid<S> {
         now: Timestamp,
     ) -> Result<Loaded, StoreError> {
         match self.while_down {
-            WhileDown::Read { .. } if error.is_transient() => {
+            WhileDown::Read { .. } if error.is_outage() => {
                 let answer = self.believed(content, self.longest(), now);
                 answer.inspect(|_| debug!(%error, "a session was read from its token alone")).ok_or(error)
             }
@@ -336,15 +336,10 @@ impl<S: SessionStore> StoreLayer for Hybrid<S> {
 
     fn guarantees(&self) -> Guarantees {
         let inner = self.inner.guarantees();
-        let longest = self.longest().length;
         inner
             .name("hybrid")
             .token(TokenForm::Encrypted)
-            .revocation(match inner.revocation {
-                Revocation::AtOnce => Revocation::Within(longest),
-                Revocation::Within(delay) => Revocation::Within(longest.saturating_add(delay)),
-                Revocation::AtExpiry => Revocation::AtExpiry,
-            })
+            .revocation(inner.revocation.later_by(self.longest().length))
             .response_reordering(ResponseReordering::MayRevert)
     }
 
@@ -442,7 +437,7 @@ impl<S: SessionStore> StoreLayer for Hybrid<S> {
         })
     }
 
-    /// Nobody has presented a secret.
+    /// No client has presented a secret, so none is handed out.
     async fn find(&self, id: &SessionId, cx: StoreContext) -> Result<Found, StoreError> {
         Ok(match self.inner.find(id, cx).await? {
             Found::Live(record) => {

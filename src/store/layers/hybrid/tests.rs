@@ -39,13 +39,16 @@ struct SharedStore {
     memory: MemoryStore,
     loads: AtomicUsize,
     is_down: AtomicBool,
+    /// Whether its circuit breaker has noticed that it is.
+    is_open: AtomicBool,
 }
 
 impl Shared {
     fn check(&self) -> Result<(), StoreError> {
-        match self.0.is_down.load(SeqCst) {
-            true => Err(StoreError::new(StoreErrorKind::Unavailable, "down")),
-            false => Ok(()),
+        match (self.0.is_down.load(SeqCst), self.0.is_open.load(SeqCst)) {
+            (false, _) => Ok(()),
+            (true, false) => Err(StoreError::new(StoreErrorKind::Unavailable, "down")),
+            (true, true) => Err(StoreError::new(StoreErrorKind::CircuitOpen, "not asked")),
         }
     }
 
@@ -427,6 +430,9 @@ fn while_the_store_is_down_tokens_are_read_as_long_as_it_was_chosen_and_nothing_
     let (loaded, upkeep) = reads.at(595).live(&token);
     assert_eq!(upkeep, Upkeep::None);
     assert!(reads.at(596).load(&token).is_err());
+    shared.0.is_open.store(true, SeqCst);
+    reads.at(595).live(&token);
+    shared.0.is_open.store(false, SeqCst);
     let next = changed(&loaded, 2, b"1", START);
     assert!(ready(reads.hybrid.replace(&next, loaded.version(), reads.cx())).is_err());
     assert!(ready(reads.hybrid.end(End::of(&loaded, EndedBy::Client), reads.cx())).is_err());

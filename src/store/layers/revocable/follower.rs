@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::view::View;
 use crate::{
-    error::{StoreError, StoreErrorKind},
+    error::StoreError,
     store::{RevocationLog, Revoked, StoreContext, within},
     time::{Timestamp, millis},
 };
@@ -193,9 +193,8 @@ impl Follower {
 
     /// Whether the view may be used although the log could not be read.
     fn accepts(&self, error: &StoreError, now: Timestamp) -> bool {
-        let is_outage = error.is_transient() || error.kind() == StoreErrorKind::CircuitOpen;
         let most = millis(self.while_down);
-        is_outage && self.elapsed(now).is_some_and(|age| age.saturating_abs() < most)
+        error.is_outage() && self.elapsed(now).is_some_and(|age| age.saturating_abs() < most)
     }
 
     /// Asks the log for everything new.

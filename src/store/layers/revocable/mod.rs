@@ -75,7 +75,7 @@ const MARGIN: Duration = Duration::from_secs(600);
 /// ```
 ///
 /// # What it does not do
-/// - It lists no sessions. Where the number of ended sessions is asked for, it is 0, because nobody knows it.
+/// - It lists no sessions. Where the number of ended sessions is asked for, it is 0, because it is not known.
 /// - An older token of a session that has not ended is still good, and the last writer wins, as with the inner store.
 /// - Tokens of other issuers do not say which revocations they come after. Once all sessions of a subject were ended, its later tokens of
 ///   another issuer are refused, too, until the entry is no longer kept.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     entry::{Entry, Pending},
-    node::{Node, is_down, may_be_done},
+    node::{Node, may_be_done},
 };
 use crate::{
     error::StoreError,
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// A write that goes first is under way. Dropped before it has ended, nobody knows whether it was done.
+/// A write that goes first is under way. Dropped before it has ended, it may or may not have been done.
 struct Busy<'a, S: SessionStore> {
     node: &'a Node<S>,
     id: SessionId,
@@ -175,7 +175,7 @@ impl<S: SessionStore> Node<S> {
                 Ok(Loaded::Absent(absence))
             }
             // By now it may be known that the store does not answer, so that what is here counts for longer.
-            Err(error) if is_down(&error) => known().ok_or(error),
+            Err(error) if error.is_outage() => known().ok_or(error),
             Err(error) => Err(error),
         }
     }

@@ -65,7 +65,7 @@ const NAME: &str = "write-behind";
 /// Serves sessions from the memory of this node and writes their changes to a store a moment later.
 ///
 /// With sticky routing most requests cause no call to the store. A crash of the node costs changes of the last
-/// [`at_most`](WriteBehindOptions::at_most), one second by default, and never a login or a log-out. Without sticky routing, and after a
+/// [`at_most`](WriteBehindOptions::at_most), one second by default, and never a login or a logout. Without sticky routing, and after a
 /// crash, other nodes take the sessions from the store.
 ///
 /// ```

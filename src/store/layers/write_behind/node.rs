@@ -144,10 +144,7 @@ impl<S: SessionStore> Node<S> {
 
     /// Takes note of how a call to the store has ended.
     pub(super) fn observe<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        match &answer {
-            Err(error) if is_down(error) => self.is_down.store(true, SeqCst),
-            _ => self.is_down.store(false, SeqCst),
-        }
+        self.is_down.store(answer.as_ref().is_err_and(StoreError::is_outage), SeqCst);
         answer
     }
 
@@ -168,11 +165,6 @@ impl<S: SessionStore> Node<S> {
     pub(super) fn note_lost(&self) {
         self.lost.fetch_add(1, SeqCst);
     }
-}
-
-/// Whether the store was not there to answer.
-pub(super) fn is_down(error: &StoreError) -> bool {
-    error.is_transient() || error.kind() == StoreErrorKind::CircuitOpen
 }
 
 /// Whether a write that ended with this error may have been done.

@@ -57,7 +57,7 @@ pub struct RedisBackend {
     pub(super) is_persistent: bool,
     /// The share of the memory, in percent, above which no anonymous session begins.
     pub(super) anonymous_share: u8,
-    /// How logins and log-outs are written that replicas have to confirm.
+    /// How logins and logouts are written that replicas have to confirm.
     pub(super) replicated: Option<Replicated>,
 }
 

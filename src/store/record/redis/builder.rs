@@ -214,7 +214,7 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// Sets how many replicas must have a login, a log-out or another end of a session before it counts (`WAIT`). Default: 0, for
+    /// Sets how many replicas must have a login, a logout or another end of a session before it counts (`WAIT`). Default: 0, for
     /// none.
     ///
     /// A failover to one of them then brings no session back that has ended, and forgets no login. Such a write takes two more

@@ -33,7 +33,7 @@ impl Replicas {
             Value::Int(have) if have >= i64::from(self.least) => Ok(()),
             _ => Err(StoreError::new(
                 StoreErrorKind::Unavailable,
-                "a login, a log-out or the like was not confirmed by as many replicas of Redis as are asked for",
+                "a login, a logout or the like was not confirmed by as many replicas of Redis as are asked for",
             )
             .into()),
         }

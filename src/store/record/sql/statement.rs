@@ -146,28 +146,31 @@ impl Statement {
                 "WITH swept AS (SELECT id FROM {table} WHERE sweep_at <= $1 ORDER BY sweep_at LIMIT $2 {skip_locked})
                 DELETE FROM {table} WHERE id IN (SELECT id FROM swept) RETURNING ends"
             ),
-            Self::AppendRevocation => {
-                let log = table.revocations();
-                // The row of number 0 holds the last number. It is locked until the entry is committed: the next number is given, and
-                // seen, only after this one.
-                format!(
-                    "WITH head AS (INSERT INTO {log} AS head (number, last_number) VALUES (0, $1)
-                    ON CONFLICT (number) DO UPDATE SET last_number = {greatest}(head.last_number + 1, excluded.last_number)
-                    RETURNING last_number),
-                    removed AS (DELETE FROM {log} WHERE number IN (SELECT number FROM {log}
-                    WHERE number > 0 AND keep_until <= $3 ORDER BY number LIMIT {REVOCATIONS_REMOVED} {skip_locked}))
-                    INSERT INTO {log} (number, keep_until, entry) SELECT last_number, $2, $4 FROM head RETURNING number"
-                )
-            }
-            Self::ReadRevocations => {
-                let log = table.revocations();
-                format!(
-                    "(SELECT last_number, NULL FROM {log} WHERE number = 0) UNION ALL
-                    (SELECT number, entry FROM {log} WHERE number > $1 ORDER BY number LIMIT {REVOCATIONS_AT_ONCE})"
-                )
-            }
+            Self::AppendRevocation => append_revocation(&table.revocations(), dialect),
+            Self::ReadRevocations => read_revocations(&table.revocations()),
         }
     }
+}
+
+fn append_revocation(log: &Table, dialect: &Dialect) -> String {
+    let Dialect { greatest, skip_locked, .. } = dialect;
+    // The row of number 0 holds the last number. It is locked until the entry is committed: the next number is given, and seen, only
+    // after this one.
+    format!(
+        "WITH head AS (INSERT INTO {log} AS head (number, last_number) VALUES (0, $1)
+        ON CONFLICT (number) DO UPDATE SET last_number = {greatest}(head.last_number + 1, excluded.last_number)
+        RETURNING last_number),
+        removed AS (DELETE FROM {log} WHERE number IN (SELECT number FROM {log}
+        WHERE number > 0 AND keep_until <= $3 ORDER BY number LIMIT {REVOCATIONS_REMOVED} {skip_locked}))
+        INSERT INTO {log} (number, keep_until, entry) SELECT last_number, $2, $4 FROM head RETURNING number"
+    )
+}
+
+fn read_revocations(log: &Table) -> String {
+    format!(
+        "(SELECT last_number, NULL FROM {log} WHERE number = 0) UNION ALL
+        (SELECT number, entry FROM {log} WHERE number > $1 ORDER BY number LIMIT {REVOCATIONS_AT_ONCE})"
+    )
 }
 
 /// From when on a row may be removed that counts as nothing from `end` on.
